@@ -1,0 +1,24 @@
+import { performance } from 'node:perf_hooks';
+
+/** Time as the core sees it, so that the simulator can bring its own. */
+export interface Clock {
+  /** Milliseconds since the Unix epoch: for records, never for measuring. */
+  now(): number;
+  /** Milliseconds from an arbitrary start, never going back: for measuring. */
+  monotonicMs(): number;
+  /** Calls back once after `delayMs`; the returned function cancels. Does not keep the process alive with `unref`. */
+  after(delayMs: number, callback: () => void, options?: { unref?: boolean }): () => void;
+}
+
+/** setTimeout fires at once beyond this. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  after(delayMs, callback, options) {
+    const timer = setTimeout(callback, Math.min(delayMs, MAX_TIMER_MS));
+    if (options?.unref === true) timer.unref();
+    return () => clearTimeout(timer);
+  },
+};

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import { UsageError } from './errors.js';
+
+declare const taskIdBrand: unique symbol;
+/** 64 lower-case hex digits. A value of this type has been checked: it is safe in paths and never short. */
+export type TaskId = string & { readonly [taskIdBrand]: true };
+
+const TASK_ID = /^[0-9a-f]{64}$/;
+const BLOB_URL = /^.*:\/\/.*\/v2\/.*\/blobs\/([^?]+)(?:\?.*)?$/;
+
+export function isTaskId(text: string): text is TaskId {
+  return TASK_ID.test(text);
+}
+
+/** @throws UsageError (DFP_INVALID_ARGUMENT) unless `text` is 64 lower-case hex digits. */
+export function parseTaskId(text: string): TaskId {
+  if (isTaskId(text)) return text;
+  throw new UsageError(
+    `task id must be 64 lower-case hex digits, not ${JSON.stringify(text.slice(0, 80))}`,
+    undefined,
+    'DFP_INVALID_ARGUMENT',
+  );
+}
+
+/** What makes two downloads the same task. */
+export interface TaskIdentity {
+  url: string;
+  tag?: string | undefined;
+  application?: string | undefined;
+  filteredQueryParams?: readonly string[];
+  /** Only when the client fixed it; a derived piece length is not part of the id. */
+  pieceLength?: number | undefined;
+  revision?: string | undefined;
+  contentForCalculatingTaskId?: string | undefined;
+  enableTaskIdBasedBlobDigest?: boolean;
+}
+
+/** The v2 task id of standard tasks: hex SHA-256 (Dragonfly v2 wire facts, 5.5). */
+export function computeTaskId(identity: TaskIdentity): TaskId {
+  if (identity.contentForCalculatingTaskId !== undefined) return sha256Hex(identity.contentForCalculatingTaskId);
+  if (identity.enableTaskIdBasedBlobDigest === true) {
+    const digest = BLOB_URL.exec(identity.url)?.[1]?.split(':').at(-1);
+    if (digest !== undefined && isTaskId(digest)) return digest;
+  }
+  const pieceLength = identity.pieceLength === undefined ? '' : String(identity.pieceLength);
+  const url = normaliseUrl(identity.url, identity.filteredQueryParams ?? []);
+  return sha256Hex([url, identity.tag, identity.application, identity.revision, pieceLength, 'STANDARD'].join(''));
+}
+
+/** The URL as it counts for the id: WHATWG form, without the filtered query parameters, no slash for a bare host. */
+export function normaliseUrl(url: string, filteredQueryParams: readonly string[]): string {
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch (cause) {
+    throw new UsageError(`not a URL: ${JSON.stringify(url.slice(0, 200))}`, { cause }, 'DFP_INVALID_ARGUMENT');
+  }
+  if (parsed.search !== '') {
+    const filtered = new Set(filteredQueryParams);
+    const kept = [...parsed.searchParams].filter(([key]) => !filtered.has(key));
+    parsed.search = kept.length === 0 ? '' : new URLSearchParams(kept).toString();
+  }
+  const text = parsed.toString();
+  return parsed.pathname === '/' && text.endsWith('/') ? text.replace(/\/+$/, '') : text;
+}
+
+function sha256Hex(text: string): TaskId {
+  return parseTaskId(createHash('sha256').update(text).digest('hex'));
+}
+
+/** Query parameters that only sign a URL: dfget's default filter (Dragonfly v2 wire facts, 5.5). */
+export const DEFAULT_FILTERED_QUERY_PARAMS: readonly string[] = [
+  ...['Algorithm', 'Credential', 'Date', 'Expires', 'SignedHeaders', 'Signature', 'Security-Token', 'User-Agent'].map(
+    (name) => `X-Amz-${name}`,
+  ),
+  ...['Algorithm', 'Credential', 'Date', 'Expires', 'SignedHeaders', 'Signature'].map((name) => `X-Goog-${name}`),
+  ...['OSSAccessKeyId', 'Expires', 'Signature', 'SecurityToken', 'AccessKeyId', 'X-Obs-Date', 'X-Obs-Security-Token'],
+  ...['algorithm', 'ak', 'sign-time', 'key-time', 'header-list', 'url-param-list', 'signature'].map((name) =>
+    name === 'algorithm' ? 'q-sign-algorithm' : `q-${name}`,
+  ),
+  'x-cos-security-token',
+  'ns',
+];

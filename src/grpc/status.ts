@@ -1,0 +1,47 @@
+import { Metadata, status, type ServiceError, type StatusObject } from '@grpc/grpc-js';
+import { DfpeerError, isErrorCode, toDfpeerError, type ErrorCode, type ErrorKind } from '../core/errors.js';
+
+const STATUS_OF_KIND: Record<ErrorKind, status> = {
+  usage: status.INVALID_ARGUMENT,
+  origin: status.INTERNAL,
+  network: status.UNAVAILABLE,
+  disk: status.INTERNAL,
+  digest: status.DATA_LOSS,
+  'not-found': status.NOT_FOUND,
+  limit: status.RESOURCE_EXHAUSTED,
+  aborted: status.CANCELLED,
+  internal: status.INTERNAL,
+};
+
+const STATUS_OF_CODE: Partial<Record<ErrorCode, status>> = {
+  DFP_BLOCKED: status.PERMISSION_DENIED,
+  DFP_UNIMPLEMENTED: status.UNIMPLEMENTED,
+  DFP_SHUTTING_DOWN: status.UNAVAILABLE,
+  DFP_DEADLINE: status.DEADLINE_EXCEEDED,
+};
+
+/** Our own code travels beside the status, so that dfget prints what the daemon knew. */
+const CODE_HEADER = 'dfpeer-error-code';
+
+/** The one place where our errors become gRPC statuses. */
+export function toGrpcError(thrown: unknown): StatusObject & Error {
+  const error = toDfpeerError(thrown);
+  const metadata = new Metadata();
+  metadata.set(CODE_HEADER, error.code);
+  const code = STATUS_OF_CODE[error.code] ?? STATUS_OF_KIND[error.kind];
+  return Object.assign(new Error(error.message), { code, details: error.message, metadata });
+}
+
+/** And back: an answer of one of ours keeps its code, anything else gets `fallback`. */
+export function fromGrpcError(thrown: unknown, fallback: ErrorCode, doing: string): DfpeerError {
+  if (!isServiceError(thrown)) return toDfpeerError(thrown, fallback, doing);
+  const [code] = thrown.metadata?.get(CODE_HEADER) ?? [];
+  if (isErrorCode(code)) return new DfpeerError(code, thrown.details, { cause: thrown });
+  return new DfpeerError(fallback, `${doing}: ${status[thrown.code] ?? thrown.code} ${thrown.details}`, {
+    cause: thrown,
+  });
+}
+
+export function isServiceError(thrown: unknown): thrown is ServiceError {
+  return thrown instanceof Error && 'details' in thrown && 'code' in thrown && typeof thrown.code === 'number';
+}

@@ -1,0 +1,36 @@
+import type { ByteRange, PieceSlice, StoredPiece } from '../core/piece.js';
+import type { TaskId } from '../core/task-id.js';
+
+/** Where the upload side gets tasks from. The peer's store implements it; tests and other programs may too. */
+export interface PieceSource {
+  /** A pinned view of a task, or undefined when it is not known here. The caller must release it exactly once. */
+  open(taskId: TaskId): ServedTask | undefined;
+}
+
+/** A task while somebody reads it: pinned against garbage collection, its file open. */
+export interface ServedTask {
+  readonly taskId: TaskId;
+  /** Labels of the upload metrics. */
+  readonly labels: { type: number; tag: string; application: string };
+  /** Open for reading until release(); bytes outside verified pieces are undefined: never serve them. */
+  readonly file: { readonly fd: number; readonly path: string };
+  /** Undefined until known (an origin without Content-Length that is still streaming). */
+  readonly contentLength: number | undefined;
+  readonly pieceLength: number;
+  /** Every piece is stored and verified. */
+  readonly complete: boolean;
+  /** `sha256:<hex>` of the whole content, when known. */
+  readonly contentDigest: string | undefined;
+
+  /** The piece's record, if it is stored and verified. */
+  piece(number: number): StoredPiece | undefined;
+  /** Where a piece lies, if the task has such a piece. */
+  slice(number: number): PieceSlice | undefined;
+  /** Every byte of the range is in verified pieces. */
+  has(range: ByteRange): boolean;
+  /** The task is being downloaded here right now, so that waiting makes sense. */
+  readonly downloading: boolean;
+  /** Resolves once has(range); rejects with a coded error when the download fails, or with the signal's reason. */
+  whenAvailable(range: ByteRange, signal: AbortSignal): Promise<void>;
+  release(): void;
+}
