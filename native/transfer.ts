@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { SyscallError } from './syscall-error.js';
+import type { NativeError } from './errors.js';
 
 /** What became of a transfer; `bytesSent` is exact in every case. */
 export type SendFileOutcome =
@@ -7,8 +7,8 @@ export type SendFileOutcome =
   | 'stopped' // the signal aborted, or stop() was called: the caller may go on by another route at offset + bytesSent
   | 'closed' // the peer closed or reset the connection (EPIPE, ECONNRESET), or the socket was destroyed under us
   | 'truncated' // the file ended before offset + length
-  | 'unsupported' // the kernel refuses sendfile for this pair (EINVAL, ENOSYS, …): nothing is wrong with the socket
-  | 'failed'; // any other errno
+  | 'unsupported' // sendfile can't serve this (EINVAL, ENOSYS, TLS, no worker, …): nothing is wrong with the socket, go on by copying
+  | 'failed'; // any other errno, or the worker died: the connection can't be used any more
 
 export interface SendFileResult {
   /** Bytes of the file that were written to the socket; the head is not counted. */
@@ -16,15 +16,15 @@ export interface SendFileResult {
   /** Bytes of the head that were written. */
   headBytesSent: number;
   outcome: SendFileOutcome;
-  /** For `closed`, `unsupported` and `failed`, when a syscall said so. */
-  error?: SyscallError;
+  /** Why, for `closed`, `unsupported` and `failed`: a SyscallError when a syscall said so, else an EngineError. */
+  error?: NativeError;
 }
 
 export interface SendFileOptions {
   /** First byte of the file. */
   offset: number;
   length: number;
-  /** Sent before the file's bytes, in the same segment where possible. */
+  /** Sent before the file's bytes, in the same segment where possible. At most MAX_HEAD_BYTES (4 KiB). */
   head?: Uint8Array;
   /** Stops the transfer at the next quantum. */
   signal?: AbortSignal;
@@ -48,7 +48,11 @@ export interface TransferFile {
 }
 
 export interface TransferEngine {
-  /** Starts at once. Nothing of ours may be pending in the socket's own write buffer. */
+  /**
+   * Starts at once. The socket must be the caller's alone until `done`; what it sends meanwhile would mix in.
+   * @throws RangeError for an offset, length, descriptor or head out of range
+   * @throws EngineError ERR_SOCKET_BUSY when bytes are pending in the socket's own write buffer
+   */
   start(socket: Socket, file: TransferFile, options: SendFileOptions): Transfer;
   /** The same, as one promise. */
   sendFile(socket: Socket, file: TransferFile, options: SendFileOptions): Promise<SendFileResult>;

@@ -49,6 +49,8 @@ export const ERROR_KINDS = {
   DFP_TASK_NOT_FOUND: 'not-found',
   DFP_PIECE_NOT_FOUND: 'not-found',
   DFP_HOST_NOT_FOUND: 'not-found',
+  DFP_PEER_NOT_FOUND: 'not-found',
+  DFP_PEER_STATE: 'usage',
   DFP_TASK_FAILED: 'internal',
   DFP_BLOCKED: 'limit',
   DFP_LIMIT: 'limit',

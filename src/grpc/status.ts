@@ -18,6 +18,8 @@ const STATUS_OF_CODE: Partial<Record<ErrorCode, status>> = {
   DFP_UNIMPLEMENTED: status.UNIMPLEMENTED,
   DFP_SHUTTING_DOWN: status.UNAVAILABLE,
   DFP_DEADLINE: status.DEADLINE_EXCEEDED,
+  // What Dragonfly's scheduler answers to a message that doesn't fit the peer's state.
+  DFP_PEER_STATE: status.INTERNAL,
 };
 
 /** Our own code travels beside the status, so that dfget prints what the daemon knew. */

@@ -1,0 +1,39 @@
+import { constants, type ServerHttp2Stream } from 'node:http2';
+import { ResponderBuilder, ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
+
+/**
+ * Ends both halves of a streaming call once its status is sent: trailers, then RST_STREAM(NO_ERROR) when the client's half
+ * is still open (RFC 9113, 8.1). grpc-go does so, grpc-js alone doesn't, and Rust clients wait for it without a timeout.
+ */
+export const closeHalfOpenStreams: ServerInterceptor = (method, call) => {
+  const stream = http2StreamOf(call);
+  if (!method.requestStream || stream === undefined) return new ServerInterceptingCall(call);
+  // A microtask later: grpc-js sends the trailers in its own listener of this event.
+  const closeSoon = (): void => queueMicrotask(() => stream.close(constants.NGHTTP2_NO_ERROR));
+  stream.once('wantTrailers', closeSoon);
+  const responder = new ResponderBuilder()
+    .withSendStatus((status, next) => {
+      // A status without any message travels in the headers alone, and nobody asks for trailers.
+      const headersOnly = !stream.headersSent;
+      next(status);
+      if (headersOnly) closeSoon();
+    })
+    .build();
+  return new ServerInterceptingCall(call, responder);
+};
+
+/** The HTTP/2 stream under a call, through other interceptors' wrappers; undefined should grpc-js ever rename it. */
+function http2StreamOf(call: object): ServerHttp2Stream | undefined {
+  let inner: unknown = call;
+  while (isObject(inner) && 'nextCall' in inner) inner = inner.nextCall;
+  const stream: unknown = isObject(inner) && 'stream' in inner ? inner.stream : undefined;
+  return isHttp2Stream(stream) ? stream : undefined;
+}
+
+function isHttp2Stream(value: unknown): value is ServerHttp2Stream {
+  return isObject(value) && 'sendTrailers' in value && 'close' in value;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}

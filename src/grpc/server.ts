@@ -1,0 +1,173 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
+import {
+  Server,
+  ServerCredentials,
+  type ServerInterceptor,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation } from 'grpc-health-check';
+import { type Clock, systemClock } from '../core/clock.js';
+import { DfpeerError } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+import { closeHalfOpenStreams } from './half-open-streams.js';
+import { ignoreDeadline } from './ignore-deadline.js';
+import { packageDefinition } from './protos.js';
+import { RequestGate, refuseBeyond } from './request-gate.js';
+
+export interface GrpcServerLimits {
+  /** New calls and streams a second; beyond it RESOURCE_EXHAUSTED. */
+  requestsPerSecond: number;
+  /** Connections at once; beyond it new ones are closed unanswered. */
+  maxConnections: number;
+  maxStreamsPerConnection: number;
+  maxMessageBytes: number;
+  /** A connection without a call for this long is closed; clients reconnect when they need to. */
+  connectionIdleMs: number;
+  /** A silent connection is pinged this often, and dropped when the answer takes longer than keepaliveTimeoutMs. */
+  keepaliveMs: number;
+  keepaliveTimeoutMs: number;
+}
+
+export const DEFAULT_GRPC_SERVER_LIMITS: Readonly<GrpcServerLimits> = {
+  requestsPerSecond: 4000,
+  maxConnections: 1024,
+  maxStreamsPerConnection: 1024,
+  maxMessageBytes: 4 * 1024 * 1024,
+  connectionIdleMs: 600_000,
+  keepaliveMs: 30_000,
+  keepaliveTimeoutMs: 10_000,
+};
+
+export interface GrpcService {
+  /** Fully qualified: `scheduler.v2.Scheduler`. Health and reflection answer for it. */
+  name: string;
+  definition: ServiceDefinition;
+  implementation: UntypedServiceImplementation;
+}
+
+export interface GrpcServerOptions {
+  listen: { ip: string; port: number } | { socketPath: string };
+  services: readonly GrpcService[];
+  limits?: Partial<GrpcServerLimits>;
+  logger: Logger;
+  clock?: Clock;
+  /** Full paths of streams that outlive the caller's grpc-timeout. */
+  longStreams?: ReadonlySet<string>;
+  /** Told about every call that the rate limit refused. */
+  onRefused?: () => void;
+}
+
+/** A listening gRPC server (h2c) with health and reflection. */
+export interface GrpcServer {
+  /** `ip:port`, or the socket's path. */
+  readonly address: string;
+  /** 0 for a socket path. */
+  readonly port: number;
+  /** What Health/Check answers, for "" and for every service. */
+  setServing(serving: boolean): void;
+  /** Serves HTTP/2 on a connection that somebody else accepted. */
+  injectConnection(socket: Socket): void;
+  /** No new calls; running ones get `graceMs`, then their connections are destroyed. Idempotent. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** @throws DfpeerError DFP_LISTEN when the address can't be bound. */
+export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
+  const limits = { ...DEFAULT_GRPC_SERVER_LIMITS, ...options.limits };
+  const clock = options.clock ?? systemClock;
+  const health = new HealthImplementation();
+  const grpc = createGrpc(options, limits, health);
+  const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+  const sockets = new Set<Socket>();
+  const injectConnection = (socket: Socket): void => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    injector.injectConnection(socket);
+  };
+  const listener = createServer({ noDelay: true }, injectConnection);
+  listener.maxConnections = limits.maxConnections;
+  listener.on('drop', () => options.logger.warn({ limit: limits.maxConnections }, 'gRPC connection refused'));
+  await listen(listener, options.listen);
+  listener.on('error', (error) => options.logger.error({ err: error }, 'gRPC listener failed to accept'));
+
+  const setServing = (serving: boolean): void => {
+    for (const name of ['', ...options.services.map((service) => service.name)])
+      health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
+  };
+  setServing(true);
+  let stopping: Promise<void> | undefined;
+  const bound = listener.address() as AddressInfo | string | null;
+  return {
+    address: describeAddress(bound),
+    port: typeof bound === 'object' && bound !== null ? bound.port : 0,
+    setServing,
+    injectConnection,
+    stop(graceMs) {
+      setServing(false);
+      stopping ??= stop({ grpc, listener, sockets, clock, graceMs });
+      return stopping;
+    },
+  };
+}
+
+function createGrpc(options: GrpcServerOptions, limits: GrpcServerLimits, health: HealthImplementation): Server {
+  const gate = new RequestGate(limits.requestsPerSecond, options.clock);
+  const onBareCall: ServerInterceptor = (method, call) => {
+    if (options.longStreams?.has(method.path) === true) ignoreDeadline(call);
+    return closeHalfOpenStreams(method, call);
+  };
+  const grpc = new Server({
+    'grpc.max_receive_message_length': limits.maxMessageBytes,
+    'grpc.max_concurrent_streams': limits.maxStreamsPerConnection,
+    'grpc.max_connection_idle_ms': limits.connectionIdleMs,
+    'grpc.keepalive_time_ms': limits.keepaliveMs,
+    'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
+    interceptors: [onBareCall, refuseBeyond(gate, options.onRefused)],
+  });
+  for (const { definition, implementation } of options.services) grpc.addService(definition, implementation);
+  health.addToServer(grpc);
+  new ReflectionService(packageDefinition, { services: options.services.map(({ name }) => name) }).addToServer(grpc);
+  return grpc;
+}
+
+async function listen(listener: NetServer, where: GrpcServerOptions['listen']): Promise<void> {
+  const target = 'socketPath' in where ? { path: where.socketPath } : { host: where.ip, port: where.port };
+  const shown = 'socketPath' in where ? where.socketPath : `${where.ip}:${where.port}`;
+  listener.listen(target);
+  try {
+    await once(listener, 'listening');
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new DfpeerError('DFP_LISTEN', `can't listen on ${shown}: ${why}; is another process using it?`, { cause });
+  }
+}
+
+function describeAddress(bound: AddressInfo | string | null): string {
+  if (bound === null || typeof bound === 'string') return bound ?? '';
+  return bound.family === 'IPv6' ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`;
+}
+
+interface Running {
+  grpc: Server;
+  listener: NetServer;
+  sockets: Set<Socket>;
+  clock: Clock;
+  graceMs: number;
+}
+
+async function stop({ grpc, listener, sockets, clock, graceMs }: Running): Promise<void> {
+  const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
+  await new Promise<void>((resolve) => {
+    const cancelTimer = clock.after(graceMs, resolve);
+    grpc.tryShutdown(() => {
+      cancelTimer();
+      resolve();
+    });
+  });
+  grpc.forceShutdown();
+  for (const socket of sockets) socket.destroy();
+  await closed;
+}

@@ -1,0 +1,37 @@
+import type { ByteBudget } from '../../core/byte-budget.js';
+import type { Clock } from '../../core/clock.js';
+import type { Logger } from '../../core/logger.js';
+import type { TrafficType } from '../../core/piece.js';
+import type { SchedulerClient } from '../../scheduler-client/scheduler-client.js';
+import type { PieceFetcher } from '../fetch/piece-fetcher.js';
+import type { ParentDialer } from '../parents/parent-dialer.js';
+import type { TaskStore } from '../store/task-store.js';
+import type { DownloadSettings } from './download-request.js';
+
+/** What a download needs of the world; the simulator brings its own. */
+export interface DownloadDependencies {
+  store: TaskStore;
+  fetcher: PieceFetcher;
+  /** Undefined: alone, everything comes from the origin. */
+  scheduler: SchedulerClient | undefined;
+  parents: ParentDialer;
+  /** Ours, for registrations. */
+  host: { id: string; newPeerId(): string };
+  /** Spent for every downloaded byte. */
+  downloadBudget: ByteBudget | undefined;
+  /** Spent in addition for bytes from the origin. */
+  sourceBudget: ByteBudget | undefined;
+  observer: DownloadObserver;
+  settings: DownloadSettings;
+  clock: Clock;
+  /** Uniform in [0, 1). */
+  random: () => number;
+  logger: Logger;
+}
+
+/** Told of everything that metrics and operators want to know. */
+export interface DownloadObserver {
+  pieceStored(trafficType: TrafficType, bytes: number, from: string): void;
+  pieceFailed(from: string, code: string): void;
+  badPiece(parentHostId: string): void;
+}

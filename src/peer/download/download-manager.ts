@@ -1,0 +1,98 @@
+import { AbortedError, DfpeerError } from '../../core/errors.js';
+import type { TaskId } from '../../core/task-id.js';
+import type { StoredTask } from '../store/stored-task.js';
+import type { DownloadDependencies } from './dependencies.js';
+import type { DownloadRequest } from './download-request.js';
+import { TaskDownload } from './task-download.js';
+
+/** Tasks being downloaded at the same time; one more is refused with DFP_LIMIT. */
+export const DEFAULT_MAX_DOWNLOADS = 256;
+
+/** One client's share in a download. */
+export interface DownloadHandle {
+  readonly peerId: string;
+  /** Settles with the download: everything this client wants is stored, or the coded reason. */
+  readonly done: Promise<StoredTask>;
+  /** The client has gone; the last one to go stops the download. What is stored stays for the next. */
+  leave(): void;
+}
+
+interface Running {
+  download: TaskDownload;
+  done: Promise<StoredTask>;
+  clients: Set<(task: StoredTask) => void>;
+  task: StoredTask | undefined;
+}
+
+/** All downloads of this host: one a task, whoever asks. */
+export class DownloadManager {
+  readonly #dependencies: DownloadDependencies;
+  readonly #maxDownloads: number;
+  readonly #running = new Map<TaskId, Running>();
+  #closing = false;
+
+  constructor(dependencies: DownloadDependencies, options?: { maxDownloads?: number }) {
+    this.#dependencies = dependencies;
+    this.#maxDownloads = options?.maxDownloads ?? DEFAULT_MAX_DOWNLOADS;
+  }
+
+  get size(): number {
+    return this.#running.size;
+  }
+
+  /**
+   * Joins the task's download, or starts one. `onTask` hears of the stored task once its length is known, and again should a changed
+   * origin make it start anew. @throws DfpeerError DFP_LIMIT, DFP_SHUTTING_DOWN
+   */
+  start(request: DownloadRequest, onTask: (task: StoredTask) => void): DownloadHandle {
+    if (this.#closing)
+      throw new DfpeerError('DFP_SHUTTING_DOWN', 'this daemon is shutting down and starts no download');
+    const known = this.#running.get(request.taskId);
+    const running = known ?? this.#begin(request);
+    running.clients.add(onTask);
+    if (known !== undefined) known.download.want(request.range);
+    if (running.task !== undefined) onTask(running.task);
+    return {
+      peerId: running.download.peerId,
+      done: running.done,
+      leave: () => {
+        running.clients.delete(onTask);
+        if (running.clients.size === 0)
+          running.download.abort(new AbortedError(`the download of task ${request.taskId}`));
+      },
+    };
+  }
+
+  /** No new downloads; those that run may finish until the deadline, then they stop. */
+  async drain(deadline: Promise<void>): Promise<void> {
+    this.#closing = true;
+    const finished = Promise.allSettled([...this.#running.values()].map(({ done }) => done));
+    await Promise.race([finished, deadline]);
+    const reason = new DfpeerError(
+      'DFP_SHUTTING_DOWN',
+      'this daemon is shutting down; start the download again, it resumes',
+    );
+    for (const { download } of this.#running.values()) download.abort(reason);
+    await finished;
+  }
+
+  #begin(request: DownloadRequest): Running {
+    if (this.#running.size >= this.#maxDownloads)
+      throw new DfpeerError('DFP_LIMIT', `${this.#maxDownloads} tasks are being downloaded already; try again later`);
+    const clients: Running['clients'] = new Set();
+    const download = new TaskDownload(this.#dependencies, request, (task) => {
+      running.task = task;
+      for (const client of [...clients]) client(task);
+    });
+    const done = Promise.resolve()
+      .then(() => download.run())
+      .finally(() => {
+        if (this.#running.get(request.taskId) === running) this.#running.delete(request.taskId);
+      });
+    // Whoever has left no longer listens.
+    done.catch(() => undefined);
+    const running: Running = { download, done, clients, task: undefined };
+    this.#running.set(request.taskId, running);
+    return running;
+  }
+}

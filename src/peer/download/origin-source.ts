@@ -1,0 +1,97 @@
+import { sleep } from '../../core/deadline.js';
+import { DfpeerError, OriginError, toDfpeerError } from '../../core/errors.js';
+import type { PieceSlice } from '../../core/piece.js';
+import type { FetchedPiece, OriginContent } from '../fetch/piece-fetcher.js';
+import type { DownloadDependencies } from './dependencies.js';
+import type { DownloadRequest } from './download-request.js';
+
+const FIRST_RETRY_DELAY_MS = 200;
+const MAX_RETRY_DELAY_MS = 5_000;
+
+/** The origin of one task: asks, retries what is worth retrying, and says what is not. */
+export class OriginSource {
+  readonly #dependencies: DownloadDependencies;
+  readonly #request: DownloadRequest;
+  readonly #signal: AbortSignal;
+
+  constructor(dependencies: DownloadDependencies, request: DownloadRequest, signal: AbortSignal) {
+    this.#dependencies = dependencies;
+    this.#request = request;
+    this.#signal = signal;
+  }
+
+  async stat(): Promise<OriginContent> {
+    const { fetcher, settings } = this.#dependencies;
+    const { url, requestHeader, trust } = this.#request;
+    return this.#retrying('ask the origin', () =>
+      fetcher.statOrigin({ url, requestHeader, signal: this.#signal, timeoutMs: settings.originTimeoutMs, trust }),
+    );
+  }
+
+  async fetchPiece(origin: OriginContent, path: string, slice: PieceSlice): Promise<FetchedPiece> {
+    const { fetcher } = this.#dependencies;
+    return this.#retrying(`fetch piece ${slice.number} from the origin`, () =>
+      fetcher.fromOrigin({ ...this.#common(path), origin, slice }),
+    );
+  }
+
+  /** One attempt only: a stream that broke can't be continued, the caller starts anew. */
+  async stream(
+    origin: OriginContent,
+    path: string,
+    pieceLength: number,
+    onPiece: (piece: FetchedPiece) => Promise<void>,
+  ): Promise<number> {
+    const common = { ...this.#common(path), timeoutMs: Number.MAX_SAFE_INTEGER };
+    return (await this.#dependencies.fetcher.streamFromOrigin({ ...common, origin, pieceLength, onPiece }))
+      .contentLength;
+  }
+
+  #common(path: string): {
+    path: string;
+    signal: AbortSignal;
+    idleTimeoutMs: number;
+    timeoutMs: number;
+    budgets: import('../../core/byte-budget.js').ByteBudget[];
+  } {
+    const { settings, downloadBudget, sourceBudget } = this.#dependencies;
+    const budgets = [downloadBudget, sourceBudget].filter((budget) => budget !== undefined);
+    return {
+      path,
+      signal: this.#signal,
+      idleTimeoutMs: settings.idleTimeoutMs,
+      timeoutMs: settings.pieceTimeoutMs,
+      budgets,
+    };
+  }
+
+  async #retrying<T>(doing: string, attempt: () => Promise<T>): Promise<T> {
+    const { settings, logger, clock, random } = this.#dependencies;
+    for (let attempts = 1; ; attempts++) {
+      try {
+        return await attempt();
+      } catch (thrown) {
+        const error = toDfpeerError(thrown, 'DFP_ORIGIN_UNREACHABLE', doing);
+        if (this.#signal.aborted || attempts >= settings.maxOriginAttempts || !isWorthRetrying(error)) throw error;
+        const delayMs = Math.min(FIRST_RETRY_DELAY_MS * 2 ** (attempts - 1), MAX_RETRY_DELAY_MS) * (0.5 + random() / 2);
+        logger.warn(
+          { taskId: this.#request.taskId, code: error.code, attempt: attempts, delayMs: Math.round(delayMs) },
+          `could not ${doing}, trying again: ${error.message}`,
+        );
+        await sleep(delayMs, this.#signal, clock);
+      }
+    }
+  }
+}
+
+/** Refusals stay refusals; overload, broken connections and stalls may pass. */
+export function isWorthRetrying(error: DfpeerError): boolean {
+  if (error instanceof OriginError && error.code === 'DFP_ORIGIN_STATUS')
+    return error.status === 408 || error.status === 429 || (error.status ?? 0) >= 500;
+  return (
+    error.code === 'DFP_ORIGIN_UNREACHABLE' ||
+    error.code === 'DFP_STALLED' ||
+    error.code === 'DFP_DEADLINE' ||
+    error.code === 'DFP_ORIGIN_LENGTH'
+  );
+}

@@ -1,0 +1,135 @@
+/** Pieces examined per choice: enough for a good one, bounded for tasks of many thousand pieces. */
+const MAX_EXAMINED = 512;
+
+/** How a parent stands when a piece is to be chosen. */
+export interface ParentStanding {
+  id: string;
+  /** Requests to it under way. */
+  inFlight: number;
+  maxInFlight: number;
+  /** Relative capacity, > 0: idle bandwidth, lowered by failures and slowness. */
+  weight: number;
+}
+
+/**
+ * Which pieces are wanted, under way, here; and which parent has offered which. Pure bookkeeping and choice, no I/O.
+ * Choice: the parent with the most idle weight, and of its pieces the one that fewest parents hold, ties by chance.
+ */
+export class PieceBoard {
+  readonly #random: () => number;
+  /** Wanted and neither under way nor here. */
+  readonly #missing = new Set<number>();
+  readonly #inFlight = new Set<number>();
+  readonly #offers = new Map<string, Set<number>>();
+  readonly #holders = new Map<number, number>();
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  want(number: number): void {
+    if (!this.#inFlight.has(number)) this.#missing.add(number);
+  }
+
+  get missingCount(): number {
+    return this.#missing.size;
+  }
+
+  get inFlightCount(): number {
+    return this.#inFlight.size;
+  }
+
+  get finished(): boolean {
+    return this.#missing.size === 0 && this.#inFlight.size === 0;
+  }
+
+  missing(): number[] {
+    return [...this.#missing];
+  }
+
+  wanted(): number[] {
+    return [...this.#missing, ...this.#inFlight];
+  }
+
+  isInFlight(number: number): boolean {
+    return this.#inFlight.has(number);
+  }
+
+  /** Returns false when the parent had offered it before. */
+  offer(parentId: string, number: number): boolean {
+    const offered = this.#offers.get(parentId) ?? new Set<number>();
+    this.#offers.set(parentId, offered);
+    if (offered.has(number)) return false;
+    offered.add(number);
+    this.#holders.set(number, (this.#holders.get(number) ?? 0) + 1);
+    return true;
+  }
+
+  /** The parent no longer has the piece, or lies about it. */
+  withdraw(parentId: string, number: number): void {
+    if (this.#offers.get(parentId)?.delete(number) === true)
+      this.#holders.set(number, (this.#holders.get(number) ?? 1) - 1);
+  }
+
+  dropParent(parentId: string): void {
+    for (const number of this.#offers.get(parentId) ?? [])
+      this.#holders.set(number, (this.#holders.get(number) ?? 1) - 1);
+    this.#offers.delete(parentId);
+  }
+
+  holders(number: number): string[] {
+    return [...this.#offers].filter(([, offered]) => offered.has(number)).map(([id]) => id);
+  }
+
+  /** The best next request, or undefined when no parent with a free slot offers anything that is missing. */
+  choose(parents: readonly ParentStanding[]): { parentId: string; number: number } | undefined {
+    const free = parents
+      .filter((parent) => parent.inFlight < parent.maxInFlight)
+      .map((parent) => ({ id: parent.id, burden: (parent.inFlight + 1) / parent.weight, tie: this.#random() }))
+      .sort((a, b) => a.burden - b.burden || a.tie - b.tie);
+    for (const parent of free) {
+      const number = this.#rarestOf(parent.id);
+      if (number !== undefined) return { parentId: parent.id, number };
+    }
+    return undefined;
+  }
+
+  /** The lowest missing piece: an origin likes to be read in order. */
+  chooseInOrder(): number | undefined {
+    let lowest: number | undefined;
+    for (const number of this.#missing) if (lowest === undefined || number < lowest) lowest = number;
+    return lowest;
+  }
+
+  start(number: number): void {
+    this.#missing.delete(number);
+    this.#inFlight.add(number);
+  }
+
+  /** The request failed: the piece is missing again. */
+  putBack(number: number): void {
+    if (this.#inFlight.delete(number)) this.#missing.add(number);
+  }
+
+  done(number: number): void {
+    this.#missing.delete(number);
+    this.#inFlight.delete(number);
+  }
+
+  #rarestOf(parentId: string): number | undefined {
+    const offered = this.#offers.get(parentId);
+    if (offered === undefined) return undefined;
+    // Whichever of the two sets is smaller is walked.
+    const [walked, other] = offered.size < this.#missing.size ? [offered, this.#missing] : [this.#missing, offered];
+    let best: number | undefined;
+    let bestRank = Number.POSITIVE_INFINITY;
+    let examined = 0;
+    for (const number of walked) {
+      if (!other.has(number)) continue;
+      if (examined++ === MAX_EXAMINED) break;
+      const rank = (this.#holders.get(number) ?? 0) + this.#random();
+      if (rank < bestRank) [best, bestRank] = [number, rank];
+    }
+    return best;
+  }
+}

@@ -1,0 +1,113 @@
+import { throwIfAborted } from '../../core/deadline.js';
+import { DfpeerError, toDfpeerError } from '../../core/errors.js';
+import type { ByteRange } from '../../core/piece.js';
+import type {
+  CandidateParent,
+  PeerRegistration,
+  PeerSession,
+  ScheduleDecision,
+  SchedulerClient,
+} from '../../scheduler-client/scheduler-client.js';
+import type { StoredTask } from '../store/stored-task.js';
+import type { DownloadDependencies } from './dependencies.js';
+import type { DownloadRequest, DownloadSettings } from './download-request.js';
+
+/** What to do next. */
+export type Schedule = { kind: 'parents'; parents: CandidateParent[] } | { kind: 'origin'; reason: string };
+
+/** One download's standing with the scheduler. Whatever goes wrong there becomes a reason to use the origin, never a failure. */
+export class Scheduling {
+  readonly #dependencies: DownloadDependencies;
+  readonly #signal: AbortSignal;
+  #session: PeerSession | undefined;
+  #schedules = 0;
+
+  constructor(dependencies: DownloadDependencies, signal: AbortSignal) {
+    this.#dependencies = dependencies;
+    this.#signal = signal;
+  }
+
+  /** Takes reports; undefined while nobody listens. */
+  get session(): PeerSession | undefined {
+    return this.#session;
+  }
+
+  async register(scheduler: SchedulerClient, registration: PeerRegistration): Promise<Schedule> {
+    return this.#ask(async () => {
+      const session = await scheduler.openSession(registration);
+      this.#session = session;
+      return session.register(this.#signal);
+    });
+  }
+
+  /** `failed` parents are blocked for this peer. */
+  async reschedule(failed: readonly CandidateParent[]): Promise<Schedule> {
+    const session = this.#session;
+    if (session === undefined || session.failed.aborted)
+      return { kind: 'origin', reason: 'no parent is left, and the scheduler is gone' };
+    if (this.#schedules >= this.#dependencies.settings.maxScheduleCount)
+      return { kind: 'origin', reason: `no parent could give the rest after ${this.#schedules} schedules` };
+    return this.#ask(() => session.reschedule(failed, 'parents did not give all pieces', this.#signal));
+  }
+
+  /** Tells the scheduler how it ended; bounded, and of no consequence for the download. */
+  async close(how: 'parents' | 'source', failure: DfpeerError | undefined): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    try {
+      if (failure === undefined) await session?.finish(how);
+      else await session?.fail(how, `${failure.code}: ${failure.message}`);
+    } catch (error) {
+      this.#dependencies.logger.debug({ err: error }, 'the scheduler stream did not end well');
+    }
+  }
+
+  async #ask(question: () => Promise<ScheduleDecision>): Promise<Schedule> {
+    try {
+      const decision = await question();
+      this.#schedules++;
+      if (decision.kind === 'parents') return decision;
+      // An "empty" task is the scheduler's belief; the origin told us its length.
+      return {
+        kind: 'origin',
+        reason: decision.kind === 'back-to-source' ? decision.description : `the scheduler answered ${decision.kind}`,
+      };
+    } catch (thrown) {
+      throwIfAborted(this.#signal, 'the download');
+      const error = toDfpeerError(thrown, 'DFP_SCHEDULER_UNREACHABLE');
+      this.#dependencies.logger.warn({ code: error.code }, `no help from the scheduler: ${error.message}`);
+      return { kind: 'origin', reason: error.message };
+    }
+  }
+}
+
+export function makeRegistration(
+  request: DownloadRequest,
+  task: StoredTask,
+  extra: { peerId: string; range: ByteRange | undefined; settings: DownloadSettings },
+): PeerRegistration {
+  const { layout } = task;
+  if (layout === undefined)
+    throw new DfpeerError('DFP_INTERNAL', `task ${task.taskId} has no known length and can't be registered`);
+  const { url, digest, tag, application, priority, filteredQueryParams, requestHeader, pieceLength } = request;
+  return {
+    taskId: task.taskId,
+    peerId: extra.peerId,
+    url,
+    digest,
+    tag,
+    application,
+    priority,
+    filteredQueryParams,
+    requestHeader,
+    range: extra.range,
+    pieceLength,
+    concurrentPieceCount: extra.settings.concurrentPieceCount,
+    actualContentLength: layout.contentLength,
+    actualPieceLength: layout.pieceLength,
+    actualPieceCount: layout.count,
+    needBackToSource: request.needBackToSource,
+    disableBackToSource: request.disableBackToSource,
+    metadataOnly: false,
+  };
+}

@@ -1,0 +1,23 @@
+/**
+ * Reads one parent's answer, whatever the protocol: bytes in, a result out, no sockets. Chunks may be cut anywhere, and
+ * are only valid during the call.
+ */
+export interface AnswerReader {
+  /** Bytes of the piece written so far. */
+  readonly pieceBytes: number;
+  readonly pieceLength: number;
+  /** Undefined: more is needed. @throws DfpeerError DFP_PARENT_REFUSED, DFP_PARENT_PROTOCOL, DFP_PIECE_DIGEST, DFP_STORE_* */
+  read(chunk: Uint8Array): PieceAnswer | undefined;
+  /** The connection ended first. @throws DfpeerError always: DFP_PARENT_UNREACHABLE, or what the unfinished answer says */
+  end(): never;
+  /** Closes the file. Idempotent. */
+  close(): void;
+}
+
+export interface PieceAnswer {
+  /** `crc32:<decimal>` of the bytes written. */
+  digest: string;
+  announcedDigest: string | undefined;
+  /** The connection may carry another request. */
+  reusable: boolean;
+}

@@ -1,0 +1,92 @@
+import { type Clock, systemClock } from '../../../core/clock.js';
+import type { ParentEndpoint } from '../piece-fetcher.js';
+import { CONNECT_TIMEOUT_MS, ParentConnection, RECEIVE_BUFFER_BYTES } from './parent-connection.js';
+
+export const MAX_IDLE_PER_PARENT = 8;
+export const MAX_IDLE_CONNECTIONS = 64;
+/** Below the keep-alive timeout of dfpeer's own piece server, so that it is us who close. */
+export const IDLE_CONNECTION_MS = 4000;
+
+interface IdleConnection {
+  connection: ParentConnection;
+  cancelTimer: () => void;
+}
+
+/** Connections of one thread to parents; those that wait for their next request are kept for a while, a bounded number. */
+export class ConnectionPool {
+  readonly #buffer = Buffer.allocUnsafeSlow(RECEIVE_BUFFER_BYTES);
+  readonly #idle = new Map<string, IdleConnection[]>();
+  readonly #clock: Clock;
+  readonly #connectTimeoutMs: number;
+  #idleCount = 0;
+
+  constructor(options: { clock?: Clock; connectTimeoutMs?: number } = {}) {
+    this.#clock = options.clock ?? systemClock;
+    this.#connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
+  }
+
+  get idleCount(): number {
+    return this.#idleCount;
+  }
+
+  /** The connection that became idle last, or undefined. */
+  takeIdle(endpoint: ParentEndpoint): ParentConnection | undefined {
+    for (;;) {
+      const entry = this.#idle.get(keyOf(endpoint))?.at(-1);
+      if (entry === undefined) return undefined;
+      this.#forget(entry);
+      if (entry.connection.usable) return entry.connection;
+      entry.connection.destroy();
+    }
+  }
+
+  /** @throws DfpeerError DFP_PARENT_UNREACHABLE; the signal's reason */
+  async connect(endpoint: ParentEndpoint, parent: string, signal: AbortSignal): Promise<ParentConnection> {
+    const connection = new ParentConnection(endpoint, this.#buffer);
+    await connection.connected(parent, signal, this.#connectTimeoutMs);
+    return connection;
+  }
+
+  /** Keeps the connection for another request, or closes it when there are enough. */
+  giveBack(connection: ParentConnection): void {
+    const key = keyOf(connection.endpoint);
+    const entries = this.#idle.get(key) ?? [];
+    if (!connection.usable || entries.length >= MAX_IDLE_PER_PARENT || this.#idleCount >= MAX_IDLE_CONNECTIONS)
+      return connection.destroy();
+    const entry: IdleConnection = {
+      connection,
+      cancelTimer: this.#clock.after(
+        IDLE_CONNECTION_MS,
+        () => {
+          this.#forget(entry);
+          connection.destroy();
+        },
+        { unref: true },
+      ),
+    };
+    connection.resume();
+    entries.push(entry);
+    this.#idle.set(key, entries);
+    this.#idleCount++;
+  }
+
+  close(): void {
+    for (const entry of [...this.#idle.values()].flat()) {
+      this.#forget(entry);
+      entry.connection.destroy();
+    }
+  }
+
+  #forget(entry: IdleConnection): void {
+    entry.cancelTimer();
+    const key = keyOf(entry.connection.endpoint);
+    const left = (this.#idle.get(key) ?? []).filter((other) => other !== entry);
+    if (left.length === 0) this.#idle.delete(key);
+    else this.#idle.set(key, left);
+    this.#idleCount--;
+  }
+}
+
+function keyOf({ host, port }: ParentEndpoint): string {
+  return `${host} ${port}`;
+}

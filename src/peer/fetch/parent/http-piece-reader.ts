@@ -1,0 +1,120 @@
+import { parseContentRange } from '../../../core/byte-range.js';
+import { DfpeerError } from '../../../core/errors.js';
+import type { PieceSlice } from '../../../core/piece.js';
+import type { TaskId } from '../../../core/task-id.js';
+import { ParentRefusedError, parseRetryAfterMs } from '../fetch-errors.js';
+import type { AnswerReader, PieceAnswer } from './answer-reader.js';
+import { contentLengthOf, type ResponseHead, ResponseHeadParser } from './http-response-head.js';
+import { parseAnnouncedDigest, PieceBody } from './piece-body.js';
+
+/** `crc32:<decimal>` of the piece, when the requested range is exactly one. */
+export const PIECE_DIGEST_HEADER = 'dfpeer-piece-digest';
+/** Of a refusal's text, no more is read. */
+export const MAX_REFUSAL_BYTES = 1024;
+
+export interface HttpPieceRequest {
+  parent: string;
+  /** Of the Host header. */
+  authority: string;
+  taskId: TaskId;
+  childPeerId: string;
+  path: string;
+  slice: PieceSlice;
+}
+
+/** `GET /download/{id[0:3]}/{id}?peerId=…` for the range of one piece. */
+export function formatPieceRequest({ authority, taskId, childPeerId, slice }: HttpPieceRequest): string {
+  return [
+    `GET /download/${taskId.slice(0, 3)}/${taskId}?peerId=${encodeURIComponent(childPeerId)} HTTP/1.1`,
+    `Host: ${authority}`,
+    `Range: bytes=${slice.offset}-${slice.offset + slice.length - 1}`,
+    'Accept-Encoding: identity',
+    '\r\n',
+  ].join('\r\n');
+}
+
+type State =
+  | { at: 'head'; parser: ResponseHeadParser }
+  | { at: 'body'; head: ResponseHead; body: PieceBody }
+  | { at: 'refusal'; head: ResponseHead; length: number; text: Buffer };
+
+/** Demands 206 for exactly the range that was asked. */
+export class HttpPieceReader implements AnswerReader {
+  readonly #request: HttpPieceRequest;
+  #state: State = { at: 'head', parser: new ResponseHeadParser() };
+
+  constructor(request: HttpPieceRequest) {
+    this.#request = request;
+  }
+
+  get pieceBytes(): number {
+    return this.#state.at === 'body' ? this.#state.body.written : 0;
+  }
+
+  get pieceLength(): number {
+    return this.#request.slice.length;
+  }
+
+  read(chunk: Uint8Array): PieceAnswer | undefined {
+    let rest = chunk;
+    if (this.#state.at === 'head') {
+      const { head, consumed } = this.#state.parser.push(chunk);
+      if (head === undefined) return undefined;
+      this.#state = this.#begin(head);
+      rest = chunk.subarray(consumed);
+    }
+    return this.#state.at === 'body' ? this.#readBody(this.#state, rest) : this.#readRefusal(this.#state, rest);
+  }
+
+  end(): never {
+    if (this.#state.at === 'refusal') throw this.#refused(this.#state);
+    const { parent, slice } = this.#request;
+    const progress = this.#state.at === 'head' ? 'before its answer' : `after ${this.pieceBytes} of ${slice.length} bytes`;
+    throw new DfpeerError('DFP_PARENT_UNREACHABLE', `${parent} closed the connection ${progress}, piece ${slice.number}`);
+  }
+
+  close(): void {
+    if (this.#state.at === 'body') this.#state.body.close();
+  }
+
+  #begin(head: ResponseHead): Exclude<State, { at: 'head' }> {
+    const { parent, path, slice } = this.#request;
+    const length = contentLengthOf(head);
+    const isChunked = head.headers.has('transfer-encoding');
+    if (head.status >= 400)
+      return { at: 'refusal', head, length: isChunked ? 0 : Math.min(length ?? 0, MAX_REFUSAL_BYTES), text: Buffer.alloc(0) };
+    if (head.status !== 206) throw this.#wrong(`status ${head.status}, wanted 206`);
+    if (isChunked || head.headers.has('content-encoding')) throw this.#wrong('an encoded body');
+    const range = parseContentRange(head.headers.get('content-range'));
+    if (range?.offset !== slice.offset || range.length !== slice.length)
+      throw this.#wrong(`Content-Range ${JSON.stringify(head.headers.get('content-range')?.slice(0, 80) ?? 'none')}`);
+    if (length !== slice.length) throw this.#wrong(`Content-Length ${length ?? 'none'}, wanted ${slice.length}`);
+    const announced = parseAnnouncedDigest(head.headers.get(PIECE_DIGEST_HEADER));
+    return { at: 'body', head, body: new PieceBody(parent, path, slice, announced) };
+  }
+
+  #readBody({ head, body }: Extract<State, { at: 'body' }>, chunk: Uint8Array): PieceAnswer | undefined {
+    if (chunk.length === 0 || !body.write(chunk)) return undefined;
+    return { digest: body.finish(), announcedDigest: body.announcedDigest, reusable: head.keepAlive };
+  }
+
+  #readRefusal(state: Extract<State, { at: 'refusal' }>, chunk: Uint8Array): undefined {
+    state.text = Buffer.concat([state.text, chunk.subarray(0, state.length - state.text.length)]);
+    if (state.text.length >= state.length) throw this.#refused(state);
+    return undefined;
+  }
+
+  #refused({ head, text }: Extract<State, { at: 'refusal' }>): ParentRefusedError {
+    const { parent, slice } = this.#request;
+    const said = text.toString('utf8').replace(/\s+/g, ' ').trim() || head.reason;
+    return new ParentRefusedError(`${parent} refused piece ${slice.number}: HTTP ${head.status} ${said}`, {
+      status: head.status,
+      retryAfterMs: parseRetryAfterMs(head.headers.get('retry-after'), Date.now()),
+    });
+  }
+
+  #wrong(what: string): DfpeerError {
+    const { parent, slice } = this.#request;
+    return new DfpeerError('DFP_PARENT_PROTOCOL', `${parent} answered with ${what} for piece ${slice.number}`);
+  }
+}

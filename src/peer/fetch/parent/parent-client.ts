@@ -1,0 +1,83 @@
+import { isIPv6 } from 'node:net';
+import { DfpeerError } from '../../../core/errors.js';
+import type { PieceSlice } from '../../../core/piece.js';
+import type { TaskId } from '../../../core/task-id.js';
+import type { ParentEndpoint, ParentPiece } from '../piece-fetcher.js';
+import type { Transfer } from '../transfer.js';
+import type { PieceAnswer } from './answer-reader.js';
+import type { ConnectionPool } from './connection-pool.js';
+import { exchange } from './exchange.js';
+import { formatPieceRequest, HttpPieceReader, type HttpPieceRequest } from './http-piece-reader.js';
+import type { ParentConnection } from './parent-connection.js';
+import { VortexPieceReader } from './vortex-piece-reader.js';
+import { encodeDownloadPiece } from './vortex-wire.js';
+
+export interface ParentOrder {
+  endpoint: ParentEndpoint;
+  taskId: TaskId;
+  childPeerId: string;
+  slice: PieceSlice;
+  path: string;
+}
+
+/** Brings one piece from a parent into the file. @throws as PieceFetcher.fromParent */
+export async function fetchFromParent(order: ParentOrder, pool: ConnectionPool, transfer: Transfer): Promise<ParentPiece> {
+  await transfer.permitted(order.slice.length);
+  const answer =
+    order.endpoint.protocol === 'http'
+      ? await fetchOverHttp(order, pool, transfer)
+      : await fetchOverVortex(order, pool, transfer);
+  const { digest, announcedDigest } = answer;
+  return { slice: order.slice, digest, announcedDigest, costMs: transfer.elapsedMs };
+}
+
+/** "parent 10.0.0.1:4007", as in every message about it. */
+export function parentName(endpoint: ParentEndpoint): string {
+  return `parent ${authorityOf(endpoint)}`;
+}
+
+function authorityOf({ host, port }: ParentEndpoint): string {
+  return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
+}
+
+async function fetchOverHttp(order: ParentOrder, pool: ConnectionPool, transfer: Transfer): Promise<PieceAnswer> {
+  const request = { ...order, parent: transfer.waitingFor, authority: authorityOf(order.endpoint) };
+  for (let kept = pool.takeIdle(order.endpoint); kept !== undefined; kept = pool.takeIdle(order.endpoint)) {
+    const reader = new HttpPieceReader(request);
+    try {
+      return await httpExchange(kept, request, reader, pool, transfer);
+    } catch (error) {
+      // The parent may close a kept connection at the very moment we use it: nobody's fault as long as nothing came.
+      const closedBeforehand = error instanceof DfpeerError && error.code === 'DFP_PARENT_UNREACHABLE' && !reader.started;
+      if (!closedBeforehand) throw error;
+    }
+  }
+  const connection = await pool.connect(order.endpoint, transfer.waitingFor, transfer.signal);
+  return httpExchange(connection, request, new HttpPieceReader(request), pool, transfer);
+}
+
+async function httpExchange(
+  connection: ParentConnection,
+  request: HttpPieceRequest,
+  reader: HttpPieceReader,
+  pool: ConnectionPool,
+  transfer: Transfer,
+): Promise<PieceAnswer> {
+  connection.metered = transfer.metered;
+  const answer = await exchange(connection, formatPieceRequest(request), reader, transfer);
+  if (answer.reusable) pool.giveBack(connection);
+  else connection.destroy();
+  return answer;
+}
+
+/** A connection for each piece: a Rust parent never reads a second request (wire facts, 4.5). */
+async function fetchOverVortex(order: ParentOrder, pool: ConnectionPool, transfer: Transfer): Promise<PieceAnswer> {
+  const connection = await pool.connect(order.endpoint, transfer.waitingFor, transfer.signal);
+  connection.metered = transfer.metered;
+  const reader = new VortexPieceReader({ ...order, parent: transfer.waitingFor });
+  try {
+    return await exchange(connection, encodeDownloadPiece(order.taskId, order.slice.number), reader, transfer);
+  } finally {
+    connection.destroy();
+  }
+}

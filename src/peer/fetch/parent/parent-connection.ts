@@ -1,0 +1,107 @@
+import { connect, type Socket } from 'node:net';
+import { abortReason } from '../../../core/deadline.js';
+import { DfpeerError } from '../../../core/errors.js';
+import type { ParentEndpoint } from '../piece-fetcher.js';
+
+/** All connections of a thread read into one buffer of this size: bytes are consumed before the next read starts. */
+export const RECEIVE_BUFFER_BYTES = 1024 * 1024;
+/** Under a budget no read may bring more than this, for it is paid only afterwards. */
+export const METERED_READ_BYTES = 64 * 1024;
+export const CONNECT_TIMEOUT_MS = 2000;
+const TCP_KEEP_ALIVE_MS = 5000;
+
+export interface ConnectionConsumer {
+  /** `chunk` is only valid during the call. False stops reading until resume(). Must not throw. */
+  onBytes(chunk: Uint8Array): boolean;
+  onEnd(): void;
+  onError(error: Error): void;
+}
+
+/** A TCP connection to a parent that reads into one large reused buffer, not through stream chunks. */
+export class ParentConnection {
+  readonly endpoint: ParentEndpoint;
+  /** Requests it has carried before. */
+  requests = 0;
+  /** Smaller reads, see METERED_READ_BYTES. */
+  metered = false;
+  /** Who gets the bytes; without one, whatever comes closes the connection. */
+  consumer: ConnectionConsumer | undefined;
+  readonly #socket: Socket;
+  #ended = false;
+
+  constructor(endpoint: ParentEndpoint, buffer: Uint8Array) {
+    this.endpoint = endpoint;
+    this.#socket = connect({
+      host: endpoint.host,
+      port: endpoint.port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+      // Half-open on our side: a parent's FIN must not make Node send ours while bytes are still to be read.
+      allowHalfOpen: true,
+      onread: {
+        buffer: () => (this.metered ? buffer.subarray(0, METERED_READ_BYTES) : buffer),
+        callback: (length, filled) => this.#deliver(filled.subarray(0, length)),
+      },
+    });
+    this.#socket.on('end', () => {
+      this.#ended = true;
+      if (this.consumer === undefined) this.destroy();
+      else this.consumer.onEnd();
+    });
+    this.#socket.on('error', (error) => this.consumer?.onError(error));
+    this.#socket.on('close', () => (this.#ended = true));
+  }
+
+  get usable(): boolean {
+    return !this.#ended && !this.#socket.destroyed && this.#socket.writable;
+  }
+
+  /** @throws DfpeerError DFP_PARENT_UNREACHABLE; the signal's reason */
+  async connected(parent: string, signal: AbortSignal, timeoutMs: number): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const settle = (error?: Error): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', onAbort);
+        this.#socket.off('connect', onConnect);
+        this.consumer = undefined;
+        if (error === undefined) return resolve();
+        this.destroy();
+        reject(error);
+      };
+      const unreachable = (text: string, cause?: Error): DfpeerError =>
+        new DfpeerError('DFP_PARENT_UNREACHABLE', `cannot connect to ${parent}: ${text}`, { cause });
+      const onConnect = (): void => settle();
+      const onAbort = (): void => settle(abortReason(signal, parent));
+      const timer = setTimeout(() => settle(unreachable(`no answer within ${timeoutMs} ms`)), timeoutMs);
+      this.#socket.once('connect', onConnect);
+      this.consumer = {
+        onBytes: () => false,
+        onEnd: () => settle(unreachable('closed at once')),
+        onError: (error) => settle(unreachable(error.message, error)),
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      if (signal.aborted) onAbort();
+    });
+  }
+
+  write(bytes: string | Uint8Array): void {
+    this.#socket.write(bytes);
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** No bytes are delivered after this returns. Idempotent. */
+  destroy(): void {
+    this.consumer = undefined;
+    this.#socket.destroy();
+  }
+
+  #deliver(chunk: Uint8Array): boolean {
+    if (this.consumer !== undefined) return this.consumer.onBytes(chunk);
+    this.destroy();
+    return false;
+  }
+}

@@ -1,0 +1,77 @@
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
+import { DfpeerError, errnoOf } from '../../core/errors.js';
+import { type ByteRange, formatPieceDigest } from '../../core/piece.js';
+
+/**
+ * Writes the bytes of a range in order, and sums them up. Every write is finished when `write` returns, so a
+ * closed writer has nothing under way: blocking is fine, this runs in a thread of its own.
+ */
+export class PieceWriter {
+  readonly #fd: number;
+  readonly #path: string;
+  readonly #range: ByteRange;
+  #crc = 0;
+  #written = 0;
+  #closed = false;
+
+  /** Opens an existing file, never through a symbolic link. @throws DfpeerError DFP_STORE_IO, DFP_STORE_FULL */
+  constructor(path: string, range: ByteRange) {
+    this.#path = path;
+    this.#range = range;
+    try {
+      this.#fd = openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_CLOEXEC);
+    } catch (error) {
+      throw storeError(path, error);
+    }
+  }
+
+  get written(): number {
+    return this.#written;
+  }
+
+  get remaining(): number {
+    return this.#range.length - this.#written;
+  }
+
+  /** `crc32:<decimal>` of what was written so far. */
+  get digest(): string {
+    return formatPieceDigest(this.#crc);
+  }
+
+  /** @throws DfpeerError DFP_STORE_IO, DFP_STORE_FULL; DFP_INTERNAL for bytes beyond the range */
+  write(bytes: Uint8Array): void {
+    if (bytes.length > this.remaining)
+      throw new DfpeerError('DFP_INTERNAL', `${bytes.length} bytes for a range that has ${this.remaining} left`);
+    this.#crc = crc32(bytes, this.#crc);
+    let done = 0;
+    while (done < bytes.length) {
+      const position = this.#range.offset + this.#written + done;
+      try {
+        done += writeSync(this.#fd, bytes, done, bytes.length - done, position);
+      } catch (error) {
+        throw storeError(this.#path, error);
+      }
+    }
+    this.#written += bytes.length;
+  }
+
+  /** Idempotent. @throws DfpeerError DFP_STORE_IO, DFP_STORE_FULL: some file systems report a lost write only now */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      closeSync(this.#fd);
+    } catch (error) {
+      throw storeError(this.#path, error);
+    }
+  }
+}
+
+function storeError(path: string, cause: unknown): DfpeerError {
+  const errno = errnoOf(cause);
+  if (errno === 'ENOSPC' || errno === 'EDQUOT')
+    return new DfpeerError('DFP_STORE_FULL', `no space left to write ${path}; free some or lower gc.policy`, { cause });
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new DfpeerError('DFP_STORE_IO', `cannot write ${path}: ${text}`, { cause });
+}

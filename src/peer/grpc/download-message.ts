@@ -1,0 +1,122 @@
+import { isAbsolute } from 'node:path';
+import { UsageError } from '../../core/errors.js';
+import { parseRangeHeader } from '../../core/byte-range.js';
+import type { ByteRange, PieceSlice, StoredPiece } from '../../core/piece.js';
+import { parseTaskDigest, type TaskDigest } from '../../core/task-digest.js';
+import { computeTaskId } from '../../core/task-id.js';
+import type { Download__Output } from '../../generated/common/v2/Download.js';
+import type { Piece } from '../../generated/common/v2/Piece.js';
+import { fromWireLength, toDuration, toTimestamp } from '../../grpc/wire.js';
+import type { DownloadRequest } from '../download/download-request.js';
+import type { OriginTrust } from '../fetch/piece-fetcher.js';
+
+/** What a client's `Download` asks for, checked. */
+export interface ClientDownload {
+  request: DownloadRequest;
+  /** Verified against the output's bytes. */
+  digest: TaskDigest | undefined;
+  range: ((contentLength: number) => ByteRange) | undefined;
+  outputPath: string | undefined;
+  overwrite: boolean;
+  forceHardLink: boolean;
+  needPieceContent: boolean;
+  /** With a range: the rest of the task is fetched in the background. */
+  prefetch: boolean;
+}
+
+/** TaskType STANDARD: the only one this peer handles. */
+const STANDARD = 0;
+
+/** @throws UsageError DFP_INVALID_ARGUMENT naming the field. */
+export function readDownload(download: Download__Output, trust: OriginTrust): ClientDownload {
+  if (download.type !== STANDARD)
+    throw invalid('type', `only standard tasks are handled, not type ${String(download.type)}`);
+  const pieceLength = download.pieceLength === 0 ? undefined : download.pieceLength;
+  if (pieceLength !== undefined && fromWireLength(pieceLength) === undefined)
+    throw invalid('piece_length', `${pieceLength} is no length`);
+  const { url, outputPath } = download;
+  if (outputPath !== undefined && !isAbsolute(outputPath))
+    throw invalid('output_path', `${outputPath} is not absolute`);
+  if (download.objectStorage !== null && download.objectStorage !== undefined)
+    throw invalid('object_storage', 'only http and https origins are supported');
+  const digest = download.digest === undefined || download.digest === '' ? undefined : parseTaskDigest(download.digest);
+  const range = readRange(download);
+  return {
+    request: {
+      taskId: computeTaskId({
+        ...download,
+        url,
+        pieceLength,
+        contentForCalculatingTaskId: download.contentForCalculatingTaskId,
+      }),
+      url,
+      requestHeader: withoutRange(download.requestHeader),
+      tag: download.tag ?? '',
+      application: download.application ?? '',
+      priority: download.priority,
+      filteredQueryParams: download.filteredQueryParams,
+      pieceLength,
+      digest: download.digest,
+      range: download.prefetch ? undefined : range,
+      disableBackToSource: download.disableBackToSource,
+      needBackToSource: download.needBackToSource,
+      trust,
+    },
+    digest,
+    range,
+    outputPath,
+    overwrite: download.overwrite,
+    forceHardLink: download.forceHardLink,
+    needPieceContent: download.needPieceContent,
+    prefetch: download.prefetch,
+  };
+}
+
+/** The field wins over a Range header. */
+function readRange(download: Download__Output): ClientDownload['range'] {
+  if (download.range !== null && download.range !== undefined) {
+    const { start, length } = download.range;
+    if (fromWireLength(start) === undefined || fromWireLength(length) === undefined || length === 0)
+      throw invalid('range', `${length} bytes from ${start} is no range`);
+    return (contentLength) => clampRange({ offset: start, length }, contentLength);
+  }
+  const header = Object.entries(download.requestHeader).find(([name]) => name.toLowerCase() === 'range')?.[1];
+  if (header === undefined) return undefined;
+  return (contentLength) => {
+    const parsed = parseRangeHeader(header, contentLength);
+    if (parsed.kind === 'range') return parsed.range;
+    throw invalid('range', `${JSON.stringify(header)} is no range of ${contentLength} bytes`);
+  };
+}
+
+function clampRange(range: ByteRange, contentLength: number): ByteRange {
+  if (range.offset >= contentLength)
+    throw invalid('range', `starts at ${range.offset}, but the content has ${contentLength} bytes`);
+  return { offset: range.offset, length: Math.min(range.length, contentLength - range.offset) };
+}
+
+function withoutRange(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'range'));
+}
+
+function invalid(field: string, why: string): UsageError {
+  return new UsageError(`download.${field}: ${why}`, undefined, 'DFP_INVALID_ARGUMENT');
+}
+
+export function toWirePiece(piece: StoredPiece): Piece {
+  return {
+    number: piece.number,
+    offset: piece.offset,
+    length: piece.length,
+    digest: piece.digest,
+    trafficType: piece.trafficType,
+    cost: toDuration(piece.costMs),
+    createdAt: toTimestamp(piece.createdAtMs),
+    ...(piece.parentId === undefined ? {} : { parentId: piece.parentId }),
+  };
+}
+
+/** A piece that is still to come: where it lies, and nothing else. */
+export function toWireSlice(slice: PieceSlice): Piece {
+  return { ...slice, digest: '', cost: toDuration(0), createdAt: toTimestamp(0) };
+}

@@ -1,0 +1,89 @@
+import { DfpeerError } from '../../core/errors.js';
+import type { Logger } from '../../core/logger.js';
+import { parseTaskId, type TaskId } from '../../core/task-id.js';
+import type { Task } from '../../generated/common/v2/Task.js';
+import type { DfdaemonDownloadHandlers } from '../../generated/dfdaemon/v2/DfdaemonDownload.js';
+import { DfdaemonDownload } from '../../grpc/protos.js';
+import type { GrpcService } from '../../grpc/server.js';
+import { validateMessage } from '../../grpc/validation.js';
+import type { DaemonSchedulerClient } from '../../scheduler-client/index.js';
+import type { StoredTask } from '../store/stored-task.js';
+import type { TaskStore } from '../store/task-store.js';
+import { readDownload } from './download-message.js';
+import { DownloadStream, type DownloadStreamDependencies } from './download-stream.js';
+import { serverStream, unary } from './handlers.js';
+import { toLocalTask, toWireTask } from './task-messages.js';
+
+export interface DownloadServiceDependencies extends DownloadStreamDependencies {
+  store: TaskStore;
+  scheduler: DaemonSchedulerClient | undefined;
+  logger: Logger;
+  uploadsOf(taskId: TaskId): { current: number; total: number };
+  /** dfget's DeleteHost: this host leaves its schedulers. */
+  leaveSchedulers(): Promise<void>;
+  /** Throws DFP_BLOCKED for a download on the cluster's block list. */
+  assertAllowed(request: { application: string; url: string; tag: string; priority: number }): void;
+}
+
+/** dfdaemon.v2.DfdaemonDownload, for clients on this host: the unix socket only (Dragonfly v2 wire facts, 3). */
+export function makeDownloadService(dependencies: DownloadServiceDependencies): GrpcService {
+  const { logger, store, scheduler } = dependencies;
+  const implementation: DfdaemonDownloadHandlers = {
+    DownloadTask: serverStream(logger, async (request, send, _call, signal) => {
+      validateMessage('dfdaemon.v2.DownloadTaskRequest', request);
+      if (request.download === null) throw new DfpeerError('DFP_INVALID_ARGUMENT', 'download must be set');
+      const client = readDownload(request.download, 'local-user');
+      dependencies.assertAllowed(client.request);
+      return new DownloadStream(dependencies, client, send, signal).run();
+    }),
+    StatTask: unary(logger, ({ taskId }) => statTask(scheduler, parseTaskId(taskId))),
+    StatLocalTask: unary(logger, async ({ taskId }) => {
+      const id = parseTaskId(taskId);
+      return toLocalTask(await requireTask(store, id), dependencies.uploadsOf(id));
+    }),
+    ListLocalTasks: unary(logger, async () => ({
+      tasks: store.tasks().map((task) => toLocalTask(task, dependencies.uploadsOf(task.taskId))),
+    })),
+    ListTaskEntries: unary(logger, async () => {
+      throw new DfpeerError('DFP_UNIMPLEMENTED', 'http and https have no directories to list; name a file');
+    }),
+    DeleteTask: unary(logger, async ({ taskId }) => {
+      const id = parseTaskId(taskId);
+      await requireTask(store, id);
+      await store.remove(id);
+      await scheduler?.deleteTask(id);
+      return {};
+    }),
+    DeleteLocalTask: unary(logger, async ({ taskId }) => {
+      const id = parseTaskId(taskId);
+      await requireTask(store, id);
+      await store.remove(id);
+      return {};
+    }),
+    DeleteHost: unary(logger, async () => {
+      await dependencies.leaveSchedulers();
+      return {};
+    }),
+  };
+  return { name: 'dfdaemon.v2.DfdaemonDownload', definition: DfdaemonDownload.service, implementation };
+}
+
+/** @throws DfpeerError DFP_TASK_NOT_FOUND */
+export async function requireTask(store: TaskStore, taskId: TaskId): Promise<StoredTask> {
+  const task = await store.settled(taskId);
+  if (task === undefined) throw new DfpeerError('DFP_TASK_NOT_FOUND', `task ${taskId} is not stored on this host`);
+  return task;
+}
+
+/** What the responsible scheduler knows of a task. @throws DfpeerError DFP_TASK_NOT_FOUND, DFP_SCHEDULER_UNREACHABLE */
+export async function statTask(scheduler: DaemonSchedulerClient | undefined, taskId: TaskId): Promise<Task> {
+  const task = await requireScheduler(scheduler).statTask(taskId);
+  if (task === undefined) throw new DfpeerError('DFP_TASK_NOT_FOUND', `the scheduler does not know task ${taskId}`);
+  return toWireTask(task);
+}
+
+function requireScheduler(scheduler: DaemonSchedulerClient | undefined): DaemonSchedulerClient {
+  if (scheduler === undefined)
+    throw new DfpeerError('DFP_SCHEDULER_UNREACHABLE', 'this daemon works without a scheduler');
+  return scheduler;
+}

@@ -1,0 +1,75 @@
+import type {
+  Metadata,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  sendUnaryData,
+  ServerUnaryCall,
+  ServerWritableStream,
+} from '@grpc/grpc-js';
+import { withDeadline } from '../../core/deadline.js';
+import { AbortedError } from '../../core/errors.js';
+import type { Logger } from '../../core/logger.js';
+import { toGrpcError } from '../../grpc/status.js';
+
+/** A reader that takes nothing for this long has gone. */
+export const STREAM_WRITE_TIMEOUT_MS = 60_000;
+
+/** One error boundary for unary calls: whatever is thrown costs this call only, and reaches the caller as a coded status. */
+export function unary<Request, Response>(
+  logger: Logger,
+  handle: (request: Request, call: ServerUnaryCall<Request, Response>, signal: AbortSignal) => Promise<Response>,
+): handleUnaryCall<Request, Response> {
+  return (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>) => {
+    const controller = new AbortController();
+    call.on('cancelled', () => controller.abort(new AbortedError(`call ${call.getPath()}`)));
+    handle(call.request, call, controller.signal).then(
+      (response) => callback(null, response),
+      (error: unknown) => {
+        logger.debug({ err: error, path: call.getPath(), peer: call.getPeer() }, 'a call failed');
+        callback(toGrpcError(error));
+      },
+    );
+  };
+}
+
+/** Sends one message, and waits while the reader is slow. Rejects with DFP_DEADLINE, or when the call was cancelled. */
+export type SendMessage<Response> = (message: Response) => Promise<void>;
+
+/** The same boundary for server streams. Ends the stream with the trailer that `handle` resolves with, if any. */
+export function serverStream<Request, Response>(
+  logger: Logger,
+  handle: (
+    request: Request,
+    send: SendMessage<Response>,
+    call: ServerWritableStream<Request, Response>,
+    signal: AbortSignal,
+  ) => Promise<Metadata | undefined>,
+): handleServerStreamingCall<Request, Response> {
+  return (call: ServerWritableStream<Request, Response>) => {
+    const controller = new AbortController();
+    const onGone = (): void => controller.abort(new AbortedError(`call ${call.getPath()}`));
+    call.on('cancelled', onGone);
+    call.on('error', onGone);
+    const send: SendMessage<Response> = async (message) => {
+      controller.signal.throwIfAborted();
+      if (call.write(message)) return;
+      await withDeadline(
+        {
+          waitingFor: `the reader of ${call.getPath()} at ${call.getPeer()}`,
+          timeoutMs: STREAM_WRITE_TIMEOUT_MS,
+          signal: controller.signal,
+        },
+        () => new Promise<void>((resolve) => call.once('drain', () => resolve())),
+      );
+    };
+    handle(call.request, send, call, controller.signal).then(
+      (trailer) => call.end(trailer),
+      (error: unknown) => {
+        if (controller.signal.aborted) return call.end();
+        logger.debug({ err: error, path: call.getPath(), peer: call.getPeer() }, 'a stream failed');
+        call.emit('error', toGrpcError(error));
+        return undefined;
+      },
+    );
+  };
+}

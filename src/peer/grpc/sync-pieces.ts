@@ -1,0 +1,95 @@
+import { Metadata, type ServerWritableStream } from '@grpc/grpc-js';
+import { DfpeerError, UsageError } from '../../core/errors.js';
+import { parseTaskId } from '../../core/task-id.js';
+import { Wakeup } from '../../core/wakeup.js';
+import type { SyncPiecesRequest__Output } from '../../generated/dfdaemon/v2/SyncPiecesRequest.js';
+import type { SyncPiecesResponse } from '../../generated/dfdaemon/v2/SyncPiecesResponse.js';
+import type { StoredTask } from '../store/stored-task.js';
+import type { TaskStore } from '../store/task-store.js';
+import { HTTP_PORT_HEADER } from '../parents/grpc-parent-dialer.js';
+import type { SendMessage } from './handlers.js';
+import type { AnnouncementOrder } from './announcement-order.js';
+
+/** A task of 64 MiB pieces with this many would hold 64 TiB. */
+export const MAX_INTERESTED_PIECES = 1_000_000;
+
+export interface SyncPiecesDependencies {
+  store: TaskStore;
+  order: AnnouncementOrder;
+  /** Where this host serves pieces. */
+  address(): { ip: string; httpPort: number; tcpPort: number };
+}
+
+/**
+ * Tells a child which of the pieces it is interested in are here, and each further one as it is finished, until it has heard of all or the
+ * task stops (Dragonfly v2 wire facts, 2.2). @throws DfpeerError when the task is unknown or its download ends early.
+ */
+export async function syncPieces(
+  { store, order, address }: SyncPiecesDependencies,
+  request: SyncPiecesRequest__Output,
+  send: SendMessage<SyncPiecesResponse>,
+  call: ServerWritableStream<SyncPiecesRequest__Output, SyncPiecesResponse>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (request.interestedPieceNumbers.length > MAX_INTERESTED_PIECES)
+    throw new UsageError(
+      `interested_piece_numbers names more than ${MAX_INTERESTED_PIECES} pieces`,
+      undefined,
+      'DFP_INVALID_ARGUMENT',
+    );
+  const task = await store.settled(parseTaskId(request.taskId));
+  // The stream starts well and then fails, as children expect it of a parent without the task.
+  const metadata = new Metadata();
+  metadata.set(HTTP_PORT_HEADER, String(address().httpPort));
+  call.sendMetadata(metadata);
+  if (task === undefined) throw new DfpeerError('DFP_TASK_FAILED', `task ${request.taskId} not found`);
+  const { ip, tcpPort } = address();
+  const announce = async (number: number): Promise<void> => {
+    const piece = task.piece(number);
+    if (piece !== undefined) await send({ number, offset: piece.offset, length: piece.length, ip, tcpPort });
+  };
+  await announceAll(task, new Set(request.interestedPieceNumbers), order, announce, signal);
+}
+
+async function announceAll(
+  task: StoredTask,
+  interested: Set<number>,
+  order: AnnouncementOrder,
+  announce: (number: number) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const wakeup = new Wakeup();
+  let stopped: DfpeerError | undefined;
+  const unsubscribe = task.subscribe({
+    onPiece: () => wakeup.notify(),
+    onComplete: () => wakeup.notify(),
+    onStopped: (error) => {
+      stopped = error;
+      wakeup.notify();
+    },
+  });
+  const onAbort = (): void => wakeup.notify();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    for (;;) {
+      const next = signal.aborted
+        ? undefined
+        : order.next(task.taskId, interested, (number) => task.piece(number) !== undefined);
+      if (next !== undefined) {
+        interested.delete(next);
+        await announce(next);
+        continue;
+      }
+      if (signal.aborted || interested.size === 0 || task.complete) return;
+      if (stopped !== undefined || !task.downloading)
+        throw new DfpeerError(
+          'DFP_TASK_FAILED',
+          `task ${task.taskId} failed: ${stopped?.message ?? 'it is not being downloaded'}`,
+        );
+      await wakeup.wait();
+    }
+  } finally {
+    unsubscribe();
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,96 @@
+import { sleep } from '../../core/deadline.js';
+import { DfpeerError } from '../../core/errors.js';
+import type { Logger } from '../../core/logger.js';
+import { parseTaskId } from '../../core/task-id.js';
+import type { Host } from '../../generated/common/v2/Host.js';
+import type { DfdaemonUploadHandlers } from '../../generated/dfdaemon/v2/DfdaemonUpload.js';
+import { DfdaemonUpload } from '../../grpc/protos.js';
+import type { GrpcService } from '../../grpc/server.js';
+import { validateMessage } from '../../grpc/validation.js';
+import type { HostLoad } from '../../scheduler-client/index.js';
+import { readDownload } from './download-message.js';
+import { requireTask, statTask, type DownloadServiceDependencies } from './download-service.js';
+import { DownloadStream } from './download-stream.js';
+import { serverStream, unary } from './handlers.js';
+import { syncPieces, type SyncPiecesDependencies } from './sync-pieces.js';
+import { toLocalTask } from './task-messages.js';
+
+/** Calls whose grpc-timeout is meant for the response headers only. */
+export const LONG_STREAMS: ReadonlySet<string> = new Set([
+  '/dfdaemon.v2.DfdaemonUpload/SyncPieces',
+  '/dfdaemon.v2.DfdaemonUpload/SyncHost',
+]);
+
+const SYNC_HOST_INTERVAL_MS = 1_000;
+
+export interface UploadServiceDependencies extends DownloadServiceDependencies, SyncPiecesDependencies {
+  load(): Promise<HostLoad>;
+  logger: Logger;
+  /** Whether a caller may delete tasks or start downloads: a scheduler of ours, by its address. */
+  isTrustedCaller(peerAddress: string): boolean;
+  /** A complete task is announced again instead of being downloaded. */
+  reannounce(taskId: string): Promise<void>;
+}
+
+/** dfdaemon.v2.DfdaemonUpload, for other peers and schedulers (Dragonfly v2 wire facts, 2). Never takes a path. */
+export function makeUploadService(dependencies: UploadServiceDependencies): GrpcService {
+  const { logger, store } = dependencies;
+  const assertTrusted = (peer: string, what: string): void => {
+    if (!dependencies.isTrustedCaller(peer))
+      throw new DfpeerError('DFP_BLOCKED', `${what} is only for this host's schedulers, and ${peer} is none`);
+  };
+  const implementation: DfdaemonUploadHandlers = {
+    SyncPieces: serverStream(logger, async (request, send, call, signal) => {
+      validateMessage('dfdaemon.v2.SyncPiecesRequest', request);
+      await syncPieces(dependencies, request, send, call, signal);
+      return undefined;
+    }),
+    SyncHost: serverStream(logger, async (request, send, _call, signal) => {
+      validateMessage('dfdaemon.v2.SyncHostRequest', request);
+      for (;;) {
+        await send(toHostLoadMessage(await dependencies.load()));
+        await sleep(SYNC_HOST_INTERVAL_MS, signal);
+      }
+    }),
+    DownloadTask: serverStream(logger, async (request, send, call, signal) => {
+      validateMessage('dfdaemon.v2.DownloadTaskRequest', request);
+      assertTrusted(call.getPeer(), 'DownloadTask');
+      if (request.download === null) throw new DfpeerError('DFP_INVALID_ARGUMENT', 'download must be set');
+      const client = { ...readDownload(request.download, 'network'), outputPath: undefined, digest: undefined };
+      const stored = await store.settled(client.request.taskId);
+      if (stored?.complete === true) {
+        await dependencies.reannounce(client.request.taskId);
+        return undefined;
+      }
+      return new DownloadStream(dependencies, client, send, signal).run();
+    }),
+    StatTask: unary(logger, ({ taskId }) => statTask(dependencies.scheduler, parseTaskId(taskId))),
+    StatLocalTask: unary(logger, async ({ taskId }) => {
+      const id = parseTaskId(taskId);
+      return toLocalTask(await requireTask(store, id), dependencies.uploadsOf(id));
+    }),
+    ListTaskEntries: unary(logger, async () => {
+      throw new DfpeerError('DFP_UNIMPLEMENTED', 'http and https have no directories to list; name a file');
+    }),
+    DeleteTask: unary(logger, async ({ taskId }, call) => {
+      assertTrusted(call.getPeer(), 'DeleteTask');
+      const id = parseTaskId(taskId);
+      await requireTask(store, id);
+      await store.remove(id);
+      await dependencies.scheduler?.deleteTask(id);
+      return {};
+    }),
+  };
+  return { name: 'dfdaemon.v2.DfdaemonUpload', definition: DfdaemonUpload.service, implementation };
+}
+
+function toHostLoadMessage({ network }: HostLoad): Host {
+  return {
+    network: {
+      maxRxBandwidth: network.maxRxBitsPerSecond,
+      rxBandwidth: network.rxBitsPerSecond,
+      maxTxBandwidth: network.maxTxBitsPerSecond,
+      txBandwidth: network.txBitsPerSecond,
+    },
+  };
+}

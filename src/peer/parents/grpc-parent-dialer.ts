@@ -1,0 +1,131 @@
+import {
+  credentials as grpcCredentials,
+  Metadata,
+  type ChannelCredentials,
+  type ClientReadableStream,
+} from '@grpc/grpc-js';
+import { isIP } from 'node:net';
+import { DfpeerError } from '../../core/errors.js';
+import type { TaskId } from '../../core/task-id.js';
+import type { Host__Output } from '../../generated/common/v2/Host.js';
+import type { SyncPiecesResponse__Output } from '../../generated/dfdaemon/v2/SyncPiecesResponse.js';
+import { DfdaemonUpload } from '../../grpc/protos.js';
+import { fromGrpcError } from '../../grpc/status.js';
+import type { CandidateParent } from '../../scheduler-client/scheduler-client.js';
+import type { ParentEndpoint } from '../fetch/piece-fetcher.js';
+import type { ParentDialer, ParentLoad, PieceOffer } from './parent-dialer.js';
+
+/** Initial metadata of a dfpeer parent's SyncPieces: it also serves pieces over HTTP, on this port. */
+export const HTTP_PORT_HEADER = 'dfpeer-http-port';
+/** A parent that doesn't answer the connection within this is unreachable. */
+const CONNECT_TIMEOUT_MS = 5_000;
+
+type UploadClient = InstanceType<typeof DfdaemonUpload>;
+
+/** Talks DfdaemonUpload to other peers, ours and Rust's. */
+export class GrpcParentDialer implements ParentDialer {
+  readonly #hostId: string;
+  readonly #credentials: ChannelCredentials;
+  /** One client a stream, as parents come and go; closed with it. */
+  readonly #clients = new Set<UploadClient>();
+
+  constructor(options: { hostId: string; credentials?: ChannelCredentials }) {
+    this.#hostId = options.hostId;
+    this.#credentials = options.credentials ?? grpcCredentials.createInsecure();
+  }
+
+  async *syncPieces(
+    parent: CandidateParent,
+    request: { taskId: TaskId; pieces: readonly number[] },
+    signal: AbortSignal,
+  ): AsyncGenerator<PieceOffer> {
+    const call = (client: UploadClient): ClientReadableStream<SyncPiecesResponse__Output> =>
+      client.syncPieces(
+        { hostId: this.#hostId, taskId: request.taskId, interestedPieceNumbers: [...request.pieces] },
+        new Metadata(),
+      );
+    let httpPort: number | undefined;
+    const onMetadata = (metadata: Metadata): void => {
+      const port = Number(metadata.get(HTTP_PORT_HEADER)[0]);
+      if (Number.isInteger(port) && port > 0 && port < 65536) httpPort = port;
+    };
+    for await (const message of this.#stream(parent, 'its pieces', call, signal, onMetadata))
+      yield toOffer(parent, message, httpPort);
+  }
+
+  async *syncHost(
+    parent: CandidateParent,
+    request: { peerId: string },
+    signal: AbortSignal,
+  ): AsyncGenerator<ParentLoad> {
+    const call = (client: UploadClient): ClientReadableStream<Host__Output> =>
+      client.syncHost({ hostId: this.#hostId, peerId: request.peerId }, new Metadata());
+    for await (const { network } of this.#stream(parent, 'its load', call, signal))
+      if (network !== null && network !== undefined)
+        yield { maxTxBitsPerSecond: network.maxTxBandwidth, txBitsPerSecond: network.txBandwidth ?? 0 };
+  }
+
+  close(): void {
+    for (const client of this.#clients) client.close();
+    this.#clients.clear();
+  }
+
+  async *#stream<T>(
+    parent: CandidateParent,
+    what: string,
+    open: (client: UploadClient) => ClientReadableStream<T>,
+    signal: AbortSignal,
+    onMetadata?: (metadata: Metadata) => void,
+  ): AsyncGenerator<T> {
+    const address = isIP(parent.ip) === 6 ? `[${parent.ip}]:${parent.port}` : `${parent.ip}:${parent.port}`;
+    const doing = `parent ${parent.peerId} at ${address} did not tell ${what}`;
+    const client = new DfdaemonUpload(address, this.#credentials, { 'grpc.enable_retries': 0 });
+    this.#clients.add(client);
+    let onAbort: (() => void) | undefined;
+    try {
+      await waitForReady(client);
+      if (signal.aborted) return;
+      const call = open(client);
+      onAbort = () => call.cancel();
+      signal.addEventListener('abort', onAbort, { once: true });
+      if (onMetadata !== undefined) call.on('metadata', onMetadata);
+      for await (const message of call) yield message as T;
+    } catch (error) {
+      if (signal.aborted) return;
+      throw fromGrpcError(error, 'DFP_PARENT_UNREACHABLE', doing);
+    } finally {
+      if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
+      this.#clients.delete(client);
+      client.close();
+    }
+  }
+}
+
+async function waitForReady(client: UploadClient): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    client.waitForReady(Date.now() + CONNECT_TIMEOUT_MS, (error) => {
+      if (error === undefined) resolve();
+      else reject(error);
+    });
+  });
+}
+
+/** dfpeer parents are asked over HTTP, all others over vortex; one that names no port gets vortex on its gRPC port (wire facts, 2.4). */
+function toOffer(
+  parent: CandidateParent,
+  message: SyncPiecesResponse__Output,
+  httpPort: number | undefined,
+): PieceOffer {
+  const host = message.ip !== '' ? message.ip : parent.ip;
+  const valid = isIP(host) !== 0 && Number.isSafeInteger(message.offset) && Number.isSafeInteger(message.length);
+  if (!valid)
+    throw new DfpeerError(
+      'DFP_PARENT_PROTOCOL',
+      `parent ${parent.peerId} sent a piece that can't be: ip ${JSON.stringify(host)}, offset ${message.offset}, length ${message.length}`,
+    );
+  const endpoint: ParentEndpoint =
+    httpPort !== undefined
+      ? { protocol: 'http', host, port: httpPort }
+      : { protocol: 'vortex', host, port: message.tcpPort ?? parent.port };
+  return { number: message.number, offset: message.offset, length: message.length, endpoint };
+}

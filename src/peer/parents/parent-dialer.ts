@@ -1,0 +1,28 @@
+import type { TaskId } from '../../core/task-id.js';
+import type { PieceSlice } from '../../core/piece.js';
+import type { CandidateParent } from '../../scheduler-client/scheduler-client.js';
+import type { ParentEndpoint } from '../fetch/piece-fetcher.js';
+
+/** A parent says that it holds a piece, and where it serves it. */
+export interface PieceOffer extends PieceSlice {
+  endpoint: ParentEndpoint;
+}
+
+/** A parent's network, in bits per second. */
+export interface ParentLoad {
+  maxTxBitsPerSecond: number;
+  txBitsPerSecond: number;
+}
+
+/** How we talk to other peers' upload services. The simulator has its own. */
+export interface ParentDialer {
+  /** Offers as pieces finish at the parent; ends when it has given all, throws DFP_PARENT_* otherwise. */
+  syncPieces(
+    parent: CandidateParent,
+    request: { taskId: TaskId; pieces: readonly number[] },
+    signal: AbortSignal,
+  ): AsyncIterable<PieceOffer>;
+  /** About once a second; throws DFP_PARENT_* when the parent can't say. */
+  syncHost(parent: CandidateParent, request: { peerId: string }, signal: AbortSignal): AsyncIterable<ParentLoad>;
+  close(): void;
+}

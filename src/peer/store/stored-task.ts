@@ -1,0 +1,262 @@
+import { DfpeerError, toDfpeerError } from '../../core/errors.js';
+import { abortReason } from '../../core/deadline.js';
+import { PieceLayout, type ByteRange, type PieceSlice, type StoredPiece } from '../../core/piece.js';
+import type { TaskId } from '../../core/task-id.js';
+import type { MetadataStore, StoredPieceRecord, TaskRecord } from './metadata.js';
+import type { TaskFiles } from './task-files.js';
+
+/** What others may want to hear of a task. All callbacks run synchronously, after the change is visible. */
+export interface TaskListener {
+  onPiece?(piece: StoredPiece): void;
+  onComplete?(): void;
+  /** The download ended without completing the task, or the task was removed. */
+  onStopped?(error: DfpeerError): void;
+}
+
+/** Listeners of one task: subscribers of SyncPieces, waiting uploads, clients. */
+const MAX_LISTENERS = 4096;
+
+/**
+ * One task on this node: its record, its verified pieces, who waits for more. A piece shows here only after its digest was checked
+ * and its record written; everything that serves bytes asks here first.
+ */
+export class StoredTask {
+  readonly taskId: TaskId;
+  readonly #files: TaskFiles;
+  readonly #metadata: MetadataStore;
+  readonly #now: () => number;
+  readonly #pieces = new Map<number, StoredPiece>();
+  readonly #listeners = new Set<TaskListener>();
+  #record: TaskRecord;
+  #layout: PieceLayout | undefined;
+  #storedBytes = 0;
+  #pins = 0;
+  #downloading = false;
+  #removed = false;
+  #lastUsedMs: number;
+
+  constructor(record: TaskRecord, dependencies: { files: TaskFiles; metadata: MetadataStore; now: () => number }) {
+    this.taskId = record.taskId;
+    this.#record = record;
+    this.#files = dependencies.files;
+    this.#metadata = dependencies.metadata;
+    this.#now = dependencies.now;
+    this.#lastUsedMs = record.updatedAtMs;
+    this.#layout =
+      record.contentLength === undefined ? undefined : new PieceLayout(record.contentLength, record.pieceLength);
+  }
+
+  get record(): Readonly<TaskRecord> {
+    return this.#record;
+  }
+
+  get path(): string {
+    return this.#files.path(this.taskId);
+  }
+
+  /** Undefined while the length is unknown. */
+  get layout(): PieceLayout | undefined {
+    return this.#layout;
+  }
+
+  get complete(): boolean {
+    return this.#record.finishedAtMs !== undefined;
+  }
+
+  get downloading(): boolean {
+    return this.#downloading;
+  }
+
+  get removed(): boolean {
+    return this.#removed;
+  }
+
+  get storedBytes(): number {
+    return this.#storedBytes;
+  }
+
+  get pieceCount(): number {
+    return this.#pieces.size;
+  }
+
+  /** In use: being downloaded, uploaded, or made into an output file. Never collected then. */
+  get pinned(): boolean {
+    return this.#pins > 0 || this.#downloading;
+  }
+
+  get lastUsedMs(): number {
+    return this.#lastUsedMs;
+  }
+
+  pin(): () => void {
+    this.#pins++;
+    this.#lastUsedMs = this.#now();
+    let pinned = true;
+    return () => {
+      if (!pinned) return;
+      pinned = false;
+      this.#pins--;
+      this.#lastUsedMs = this.#now();
+    };
+  }
+
+  piece(number: number): StoredPiece | undefined {
+    return this.#pieces.get(number);
+  }
+
+  /** Verified pieces in no particular order. */
+  pieces(): IterableIterator<StoredPiece> {
+    return this.#pieces.values();
+  }
+
+  /** Where piece `number` lies; with an unknown length every piece is taken for a full one. */
+  slice(number: number): PieceSlice | undefined {
+    if (this.#layout !== undefined) return this.#layout.has(number) ? this.#layout.slice(number) : undefined;
+    const { pieceLength } = this.#record;
+    return { number, offset: number * pieceLength, length: this.#pieces.get(number)?.length ?? pieceLength };
+  }
+
+  has(range: ByteRange): boolean {
+    const { pieceLength } = this.#record;
+    const end = range.offset + range.length;
+    if (this.#layout !== undefined && end > this.#layout.contentLength) return false;
+    for (let number = Math.floor(range.offset / pieceLength); number * pieceLength < end; number++) {
+      const piece = this.#pieces.get(number);
+      if (piece === undefined || piece.offset + piece.length < Math.min(end, (number + 1) * pieceLength)) return false;
+    }
+    return true;
+  }
+
+  /** At most {@link MAX_LISTENERS}; beyond it DFP_LIMIT. */
+  subscribe(listener: TaskListener): () => void {
+    if (this.#listeners.size >= MAX_LISTENERS)
+      throw new DfpeerError('DFP_LIMIT', `task ${this.taskId} has ${MAX_LISTENERS} listeners already; try again later`);
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  async whenAvailable(range: ByteRange, signal: AbortSignal): Promise<void> {
+    if (this.has(range)) return;
+    if (!this.#downloading)
+      throw new DfpeerError(
+        'DFP_PIECE_NOT_FOUND',
+        `bytes ${range.offset}-${range.offset + range.length - 1} of task ${this.taskId} are not stored here, and it is not being downloaded`,
+      );
+    if (signal.aborted) throw abortReason(signal, `the wait for task ${this.taskId}`);
+    await new Promise<void>((resolve, reject) => {
+      const settle = (error?: Error): void => {
+        unsubscribe();
+        signal.removeEventListener('abort', onAbort);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const onAbort = (): void => settle(abortReason(signal, `the wait for task ${this.taskId}`));
+      const unsubscribe = this.subscribe({
+        onPiece: () => {
+          if (this.has(range)) settle();
+        },
+        onComplete: () =>
+          settle(
+            this.has(range)
+              ? undefined
+              : new DfpeerError(
+                  'DFP_PIECE_NOT_FOUND',
+                  `task ${this.taskId} has no bytes ${range.offset}-${range.offset + range.length - 1}`,
+                ),
+          ),
+        onStopped: (error) => settle(error),
+      });
+      signal.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  /** Puts back what an earlier process stored; only for the store, before anybody else sees the task. */
+  restore(pieces: Iterable<StoredPieceRecord>): void {
+    for (const piece of pieces) {
+      const slice = this.slice(piece.number);
+      if (slice !== undefined && !this.#pieces.has(piece.number)) this.#add({ ...piece, ...slice });
+    }
+  }
+
+  /** From now on bytes may change: what is on disk is no longer known good as a whole. */
+  async beginDownload(): Promise<void> {
+    this.#downloading = true;
+    if (this.#record.mark !== undefined && !this.complete) await this.#update({ mark: undefined }, true);
+  }
+
+  /** The download is over; who waits for more hears of it, unless the task is complete. */
+  endDownload(error?: DfpeerError): void {
+    this.#downloading = false;
+    if (this.complete) return;
+    const reason = error ?? new DfpeerError('DFP_ABORTED', `the download of task ${this.taskId} ended`);
+    for (const listener of [...this.#listeners]) listener.onStopped?.(reason);
+  }
+
+  /** Records a piece whose bytes are in the file and whose digest was checked. */
+  async addPiece(piece: StoredPiece): Promise<void> {
+    this.#assertPresent();
+    if (this.#pieces.has(piece.number)) return;
+    const { number, digest, parentId, trafficType, costMs, createdAtMs } = piece;
+    await this.#metadata.putPiece(this.taskId, { number, digest, parentId, trafficType, costMs, createdAtMs });
+    this.#assertPresent();
+    this.#add(piece);
+    for (const listener of [...this.#listeners]) listener.onPiece?.(piece);
+  }
+
+  async setContentLength(contentLength: number): Promise<void> {
+    this.#layout = new PieceLayout(contentLength, this.#record.pieceLength);
+    await this.#files.setLength(this.taskId, contentLength);
+    await this.#update({ contentLength }, false);
+  }
+
+  /** All pieces are here: syncs the data, then the record. */
+  async finish(): Promise<void> {
+    this.#assertPresent();
+    if (this.#layout === undefined || this.#pieces.size !== this.#layout.count)
+      throw new DfpeerError(
+        'DFP_INTERNAL',
+        `task ${this.taskId} has ${this.#pieces.size} of ${this.#layout?.count ?? 'unknown'} pieces and can't be complete`,
+      );
+    await this.#files.sync(this.taskId);
+    const mark = await this.#files.mark(this.taskId);
+    await this.#update({ finishedAtMs: this.#now(), mark }, true);
+    for (const listener of [...this.#listeners]) listener.onComplete?.();
+  }
+
+  /** A partial task at a clean stop: syncs, so that the next start need not read it all again. */
+  async seal(): Promise<void> {
+    if (this.complete || this.#removed || this.#pieces.size === 0) return;
+    await this.#files.sync(this.taskId);
+    await this.#update({ mark: await this.#files.mark(this.taskId) }, true);
+  }
+
+  async setContentDigest(contentDigest: string): Promise<void> {
+    await this.#update({ contentDigest }, false);
+  }
+
+  /** Only for the store: the task is gone, whoever waits hears of it. */
+  markRemoved(): void {
+    this.#removed = true;
+    this.#pieces.clear();
+    const reason = new DfpeerError('DFP_TASK_NOT_FOUND', `task ${this.taskId} was removed from this host`);
+    for (const listener of [...this.#listeners]) listener.onStopped?.(reason);
+  }
+
+  #add(piece: StoredPiece): void {
+    this.#pieces.set(piece.number, piece);
+    this.#storedBytes += piece.length;
+  }
+
+  #assertPresent(): void {
+    if (this.#removed) throw new DfpeerError('DFP_TASK_NOT_FOUND', `task ${this.taskId} was removed from this host`);
+  }
+
+  async #update(change: Partial<TaskRecord>, sync: boolean): Promise<void> {
+    this.#record = { ...this.#record, ...change, updatedAtMs: this.#now() };
+    try {
+      await this.#metadata.putTask(this.#record, { sync });
+    } catch (error) {
+      throw toDfpeerError(error, 'DFP_STORE_IO', `could not write the record of task ${this.taskId}`);
+    }
+  }
+}

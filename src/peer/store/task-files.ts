@@ -1,0 +1,190 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { chmod, lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { DfpeerError, errnoOf } from '../../core/errors.js';
+import { formatPieceDigest, type ByteRange } from '../../core/piece.js';
+import { isTaskId, type TaskId } from '../../core/task-id.js';
+
+/** What a data file looked like when it was last known good: any difference means its pieces are checked again. */
+export interface FileMark {
+  size: number;
+  mtimeMs: number;
+  inode: number;
+}
+
+/** The data files, one sparse file a task. The simulator has its own. */
+export interface TaskFiles {
+  path(taskId: TaskId): string;
+  /** A new empty file in place of an old one. */
+  create(taskId: TaskId): Promise<void>;
+  setLength(taskId: TaskId, length: number): Promise<void>;
+  /** Undefined when there is no such file, or it isn't a regular file of ours. */
+  mark(taskId: TaskId): Promise<FileMark | undefined>;
+  /** Data reaches the disk before this resolves. */
+  sync(taskId: TaskId): Promise<void>;
+  /** `crc32:<decimal>` of a range as it is on disk now. */
+  digest(taskId: TaskId, range: ByteRange): Promise<string>;
+  openForReading(taskId: TaskId): OpenTaskFile;
+  remove(taskId: TaskId): Promise<void>;
+  /** Moves a file that can't be trusted out of the way, where an operator can look at it. */
+  quarantine(taskId: TaskId): Promise<void>;
+  list(): Promise<TaskId[]>;
+}
+
+export interface OpenTaskFile {
+  readonly fd: number;
+  readonly path: string;
+  close(): void;
+}
+
+const VERIFY_CHUNK_BYTES = 1024 * 1024;
+/** Damaged files kept for the operator; the oldest go first. */
+export const MAX_QUARANTINED_FILES = 16;
+
+/** `<directory>/content/<id[0:3]>/<id>`: every path is made from a checked {@link TaskId}, and no symbolic link is followed. */
+export class DiskTaskFiles implements TaskFiles {
+  readonly #content: string;
+  readonly #quarantine: string;
+
+  private constructor(directory: string) {
+    this.#content = join(directory, 'content');
+    this.#quarantine = join(directory, 'quarantine');
+  }
+
+  /** @throws DfpeerError DFP_STORE_UNTRUSTED when a directory is a link or somebody else's. */
+  static async open(directory: string): Promise<DiskTaskFiles> {
+    const files = new DiskTaskFiles(directory);
+    for (const each of [directory, files.#content, files.#quarantine]) await ensurePrivateDirectory(each);
+    return files;
+  }
+
+  path(taskId: TaskId): string {
+    return join(this.#content, taskId.slice(0, 3), taskId);
+  }
+
+  async create(taskId: TaskId): Promise<void> {
+    await mapDiskError(`create the data file of task ${taskId}`, async () => {
+      await ensurePrivateDirectory(join(this.#content, taskId.slice(0, 3)));
+      await rm(this.path(taskId), { force: true });
+      const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
+      await (await open(this.path(taskId), flags, 0o600)).close();
+    });
+  }
+
+  async setLength(taskId: TaskId, length: number): Promise<void> {
+    await this.#withFile(taskId, constants.O_WRONLY, 'size', (file) => file.truncate(length));
+  }
+
+  async mark(taskId: TaskId): Promise<FileMark | undefined> {
+    try {
+      const stats = await lstat(this.path(taskId));
+      if (!stats.isFile() || !isOwnUid(stats.uid)) return undefined;
+      return { size: stats.size, mtimeMs: stats.mtimeMs, inode: stats.ino };
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  async sync(taskId: TaskId): Promise<void> {
+    await this.#withFile(taskId, constants.O_WRONLY, 'sync', (file) => file.datasync());
+  }
+
+  async digest(taskId: TaskId, range: ByteRange): Promise<string> {
+    return this.#withFile(taskId, constants.O_RDONLY, 'read', async (file) => {
+      const buffer = Buffer.allocUnsafe(Math.min(range.length, VERIFY_CHUNK_BYTES));
+      let sum = 0;
+      for (let done = 0; done < range.length;) {
+        const { bytesRead } = await file.read(
+          buffer,
+          0,
+          Math.min(buffer.length, range.length - done),
+          range.offset + done,
+        );
+        if (bytesRead === 0) break; // a truncated file: the sum will not match
+        sum = crc32(buffer.subarray(0, bytesRead), sum);
+        done += bytesRead;
+      }
+      return formatPieceDigest(sum);
+    });
+  }
+
+  openForReading(taskId: TaskId): OpenTaskFile {
+    const path = this.path(taskId);
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    return { fd, path, close: () => closeSync(fd) };
+  }
+
+  async remove(taskId: TaskId): Promise<void> {
+    await rm(this.path(taskId), { force: true });
+    // Its shard may hold other tasks.
+    await rmdir(join(this.#content, taskId.slice(0, 3))).catch(() => undefined);
+  }
+
+  async quarantine(taskId: TaskId): Promise<void> {
+    const kept = (await readdir(this.#quarantine)).sort();
+    for (const name of kept.slice(0, Math.max(0, kept.length - MAX_QUARANTINED_FILES + 1)))
+      await rm(join(this.#quarantine, name), { force: true, recursive: true });
+    await rename(this.path(taskId), join(this.#quarantine, `${Date.now()}-${taskId}`)).catch((error: unknown) => {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    });
+  }
+
+  async list(): Promise<TaskId[]> {
+    const found: TaskId[] = [];
+    for (const shard of await readdir(this.#content))
+      for (const name of await readdir(join(this.#content, shard)).catch(() => []))
+        if (isTaskId(name) && name.startsWith(shard)) found.push(name);
+    return found;
+  }
+
+  async #withFile<T>(
+    taskId: TaskId,
+    flags: number,
+    doing: string,
+    work: (file: import('node:fs/promises').FileHandle) => Promise<T>,
+  ): Promise<T> {
+    return mapDiskError(`${doing} the data file of task ${taskId}`, async () => {
+      const file = await open(this.path(taskId), flags | constants.O_NOFOLLOW);
+      try {
+        return await work(file);
+      } finally {
+        await file.close();
+      }
+    });
+  }
+}
+
+/** Makes `path` with mode 0700, or checks that what is there is a directory of ours and nobody else can write to it. */
+export async function ensurePrivateDirectory(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  const stats = await lstat(path);
+  const refuse = (why: string): never => {
+    throw new DfpeerError('DFP_STORE_UNTRUSTED', `${path} ${why}; give another storage.dir, or remove it`);
+  };
+  if (stats.isSymbolicLink()) refuse('is a symbolic link');
+  if (!stats.isDirectory()) refuse('is not a directory');
+  if (!isOwnUid(stats.uid)) refuse(`belongs to user ${stats.uid}, not to the user of this process`);
+  if ((stats.mode & 0o077) !== 0) await chmod(path, 0o700);
+}
+
+function isOwnUid(uid: number): boolean {
+  return process.getuid === undefined || process.getuid() === uid;
+}
+
+/** The one place where errno becomes a store error. */
+export async function mapDiskError<T>(doing: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof DfpeerError) throw error;
+    const errno = errnoOf(error);
+    const full = errno === 'ENOSPC' || errno === 'EDQUOT';
+    throw new DfpeerError(
+      full ? 'DFP_STORE_FULL' : 'DFP_STORE_IO',
+      `could not ${doing}: ${errno ?? String(error)}${full ? '; free space, or lower gc.policy.diskThreshold' : ''}`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,318 @@
+import { join } from 'node:path';
+import { rename } from 'node:fs/promises';
+import { LRUCache } from 'lru-cache';
+import { type Clock, systemClock } from '../../core/clock.js';
+import { DfpeerError, errnoOf } from '../../core/errors.js';
+import type { Logger } from '../../core/logger.js';
+import type { TaskId } from '../../core/task-id.js';
+import type { PieceSource, ServedTask } from '../../upload/piece-source.js';
+import { LevelMetadataStore, type LoadedTask, type MetadataStore, type TaskRecord } from './metadata.js';
+import { SharedFile } from './shared-file.js';
+import { StoredTask } from './stored-task.js';
+import { DiskTaskFiles, ensurePrivateDirectory, type TaskFiles } from './task-files.js';
+
+export interface TaskStoreOptions {
+  files: TaskFiles;
+  metadata: MetadataStore;
+  logger: Logger;
+  clock?: Clock;
+  /** Files kept open after their last reader left. */
+  maxIdleFiles?: number;
+}
+
+/** What a new task starts with. */
+export type NewTask = Pick<
+  TaskRecord,
+  | 'taskId'
+  | 'url'
+  | 'tag'
+  | 'application'
+  | 'filteredQueryParams'
+  | 'contentLength'
+  | 'pieceLength'
+  | 'fixedPieceLength'
+  | 'etag'
+  | 'lastModified'
+  | 'responseHeader'
+>;
+
+const DEFAULT_MAX_IDLE_FILES = 64;
+/** Dragonfly's TaskType STANDARD, as a metrics label. */
+const STANDARD_TASK = 0;
+
+/** All tasks of this node. One process at a time: the metadata's lock sees to it. */
+export class TaskStore implements PieceSource {
+  readonly #files: TaskFiles;
+  readonly #metadata: MetadataStore;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #tasks = new Map<TaskId, StoredTask>();
+  /** Tasks of an earlier process whose bytes are being checked; they show once that is done. */
+  readonly #checking = new Map<TaskId, Promise<void>>();
+  readonly #openFiles: LRUCache<TaskId, SharedFile>;
+  #closed = false;
+
+  private constructor(options: TaskStoreOptions) {
+    this.#files = options.files;
+    this.#metadata = options.metadata;
+    this.#logger = options.logger;
+    this.#clock = options.clock ?? systemClock;
+    this.#openFiles = new LRUCache({
+      max: options.maxIdleFiles ?? DEFAULT_MAX_IDLE_FILES,
+      dispose: (file) => file.retire(),
+    });
+  }
+
+  /** Opens the store in a directory of the real file system. @throws DfpeerError DFP_STORE_LOCKED, DFP_STORE_UNTRUSTED */
+  static async openDirectory(
+    directory: string,
+    options: Omit<TaskStoreOptions, 'files' | 'metadata'>,
+  ): Promise<TaskStore> {
+    await ensurePrivateDirectory(directory);
+    const metadata = await openMetadata(join(directory, 'metadata'), options.logger);
+    try {
+      return await TaskStore.open({ ...options, metadata, files: await DiskTaskFiles.open(directory) });
+    } catch (error) {
+      await metadata.close();
+      throw error;
+    }
+  }
+
+  static async open(options: TaskStoreOptions): Promise<TaskStore> {
+    const store = new TaskStore(options);
+    await store.#load();
+    return store;
+  }
+
+  get(taskId: TaskId): StoredTask | undefined {
+    return this.#tasks.get(taskId);
+  }
+
+  /** Waits until a task of an earlier process has been checked; resolves at once for all others. */
+  async settled(taskId: TaskId): Promise<StoredTask | undefined> {
+    await this.#checking.get(taskId);
+    return this.#tasks.get(taskId);
+  }
+
+  /** All checks of an earlier process's tasks are done. */
+  async allSettled(): Promise<void> {
+    await Promise.all(this.#checking.values());
+  }
+
+  tasks(): StoredTask[] {
+    return [...this.#tasks.values()];
+  }
+
+  get storedBytes(): number {
+    let total = 0;
+    for (const task of this.#tasks.values()) total += task.storedBytes;
+    return total;
+  }
+
+  /** Starts a task afresh, in place of whatever was there. */
+  async create(init: NewTask): Promise<StoredTask> {
+    if (this.#closed) throw new DfpeerError('DFP_SHUTTING_DOWN', 'the store is closed');
+    await this.remove(init.taskId);
+    const now = this.#clock.now();
+    const record: TaskRecord = {
+      ...init,
+      createdAtMs: now,
+      updatedAtMs: now,
+      finishedAtMs: undefined,
+      contentDigest: undefined,
+      mark: undefined,
+    };
+    await this.#files.create(init.taskId);
+    if (init.contentLength !== undefined) await this.#files.setLength(init.taskId, init.contentLength);
+    await this.#metadata.putTask(record, { sync: false });
+    const task = this.#makeTask(record);
+    this.#tasks.set(init.taskId, task);
+    return task;
+  }
+
+  /** Forgets a task and deletes its bytes; readers that have it open read on. */
+  async remove(taskId: TaskId): Promise<boolean> {
+    const task = this.#tasks.get(taskId);
+    if (task === undefined) return false;
+    this.#tasks.delete(taskId);
+    this.#openFiles.delete(taskId);
+    task.markRemoved();
+    await this.#metadata.deleteTask(taskId);
+    await this.#files.remove(taskId);
+    return true;
+  }
+
+  open(taskId: TaskId): ServedTask | undefined {
+    const task = this.#tasks.get(taskId);
+    if (task === undefined || this.#closed) return undefined;
+    const file = this.#openFile(taskId);
+    if (file === undefined) return undefined;
+    const unpin = task.pin();
+    const releaseFile = file.acquire();
+    const { tag, application } = task.record;
+    let released = false;
+    return {
+      taskId,
+      labels: { type: STANDARD_TASK, tag, application },
+      file,
+      pieceLength: task.record.pieceLength,
+      get contentLength() {
+        return task.record.contentLength;
+      },
+      get complete() {
+        return task.complete;
+      },
+      get contentDigest() {
+        return task.record.contentDigest;
+      },
+      get downloading() {
+        return task.downloading;
+      },
+      piece: (number) => task.piece(number),
+      slice: (number) => task.slice(number),
+      has: (range) => task.has(range),
+      whenAvailable: (range, signal) => task.whenAvailable(range, signal),
+      release: () => {
+        if (released) return;
+        released = true;
+        releaseFile();
+        unpin();
+      },
+    };
+  }
+
+  /** Syncs and seals partial tasks, closes files. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await Promise.allSettled(this.#checking.values());
+    const sealed = await Promise.allSettled([...this.#tasks.values()].map((task) => task.seal()));
+    for (const result of sealed)
+      if (result.status === 'rejected')
+        this.#logger.warn(
+          { err: result.reason as unknown },
+          'a partial task could not be sealed; its pieces are checked again at the next start',
+        );
+    this.#openFiles.clear();
+    await this.#metadata.close();
+  }
+
+  #openFile(taskId: TaskId): SharedFile | undefined {
+    const known = this.#openFiles.get(taskId);
+    if (known !== undefined) return known;
+    try {
+      const file = new SharedFile(this.#files.openForReading(taskId));
+      this.#openFiles.set(taskId, file);
+      return file;
+    } catch (error) {
+      this.#logger.error(
+        { taskId, errno: errnoOf(error) },
+        'the data file of a task could not be opened; the task is fetched again when it is wanted',
+      );
+      return undefined;
+    }
+  }
+
+  #makeTask(record: TaskRecord): StoredTask {
+    return new StoredTask(record, { files: this.#files, metadata: this.#metadata, now: () => this.#clock.now() });
+  }
+
+  async #load(): Promise<void> {
+    const { tasks, damaged } = await this.#metadata.load();
+    const known = new Set<TaskId>();
+    for (const loaded of tasks) {
+      const { taskId } = loaded.record;
+      known.add(taskId);
+      const checked = this.#restore(loaded).catch(async (error: unknown) => {
+        this.#logger.warn(
+          { taskId, err: error },
+          'a stored task is damaged; its file goes to quarantine and the task is fetched again when it is wanted',
+        );
+        await this.#files.quarantine(taskId);
+        await this.#metadata.deleteTask(taskId);
+      });
+      this.#checking.set(
+        taskId,
+        checked.finally(() => this.#checking.delete(taskId)),
+      );
+    }
+    for (const taskId of damaged)
+      this.#logger.warn(
+        { taskId },
+        'some records of a stored task were damaged and are dropped; their pieces are fetched again when they are wanted',
+      );
+    for (const taskId of await this.#files.list()) {
+      if (known.has(taskId)) continue;
+      this.#logger.warn({ taskId }, 'a data file without a record goes to quarantine');
+      await this.#files.quarantine(taskId);
+    }
+  }
+
+  /** A file that looks as it did when it was last known good is taken as it is; any other has each piece checked. */
+  async #restore({ record, pieces }: LoadedTask): Promise<void> {
+    const mark = await this.#files.mark(record.taskId);
+    if (mark === undefined) throw new DfpeerError('DFP_STORE_DAMAGED', 'there is no data file');
+    if (record.contentLength === undefined) {
+      // Without a length there is nothing to resume from.
+      await this.#metadata.deleteTask(record.taskId);
+      await this.#files.remove(record.taskId);
+      return;
+    }
+    if (mark.size !== record.contentLength)
+      throw new DfpeerError(
+        'DFP_STORE_DAMAGED',
+        `its data file has ${mark.size} bytes instead of ${record.contentLength}`,
+      );
+    const untouched = record.mark?.mtimeMs === mark.mtimeMs && record.mark.inode === mark.inode;
+    const task = this.#makeTask(record);
+    if (untouched) task.restore(pieces.values());
+    else await this.#restoreChecked(task, pieces);
+    const incomplete = task.complete && task.pieceCount !== task.layout?.count;
+    this.#tasks.set(record.taskId, incomplete ? await this.#reopen(task) : task);
+  }
+
+  async #restoreChecked(task: StoredTask, pieces: LoadedTask['pieces']): Promise<void> {
+    const bad: number[] = [];
+    for (const piece of pieces.values()) {
+      const slice = task.slice(piece.number);
+      if (slice !== undefined && (await this.#files.digest(task.taskId, slice)) === piece.digest) task.restore([piece]);
+      else bad.push(piece.number);
+    }
+    if (bad.length === 0) return;
+    this.#logger.warn(
+      { taskId: task.taskId, pieces: bad.length },
+      'stored pieces do not match their digests; they are fetched again when they are wanted',
+    );
+    await this.#metadata.deletePieces(task.taskId, bad);
+  }
+
+  /** A task that was complete and has lost pieces is a partial one again. */
+  async #reopen(task: StoredTask): Promise<StoredTask> {
+    const record: TaskRecord = { ...task.record, finishedAtMs: undefined, mark: undefined };
+    await this.#metadata.putTask(record, { sync: true });
+    const partial = this.#makeTask(record);
+    partial.restore(task.pieces());
+    return partial;
+  }
+}
+
+/** Opens, or after damage repairs; what can't be repaired is moved aside: content is a cache, a daemon that starts is worth more. */
+async function openMetadata(directory: string, logger: Logger): Promise<LevelMetadataStore> {
+  const attempts: (() => Promise<void>)[] = [
+    () => Promise.resolve(),
+    () => LevelMetadataStore.repair(directory),
+    () => rename(directory, `${directory}.damaged-${Date.now()}`),
+  ];
+  let failure: unknown;
+  for (const prepare of attempts) {
+    try {
+      await prepare();
+      return await LevelMetadataStore.open(directory);
+    } catch (error) {
+      if (error instanceof DfpeerError && error.code === 'DFP_STORE_LOCKED') throw error;
+      failure = error;
+      logger.warn({ directory, err: error }, 'the metadata could not be opened; repairing, then starting afresh');
+    }
+  }
+  throw failure;
+}

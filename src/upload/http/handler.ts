@@ -1,0 +1,133 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { type Logger, silentLogger } from '../../core/logger.js';
+import type { RefusalCause, UploadMetrics } from '../metrics.js';
+import type { ServedTask } from '../piece-source.js';
+import { refusalOf } from '../refusal.js';
+import type { Serving } from '../serving.js';
+import { remoteIp } from '../transfer/socket.js';
+import { sendRefusal, sendText, writeContentHead } from './answer.js';
+import { type Plan, planAnswer } from './plan.js';
+import { assignedSocket, takeHead } from './response-head.js';
+import { type DownloadTarget, parseTarget } from './target.js';
+import { entityTag } from './validator.js';
+
+export interface PieceHandlerOptions {
+  serving: Serving;
+  metrics: UploadMetrics;
+  logger?: Logger;
+}
+
+type ContentPlan = Extract<Plan, { kind: 'content' }>;
+
+/** Answers one piece request after the other; every error ends in an answer or in a closed connection. */
+export class PieceHandler {
+  readonly #serving: Serving;
+  readonly #metrics: UploadMetrics;
+  readonly #logger: Logger;
+
+  constructor(options: PieceHandlerOptions) {
+    this.#serving = options.serving;
+    this.#metrics = options.metrics;
+    this.#logger = options.logger ?? silentLogger;
+  }
+
+  /** Resolves when the request is answered or its connection is gone. Never rejects. */
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await this.#answer(request, response);
+    } catch (thrown) {
+      if (request.socket.destroyed) return;
+      const { cause, text, error } = refusalOf(thrown);
+      if (cause === 'internal') this.#logger.error({ error }, 'an upload request failed');
+      if (response.headersSent) request.socket.destroy();
+      else this.#refuse(response, cause, text);
+    }
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      this.#metrics.refused('http', 'bad-request');
+      return sendText(response, 405, 'pieces are only read here: GET or HEAD', { Allow: 'GET, HEAD', Connection: 'close' });
+    }
+    if (hasBody(request)) return this.#refuse(response, 'bad-request', 'a request for a piece has no body');
+    const target = parseTarget(request.url ?? '');
+    if (target === undefined) return this.#refuse(response, 'not-found', 'nothing here; pieces are at /download/{id[0:3]}/{id}');
+    const task = this.#serving.open(target.taskId);
+    try {
+      await this.#answerTask(request, response, target, task);
+    } finally {
+      task.release();
+    }
+  }
+
+  async #answerTask(
+    request: IncomingMessage,
+    response: ServerResponse,
+    target: DownloadTarget,
+    task: ServedTask,
+  ): Promise<void> {
+    let plan = planFor(request, task);
+    if (plan.kind === 'content' && request.method === 'GET' && !task.has(plan.range)) {
+      await this.#serving.available(task, plan.range, request.socket);
+      // The length, and with it the answer, may be known only now.
+      plan = planFor(request, task);
+    }
+    if (plan.kind !== 'content') return this.#answerWithoutContent(response, plan, task);
+    if (plan.range.length > 0 && !task.has(plan.range))
+      return this.#refuse(response, 'not-available', 'these bytes are not stored here yet');
+    if (request.method === 'HEAD' || plan.range.length === 0) {
+      writeContentHead(response, plan, task, entityTag(task));
+      response.end();
+      return;
+    }
+    await this.#sendContent(await assignedSocket(response, request.socket), response, target, task, plan);
+  }
+
+  async #sendContent(
+    socket: Socket,
+    response: ServerResponse,
+    target: DownloadTarget,
+    task: ServedTask,
+    plan: ContentPlan,
+  ): Promise<void> {
+    const childIp = remoteIp(socket);
+    const outcome = await this.#serving.send(childIp, socket, () => {
+      writeContentHead(response, plan, task, entityTag(task));
+      const head = takeHead(response, socket);
+      return { protocol: 'http', socket, head, task, range: plan.range, childIp, childPeerId: target.peerId };
+    });
+    if (outcome.result === 'complete') response.end();
+    else socket.destroy();
+  }
+
+  #answerWithoutContent(response: ServerResponse, plan: Exclude<Plan, ContentPlan>, task: ServedTask): void {
+    const etag = entityTag(task);
+    switch (plan.kind) {
+      case 'not-modified':
+        response.writeHead(304, etag === undefined ? {} : { ETag: etag });
+        response.end();
+        return;
+      case 'precondition-failed':
+        return sendText(response, 412, 'this is another version of the content');
+      case 'unsatisfiable':
+        this.#metrics.refused('http', 'range');
+        return sendText(response, 416, 'the content ends before this range', { 'Content-Range': plan.contentRange });
+      case 'unknown-length':
+        return this.#refuse(response, 'not-available', 'the length of this content is not known yet');
+    }
+  }
+
+  #refuse(response: ServerResponse, cause: RefusalCause, text: string): void {
+    this.#metrics.refused('http', cause);
+    sendRefusal(response, cause, text);
+  }
+}
+
+function planFor(request: IncomingMessage, task: ServedTask): Plan {
+  return planAnswer(request.headers, { etag: entityTag(task), contentLength: task.contentLength });
+}
+
+function hasBody(request: IncomingMessage): boolean {
+  return request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+}

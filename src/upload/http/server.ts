@@ -1,0 +1,93 @@
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import type { Socket } from 'node:net';
+import { type Clock, systemClock } from '../../core/clock.js';
+import type { ConnectionCaps } from '../connection-caps.js';
+import type { UploadMetrics } from '../metrics.js';
+import { closeServer, listen } from '../listen.js';
+import type { PieceHandler } from './handler.js';
+
+/** Requests on one connection that may be under way before the first is answered. */
+export const MAX_PIPELINED_REQUESTS = 32;
+export const MAX_REQUEST_HEAD_BYTES = 8 * 1024;
+export const MAX_REQUEST_HEADERS = 100;
+export const DEFAULT_HEADERS_TIMEOUT_MS = 10_000;
+export const DEFAULT_KEEP_ALIVE_TIMEOUT_MS = 60_000;
+/** A short answer that the client doesn't take within this closes its connection. */
+export const DEFAULT_ANSWER_TIMEOUT_MS = 30_000;
+
+export interface HttpPieceServerOptions {
+  handler: PieceHandler;
+  caps: ConnectionCaps;
+  metrics: UploadMetrics;
+  headersTimeoutMs?: number;
+  keepAliveTimeoutMs?: number;
+  clock?: Clock;
+}
+
+/** The piece server that curl, wget, aria2c and other dfpeers talk to. */
+export class HttpPieceServer {
+  readonly #options: HttpPieceServerOptions;
+  readonly #clock: Clock;
+  readonly #server: Server;
+  readonly #underWay = new WeakMap<Socket, number>();
+
+  constructor(options: HttpPieceServerOptions) {
+    const headersTimeout = options.headersTimeoutMs ?? DEFAULT_HEADERS_TIMEOUT_MS;
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#server = createServer({
+      maxHeaderSize: MAX_REQUEST_HEAD_BYTES,
+      headersTimeout,
+      requestTimeout: headersTimeout,
+      keepAliveTimeout: options.keepAliveTimeoutMs ?? DEFAULT_KEEP_ALIVE_TIMEOUT_MS,
+      connectionsCheckingInterval: Math.max(50, Math.ceil(headersTimeout / 10)),
+      noDelay: true,
+    });
+    this.#server.maxHeadersCount = MAX_REQUEST_HEADERS;
+    this.#server.on('connection', (socket: Socket) => this.#onConnection(socket));
+    this.#server.on('request', (request, response) => void this.#onRequest(request, response));
+  }
+
+  /** Resolves with the port. @throws DFP_LISTEN */
+  listen(ip: string, port: number): Promise<number> {
+    return listen(this.#server, ip, port);
+  }
+
+  /** No new connections, and none that waits for its next request. */
+  stopAccepting(): void {
+    this.#server.close();
+    this.#server.closeIdleConnections();
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await closeServer(this.#server);
+  }
+
+  #onConnection(socket: Socket): void {
+    if (this.#options.caps.accept(socket)) return;
+    this.#options.metrics.refused('http', 'connections');
+    socket.destroy();
+  }
+
+  async #onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { socket } = request;
+    const underWay = (this.#underWay.get(socket) ?? 0) + 1;
+    if (underWay > MAX_PIPELINED_REQUESTS) {
+      this.#options.metrics.refused('http', 'bad-request');
+      socket.destroy();
+      return;
+    }
+    this.#underWay.set(socket, underWay);
+    await this.#options.handler.handle(request, response);
+    this.#expectTaken(response, socket);
+    this.#underWay.set(socket, (this.#underWay.get(socket) ?? 1) - 1);
+  }
+
+  /** What was answered must also be taken: a client that doesn't read would hold its connection for ever. */
+  #expectTaken(response: ServerResponse, socket: Socket): void {
+    if (response.writableFinished || response.destroyed || response.socket === null) return;
+    const cancel = this.#clock.after(DEFAULT_ANSWER_TIMEOUT_MS, () => socket.destroy(), { unref: true });
+    response.once('close', cancel);
+  }
+}

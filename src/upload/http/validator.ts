@@ -1,0 +1,26 @@
+import type { ServedTask } from '../piece-source.js';
+
+/**
+ * A strong entity tag (RFC 9110, 8.8.3): the content's digest where it is known; otherwise the record of the first
+ * piece, which no second download of the task shares. Undefined while neither is there.
+ */
+export function entityTag(task: ServedTask): string | undefined {
+  if (task.contentDigest !== undefined) return `"${task.contentDigest.replace(':', '-')}"`;
+  const first = task.piece(0);
+  if (first === undefined) return undefined;
+  const parts = [task.taskId.slice(0, 16), (task.contentLength ?? -1).toString(16), first.digest.replace(':', '-')];
+  return `"${parts.join('-')}-${first.createdAtMs.toString(16)}"`;
+}
+
+/** `If-Match` and `If-None-Match`: `*` matches anything there is. `W/` never matches strongly, but does weakly. */
+export function matchesAny(header: string, etag: string | undefined, comparison: 'strong' | 'weak'): boolean {
+  if (header.trim() === '*') return true;
+  if (etag === undefined) return false;
+  const wanted = header.split(',').map((entry) => entry.trim());
+  return wanted.some((entry) => entry === etag || (comparison === 'weak' && entry === `W/${etag}`));
+}
+
+/** `If-Range` (RFC 9110, 13.1.5): only our strong tag lets the range stand; we give no dates to compare with. */
+export function rangeStillApplies(ifRange: string | undefined, etag: string | undefined): boolean {
+  return ifRange === undefined || ifRange.trim() === etag;
+}

@@ -1,0 +1,178 @@
+import type { ByteBudget } from '../../core/byte-budget.js';
+import { type Clock, systemClock } from '../../core/clock.js';
+import { abortReason } from '../../core/deadline.js';
+import { DfpeerError } from '../../core/errors.js';
+import { BottleneckLeases, type LeaseSource, assertLimit } from './lease-source.js';
+
+/** Requests that may wait for one limiter; more are refused with DFP_LIMIT. */
+export const MAX_LIMITER_WAITERS = 10_000;
+/** A lease is shared out among the waiting in parts no smaller than this: fewer, larger socket writes. */
+const MIN_SHARE_BYTES = 16 * 1024;
+
+export interface BandwidthLimiterOptions {
+  clock?: Clock;
+  maxWaiters?: number;
+  /** Where leases for one limit come from; Bottleneck by default, virtual time in the simulator. */
+  createLeases?: (limitBytesPerSecond: number) => LeaseSource;
+}
+
+interface Waiter {
+  wanted: number;
+  resolve(bytes: number): void;
+  reject(error: Error): void;
+}
+
+/**
+ * A bandwidth limit in bytes per second, shared first come first served by whoever moves bytes.
+ *
+ * Waiting requests live here, leases in the {@link LeaseSource}: one lease at a time is fetched and shared out, so a
+ * new limit only swaps the source, and nobody loses a place or is granted twice.
+ */
+export class BandwidthLimiter implements ByteBudget {
+  readonly #createLeases: (limitBytesPerSecond: number) => LeaseSource;
+  readonly #maxWaiters: number;
+  readonly #waiters = new Set<Waiter>();
+  readonly #listeners = new Set<() => void>();
+  #limit: number | undefined;
+  #leases: LeaseSource | undefined;
+  #balance = 0;
+  #spentBytes = 0;
+  #fetching = false;
+  #closed = false;
+
+  /** @throws UsageError unless the limit is undefined (none) or positive. */
+  constructor(limitBytesPerSecond: number | undefined, options: BandwidthLimiterOptions = {}) {
+    const { clock = systemClock, maxWaiters = MAX_LIMITER_WAITERS } = options;
+    this.#createLeases = options.createLeases ?? ((limit) => new BottleneckLeases(limit, clock));
+    this.#maxWaiters = maxWaiters;
+    this.#limit = limitBytesPerSecond;
+    if (limitBytesPerSecond !== undefined) this.#leases = this.#createLeases(limitBytesPerSecond);
+  }
+
+  /** Undefined: unlimited. */
+  get limitBytesPerSecond(): number | undefined {
+    return this.#limit;
+  }
+
+  /** Bytes granted and not given back since the start. */
+  get spentBytes(): number {
+    return this.#spentBytes;
+  }
+
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  /** Takes effect at once, for those waiting too. @throws UsageError unless undefined (none) or positive. */
+  setLimit(limitBytesPerSecond: number | undefined): void {
+    if (limitBytesPerSecond === this.#limit) return;
+    if (limitBytesPerSecond !== undefined) assertLimit(limitBytesPerSecond);
+    this.#leases?.close();
+    this.#limit = limitBytesPerSecond;
+    this.#leases = limitBytesPerSecond === undefined ? undefined : this.#createLeases(limitBytesPerSecond);
+    this.#fetching = false;
+    this.#capBalance();
+    this.#serve();
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** Calls back after every change of the limit; the returned function ends that. */
+  onLimitChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async take(wanted: number, signal: AbortSignal): Promise<number> {
+    if (signal.aborted) throw abortReason(signal, 'waiting for bandwidth');
+    if (this.#closed) throw closedError();
+    if (this.#leases === undefined) return this.#grant(wanted);
+    if (this.#waiters.size === 0 && this.#balance > 0) return this.#grant(Math.min(wanted, this.#balance));
+    if (this.#waiters.size >= this.#maxWaiters)
+      throw new DfpeerError(
+        'DFP_LIMIT',
+        `${this.#waiters.size} transfers already wait for bandwidth; try again later, or raise the limit`,
+      );
+    return this.#enqueue(wanted, signal);
+  }
+
+  giveBack(unspent: number): void {
+    this.#spentBytes -= unspent;
+    if (this.#leases === undefined) return;
+    this.#balance += unspent;
+    this.#serve();
+    this.#capBalance();
+  }
+
+  /** Ends the timers; those waiting fail with DFP_SHUTTING_DOWN. */
+  close(): void {
+    this.#closed = true;
+    this.#leases?.close();
+    for (const waiter of [...this.#waiters]) waiter.reject(closedError());
+  }
+
+  #enqueue(wanted: number, signal: AbortSignal): Promise<number> {
+    return new Promise<number>((resolve, reject) => {
+      const onAbort = (): void => waiter.reject(abortReason(signal, 'waiting for bandwidth'));
+      const leave = (): void => {
+        this.#waiters.delete(waiter);
+        signal.removeEventListener('abort', onAbort);
+      };
+      const waiter: Waiter = {
+        wanted,
+        resolve: (bytes) => (leave(), resolve(bytes)),
+        reject: (error) => (leave(), reject(error)),
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#waiters.add(waiter);
+      this.#serve();
+    });
+  }
+
+  /** Shares out what there is, oldest request first, and fetches the next lease when somebody still waits. */
+  #serve(): void {
+    for (const waiter of this.#waiters) {
+      if (this.#leases === undefined) {
+        waiter.resolve(this.#grant(waiter.wanted));
+        continue;
+      }
+      if (this.#balance <= 0) break;
+      const share = Math.max(MIN_SHARE_BYTES, Math.ceil(this.#balance / this.#waiters.size));
+      waiter.resolve(this.#grant(Math.min(waiter.wanted, share, this.#balance)));
+    }
+    if (this.#waiters.size > 0) this.#fetchLease();
+  }
+
+  #grant(bytes: number): number {
+    if (this.#leases !== undefined) this.#balance -= bytes;
+    this.#spentBytes += bytes;
+    return bytes;
+  }
+
+  #fetchLease(): void {
+    const leases = this.#leases;
+    if (leases === undefined || this.#fetching || this.#closed) return;
+    this.#fetching = true;
+    const receive = (bytes: number): void => {
+      if (leases !== this.#leases) return;
+      this.#fetching = false;
+      this.#balance += bytes;
+      this.#serve();
+      this.#capBalance();
+    };
+    leases.next().then(receive, (cause: unknown) => {
+      if (leases !== this.#leases) return;
+      this.#fetching = false;
+      const error = new DfpeerError('DFP_INTERNAL', 'the bandwidth limiter stopped granting', { cause });
+      for (const waiter of [...this.#waiters]) waiter.reject(error);
+    });
+  }
+
+  /** What nobody waits for is kept up to one lease: more would be a burst later. */
+  #capBalance(): void {
+    this.#balance = this.#leases === undefined ? 0 : Math.min(this.#balance, this.#leases.leaseBytes);
+  }
+}
+
+function closedError(): DfpeerError {
+  return new DfpeerError('DFP_SHUTTING_DOWN', 'the bandwidth limiter is closed: no more bytes move');
+}

@@ -1,0 +1,93 @@
+import Bottleneck from 'bottleneck';
+import { type Clock, systemClock } from '../../core/clock.js';
+import { UsageError } from '../../core/errors.js';
+
+/** Grants leases at one fixed rate, one at a time. */
+export interface LeaseSource {
+  /** Bytes of an ordinary lease: what may be spent at once. */
+  readonly leaseBytes: number;
+  /** Resolves with the bytes of the next lease as soon as it is due. One call at a time. */
+  next(): Promise<number>;
+  /** Ends the timers. A lease still waited for never comes. */
+  close(): void;
+}
+
+/** 20 ms a lease keeps the peaks of 100 ms windows at 6/5 and Bottleneck at 50 schedules a second. */
+export const LEASES_PER_SECOND = 50;
+/** A lease grows by at most this share to make up for late timers: 6/5 × 1.04 stays below 1.25. */
+const CATCH_UP_SHARE = 0.04;
+/** What late timers cost beyond this is forgotten, so that a suspended machine doesn't run fast for minutes. */
+const MAX_ARREARS_LEASES = 10;
+/** Nobody asked for this many lease times: the rate is measured anew. */
+const IDLE_LEASES = 5;
+
+/**
+ * Leases of limit/50 bytes out of a Bottleneck reservoir that starts empty and holds one lease at most.
+ *
+ * Timers come late, never early, so the reservoir alone stays some percent below the limit: each lease is
+ * topped up by what the clock says was missed.
+ */
+export class BottleneckLeases implements LeaseSource {
+  readonly leaseBytes: number;
+  readonly #limitBytesPerSecond: number;
+  readonly #intervalMs: number;
+  readonly #clock: Clock;
+  readonly #limiter: Bottleneck;
+  #countingSinceMs = 0;
+  #grantedBytes = 0;
+  #lastGrantMs = Number.NEGATIVE_INFINITY;
+
+  /** @throws UsageError unless the limit is a positive number. */
+  constructor(limitBytesPerSecond: number, clock: Clock = systemClock) {
+    assertLimit(limitBytesPerSecond);
+    this.#limitBytesPerSecond = limitBytesPerSecond;
+    this.#clock = clock;
+    this.leaseBytes = Math.max(1, Math.floor(limitBytesPerSecond / LEASES_PER_SECOND));
+    this.#intervalMs = Math.max(1000 / LEASES_PER_SECOND, Math.ceil(1000 / limitBytesPerSecond));
+    this.#limiter = new Bottleneck({
+      reservoir: 0,
+      reservoirIncreaseAmount: this.leaseBytes,
+      reservoirIncreaseMaximum: this.leaseBytes,
+      // Shorter than the heartbeat: equal ones skip a beat whenever the two clocks round differently.
+      reservoirIncreaseInterval: Math.ceil(this.#intervalMs / 2),
+      heartbeatInterval: this.#intervalMs,
+    });
+  }
+
+  async next(): Promise<number> {
+    const askedMs = this.#clock.monotonicMs();
+    if (askedMs - this.#lastGrantMs > IDLE_LEASES * this.#intervalMs) {
+      this.#countingSinceMs = askedMs;
+      this.#grantedBytes = 0;
+    }
+    await this.#limiter.schedule({ weight: this.leaseBytes }, () => Promise.resolve());
+    const bytes = this.leaseBytes + this.#arrears();
+    this.#grantedBytes += bytes;
+    this.#lastGrantMs = this.#clock.monotonicMs();
+    return bytes;
+  }
+
+  close(): void {
+    void this.#limiter.disconnect();
+  }
+
+  /** Bytes by which this lease may exceed an ordinary one. */
+  #arrears(): number {
+    const nowMs = this.#clock.monotonicMs();
+    const dueBytes = ((nowMs - this.#countingSinceMs) / 1000) * this.#limitBytesPerSecond;
+    const missing = dueBytes - this.#grantedBytes - this.leaseBytes;
+    const forgotten = missing - MAX_ARREARS_LEASES * this.leaseBytes;
+    if (forgotten > 0) this.#grantedBytes += forgotten;
+    return Math.max(0, Math.min(Math.floor(missing), Math.max(1, Math.floor(this.leaseBytes * CATCH_UP_SHARE))));
+  }
+}
+
+/** @throws UsageError unless the limit is a positive, finite number of bytes per second. */
+export function assertLimit(limitBytesPerSecond: number): void {
+  if (Number.isFinite(limitBytesPerSecond) && limitBytesPerSecond > 0) return;
+  throw new UsageError(
+    `a bandwidth limit of ${limitBytesPerSecond} bytes per second can't be kept; give a positive number, or leave it out for none`,
+    undefined,
+    'DFP_INVALID_ARGUMENT',
+  );
+}

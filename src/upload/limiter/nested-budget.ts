@@ -1,0 +1,37 @@
+import type { ByteBudget } from '../../core/byte-budget.js';
+
+/**
+ * Several budgets spent one within the other: a byte moves only when each of them allows it.
+ * Put the narrowest first: what a later one doesn't grant is given back to the earlier ones.
+ */
+export class NestedBudget implements ByteBudget {
+  readonly #budgets: readonly ByteBudget[];
+
+  constructor(budgets: readonly ByteBudget[]) {
+    this.#budgets = budgets;
+  }
+
+  async take(wanted: number, signal: AbortSignal): Promise<number> {
+    const granted: number[] = [];
+    let lease = wanted;
+    try {
+      for (const budget of this.#budgets) {
+        lease = await budget.take(lease, signal);
+        granted.push(lease);
+      }
+    } catch (error) {
+      this.#settle(granted, 0);
+      throw error;
+    }
+    this.#settle(granted, lease);
+    return lease;
+  }
+
+  giveBack(unspent: number): void {
+    for (const budget of this.#budgets) budget.giveBack(unspent);
+  }
+
+  #settle(granted: readonly number[], used: number): void {
+    for (const [index, bytes] of granted.entries()) if (bytes > used) this.#budgets[index]?.giveBack(bytes - used);
+  }
+}

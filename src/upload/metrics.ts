@@ -1,0 +1,186 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { ServedTask } from './piece-source.js';
+import type { RouteChoice } from './route.js';
+import type { UploadOutcome, UploadProtocol } from './transfer/upload.js';
+
+/** Why a request got no bytes: label `cause` of dfpeer_upload_refused_total. */
+export type RefusalCause =
+  | 'bad-request'
+  | 'not-found'
+  | 'range'
+  | 'not-available'
+  | 'busy'
+  | 'connections'
+  | 'shutting-down'
+  | 'timed-out'
+  | 'internal';
+
+/** Lengths that are read when somebody scrapes. */
+export interface UploadLevels {
+  queuedTransfers(): number;
+  waitingForPiece(): number;
+  waitingForBandwidth(): number;
+  connections(): number;
+  limitBytesPerSecond(): number | undefined;
+  limiterSpentBytes(): number;
+}
+
+/** Tags and applications come from users: beyond this many pairs all others count as "other". */
+export const MAX_TASK_LABELS = 500;
+/** 1 ms × 2^n, 24 of them, as Dragonfly's (Dragonfly v2 wire facts, 7.1). */
+const DRAGONFLY_BUCKETS_MS = Array.from({ length: 24 }, (_, exponent) => 2 ** exponent);
+const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
+const MIB = 1024 ** 2;
+/** Upper bounds of Dragonfly's task_size_level 1 to 19; 0 is an empty or unknown size, 20 is 1 TiB and more. */
+const SIZE_LEVEL_BOUNDS = [
+  ...[1, 4, 8, 16, 32, 64, 128, 256, 512, 1024].map((mebibytes) => mebibytes * MIB),
+  ...[4, 8, 16, 32, 64, 128, 256, 512, 1024].map((gibibytes) => gibibytes * 1024 * MIB),
+];
+
+/** Dragonfly's `task_size_level` of a task of so many bytes. */
+export function taskSizeLevel(bytes: number | undefined): number {
+  if (bytes === undefined || bytes === 0) return 0;
+  const index = SIZE_LEVEL_BOUNDS.findIndex((bound) => bytes < bound);
+  return index === -1 ? SIZE_LEVEL_BOUNDS.length + 1 : index + 1;
+}
+
+const ROUTE_LABELS = ['protocol', 'route', 'reason'] as const;
+const TASK_LABELS = ['type', 'tag', 'app'] as const;
+
+/** Everything uploads count, under our names and under Dragonfly's. Bytes come from the writer and from nowhere else. */
+export class UploadMetrics {
+  readonly #bytes;
+  readonly #transfers;
+  readonly #seconds;
+  readonly #refused;
+  readonly #traffic;
+  readonly #tasks;
+  readonly #taskFailures;
+  readonly #runningTasks;
+  readonly #runningPieces;
+  readonly #taskMilliseconds;
+  readonly #taskLabels = new Set<string>();
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    this.#bytes = new Counter({
+      name: 'dfpeer_upload_bytes_total',
+      help: 'Piece bytes that sockets took, by how they travelled and why so',
+      labelNames: ROUTE_LABELS,
+      registers,
+    });
+    this.#transfers = new Counter({
+      name: 'dfpeer_upload_transfers_total',
+      help: 'Uploads that ended, by the route they ended on and what became of them',
+      labelNames: [...ROUTE_LABELS, 'result'] as const,
+      registers,
+    });
+    this.#seconds = new Histogram({
+      name: 'dfpeer_upload_duration_seconds',
+      help: 'Time from admission to the last byte, by the route an upload ended on',
+      labelNames: ROUTE_LABELS,
+      buckets: DURATION_BUCKETS_SECONDS,
+      registers,
+    });
+    this.#refused = new Counter({
+      name: 'dfpeer_upload_refused_total',
+      help: 'Requests and connections that got no piece bytes, by cause',
+      labelNames: ['protocol', 'cause'] as const,
+      registers,
+    });
+    this.#traffic = new Counter({ name: 'dragonfly_client_upload_traffic', help: 'Piece bytes uploaded', registers });
+    this.#tasks = new Counter({
+      name: 'dragonfly_client_upload_task_total',
+      help: 'Uploads begun',
+      labelNames: TASK_LABELS,
+      registers,
+    });
+    this.#taskFailures = new Counter({
+      name: 'dragonfly_client_upload_task_failure_total',
+      help: 'Uploads that did not complete',
+      labelNames: TASK_LABELS,
+      registers,
+    });
+    this.#runningTasks = new Gauge({
+      name: 'dragonfly_client_concurrent_upload_task_total',
+      help: 'Uploads under way, by task labels',
+      labelNames: TASK_LABELS,
+      registers,
+    });
+    this.#runningPieces = new Gauge({
+      name: 'dragonfly_client_concurrent_upload_piece_total',
+      help: 'Uploads under way',
+      registers,
+    });
+    this.#taskMilliseconds = new Histogram({
+      name: 'dragonfly_client_upload_task_duration_milliseconds',
+      help: 'Time from admission to the last byte of completed uploads',
+      labelNames: ['task_type', 'task_size_level'] as const,
+      buckets: DRAGONFLY_BUCKETS_MS,
+      registers,
+    });
+  }
+
+  bytes(protocol: UploadProtocol, { route, reason }: RouteChoice, count: number): void {
+    this.#bytes.inc({ protocol, route, reason }, count);
+    this.#traffic.inc(count);
+  }
+
+  started(task: ServedTask): void {
+    const labels = this.#labelsOf(task);
+    this.#tasks.inc(labels);
+    this.#runningTasks.inc(labels);
+    this.#runningPieces.inc();
+  }
+
+  finished(protocol: UploadProtocol, task: ServedTask, outcome: UploadOutcome): void {
+    const { route, reason } = outcome.choice;
+    const labels = this.#labelsOf(task);
+    this.#transfers.inc({ protocol, route, reason, result: outcome.result });
+    this.#seconds.observe({ protocol, route, reason }, outcome.durationMs / 1000);
+    this.#runningTasks.dec(labels);
+    this.#runningPieces.dec();
+    if (outcome.result !== 'complete') return this.#taskFailures.inc(labels);
+    const level = taskSizeLevel(task.contentLength);
+    this.#taskMilliseconds.observe({ task_type: task.labels.type, task_size_level: level }, outcome.durationMs);
+  }
+
+  refused(protocol: UploadProtocol, cause: RefusalCause): void {
+    this.#refused.inc({ protocol, cause });
+  }
+
+  #labelsOf(task: ServedTask): { type: number; tag: string; app: string } {
+    const { type, tag, application } = task.labels;
+    const key = JSON.stringify([tag, application]);
+    if (!this.#taskLabels.has(key)) {
+      if (this.#taskLabels.size >= MAX_TASK_LABELS) return { type, tag: 'other', app: 'other' };
+      this.#taskLabels.add(key);
+    }
+    return { type, tag, app: application };
+  }
+}
+
+/** Queue lengths and levels, read from the service at scrape time. */
+export function registerUploadLevels(registry: Registry, levels: UploadLevels): void {
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+  gauge('dfpeer_upload_queue_length', 'Requests waiting for a transfer slot', levels.queuedTransfers);
+  gauge('dfpeer_upload_waiting_for_piece', 'Requests waiting for bytes still being downloaded', levels.waitingForPiece);
+  gauge('dfpeer_upload_waiting_for_bandwidth', 'Uploads waiting for a lease of the limiter', levels.waitingForBandwidth);
+  gauge('dfpeer_upload_connections', 'Open connections of the piece servers', levels.connections);
+  gauge(
+    'dfpeer_upload_limit_bytes_per_second',
+    'The upload limit in force; 0 is none',
+    () => levels.limitBytesPerSecond() ?? 0,
+  );
+  gauge('dfpeer_upload_limiter_spent_bytes', 'Bytes that the upload limiter granted for good', levels.limiterSpentBytes);
+}

@@ -1,0 +1,109 @@
+import type { Socket } from 'node:net';
+import { type Clock, systemClock } from '../core/clock.js';
+import { withDeadline } from '../core/deadline.js';
+import { AbortedError, DfpeerError } from '../core/errors.js';
+import type { ByteRange } from '../core/piece.js';
+import { isTaskId } from '../core/task-id.js';
+import type { Admission } from './admission.js';
+import type { PieceSource, ServedTask } from './piece-source.js';
+import type { UploadOutcome, UploadSpec } from './transfer/upload.js';
+import type { Uploads } from './transfer/uploads.js';
+
+/** How long a request waits for bytes that are being downloaded here. */
+export const DEFAULT_AVAILABILITY_TIMEOUT_MS = 30_000;
+/** How many requests wait for such bytes at once. */
+export const DEFAULT_MAX_WAITING_FOR_PIECE = 2000;
+
+export interface ServingOptions {
+  source: PieceSource;
+  uploads: Uploads;
+  admission: Admission;
+  availabilityTimeoutMs?: number;
+  maxWaitingForPiece?: number;
+  clock?: Clock;
+}
+
+/** What both piece servers do alike: find the task, wait for the bytes, wait for a slot, send. */
+export class Serving {
+  readonly #options: ServingOptions;
+  readonly #clock: Clock;
+  readonly #availabilityTimeoutMs: number;
+  readonly #maxWaiting: number;
+  #waiting = 0;
+  #draining = false;
+
+  constructor(options: ServingOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#availabilityTimeoutMs = options.availabilityTimeoutMs ?? DEFAULT_AVAILABILITY_TIMEOUT_MS;
+    this.#maxWaiting = options.maxWaitingForPiece ?? DEFAULT_MAX_WAITING_FOR_PIECE;
+  }
+
+  /** Requests waiting for bytes still being downloaded. */
+  get waitingForPiece(): number {
+    return this.#waiting;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** From now on every new request is refused with DFP_SHUTTING_DOWN. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** The pinned task, to be released exactly once. @throws DFP_TASK_NOT_FOUND, DFP_SHUTTING_DOWN */
+  open(taskId: string): ServedTask {
+    if (this.#draining) throw new DfpeerError('DFP_SHUTTING_DOWN', 'this peer is shutting down; ask another one');
+    const task = isTaskId(taskId) ? this.#options.source.open(taskId) : undefined;
+    if (task === undefined) throw new DfpeerError('DFP_TASK_NOT_FOUND', `task ${taskId.slice(0, 80)} is not stored here`);
+    return task;
+  }
+
+  /**
+   * Resolves once every byte of the range is stored and verified.
+   * @throws DFP_PIECE_NOT_FOUND when nobody is downloading it, DFP_DEADLINE, DFP_LIMIT, or why the download failed.
+   */
+  async available(task: ServedTask, range: ByteRange, socket: Socket): Promise<void> {
+    if (task.has(range)) return;
+    const what = `bytes ${range.offset}-${range.offset + range.length - 1} of task ${task.taskId}`;
+    if (!task.downloading) throw new DfpeerError('DFP_PIECE_NOT_FOUND', `${what} are not stored here`);
+    if (this.#waiting >= this.#maxWaiting)
+      throw new DfpeerError('DFP_LIMIT', `${this.#waiting} requests already wait for pieces; try again later`);
+    this.#waiting++;
+    const closed = closeSignal(socket);
+    try {
+      const timeoutMs = this.#availabilityTimeoutMs;
+      await withDeadline({ waitingFor: what, timeoutMs, signal: closed.signal, clock: this.#clock }, (signal) =>
+        task.whenAvailable(range, signal),
+      );
+    } finally {
+      closed.release();
+      this.#waiting--;
+    }
+  }
+
+  /** Waits for a slot, then sends what `prepare` makes. @throws DFP_LIMIT, or what `prepare` throws. */
+  async send(childIp: string, socket: Socket, prepare: () => UploadSpec): Promise<UploadOutcome> {
+    const { admission, uploads } = this.#options;
+    if (!admission.tryEnter(childIp)) {
+      const closed = closeSignal(socket);
+      await admission.enter(childIp, closed.signal).finally(closed.release);
+    }
+    try {
+      return await uploads.send(prepare());
+    } finally {
+      admission.leave(childIp);
+    }
+  }
+}
+
+/** A signal that aborts when the socket closes. */
+function closeSignal(socket: Socket): { signal: AbortSignal; release: () => void } {
+  const controller = new AbortController();
+  const onClose = (): void => controller.abort(new AbortedError('a request whose client is gone'));
+  if (socket.destroyed) onClose();
+  else socket.once('close', onClose);
+  return { signal: controller.signal, release: () => void socket.off('close', onClose) };
+}

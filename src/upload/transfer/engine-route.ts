@@ -1,0 +1,82 @@
+import type { SendFileResult, TransferEngine } from '../../../native/transfer.js';
+import { DfpeerError } from '../../core/errors.js';
+import type { Segment, SegmentEnd } from './segment.js';
+import { drained } from './socket.js';
+
+/** What a paced quantum asks of the limiter at most: a lease of 50 a second at 10 GiB/s fits in. */
+export const MAX_PACED_QUANTUM_BYTES = 64 * 1024 * 1024;
+
+/** sendfile for the whole segment at once. Never rejects. */
+export async function runSendfile(engine: TransferEngine, segment: Segment): Promise<SegmentEnd> {
+  await drained(segment.socket);
+  if (segment.interrupted) return { kind: 'interrupted' };
+  return segmentEnd(await sendOnce(engine, segment, segment.left));
+}
+
+/** sendfile in quanta of what the limiter grants. Never rejects. */
+export async function runPaced(engine: TransferEngine, segment: Segment): Promise<SegmentEnd> {
+  await drained(segment.socket);
+  while (segment.left > 0) {
+    const lease = await takeLease(segment);
+    if (typeof lease !== 'number') return lease;
+    if (segment.interrupted) {
+      segment.budget?.giveBack(lease);
+      return { kind: 'interrupted' };
+    }
+    const result = await sendOnce(engine, segment, lease);
+    if (result.bytesSent < lease) segment.budget?.giveBack(lease - result.bytesSent);
+    if (result.outcome !== 'complete') return segmentEnd(result);
+  }
+  return { kind: 'complete' };
+}
+
+async function takeLease(segment: Segment): Promise<number | SegmentEnd> {
+  const wanted = Math.min(segment.left, MAX_PACED_QUANTUM_BYTES);
+  if (segment.budget === undefined) return wanted;
+  segment.waitingForBudget = true;
+  try {
+    return await segment.budget.take(wanted, segment.signal);
+  } catch (thrown) {
+    if (segment.signal.aborted) return { kind: 'interrupted' };
+    const error = new DfpeerError('DFP_INTERNAL', 'no lease for a paced upload', { cause: thrown });
+    return { kind: 'file-error', error };
+  } finally {
+    segment.waitingForBudget = false;
+  }
+}
+
+async function sendOnce(engine: TransferEngine, segment: Segment, length: number): Promise<SendFileResult> {
+  const { socket, file, offset, head } = segment;
+  const transfer = engine.start(socket, file, { offset, length, ...(head.length > 0 ? { head } : {}) });
+  segment.onInterrupt = () => transfer.stop();
+  segment.inFlight = () => transfer.bytesSent;
+  const result = await transfer.done;
+  segment.onInterrupt = undefined;
+  segment.inFlight = undefined;
+  if (result.headBytesSent > 0) segment.movedHead(result.headBytesSent);
+  segment.moved(result.bytesSent);
+  return result;
+}
+
+function segmentEnd(result: SendFileResult): SegmentEnd {
+  switch (result.outcome) {
+    case 'complete':
+      return { kind: 'complete' };
+    case 'stopped':
+      return { kind: 'interrupted' };
+    case 'closed':
+      return { kind: 'closed' };
+    case 'unsupported':
+      return { kind: 'unsupported' };
+    case 'failed':
+      return {
+        kind: 'engine-failed',
+        error: result.error ?? new DfpeerError('DFP_INTERNAL', 'sendfile failed without saying why'),
+      };
+    case 'truncated':
+      return {
+        kind: 'file-error',
+        error: new DfpeerError('DFP_STORE_IO', 'a stored task ended before the range that was asked for'),
+      };
+  }
+}

@@ -1,0 +1,199 @@
+import type { Socket } from 'node:net';
+import type { ByteBudget } from '../../core/byte-budget.js';
+import type { ByteRange } from '../../core/piece.js';
+import { AbortedError } from '../../core/errors.js';
+import type { UploadAllowance } from '../limiter/upload-limits.js';
+import type { ServedTask } from '../piece-source.js';
+import type { RouteChoice, TransferFallbackReason } from '../route.js';
+import type { Segment, SegmentEnd } from './segment.js';
+
+export type UploadProtocol = 'http' | 'vortex';
+
+/** Label `result` of the upload metrics. */
+export type UploadResult =
+  | 'complete'
+  | 'client-closed'
+  | 'timed-out' // the client took too little for too long
+  | 'file-error' // the stored file could not be read
+  | 'stopped'; // we were told to end
+
+export interface UploadSpec {
+  protocol: UploadProtocol;
+  socket: Socket;
+  /** Goes out before the first byte, in one segment with it where the route can. */
+  head: Uint8Array;
+  /** Must stay pinned until the upload settles. */
+  task: ServedTask;
+  /** Not empty, and stored. */
+  range: ByteRange;
+  childIp: string;
+  childPeerId: string;
+}
+
+export interface UploadOutcome {
+  result: UploadResult;
+  /** Of the last segment. */
+  choice: RouteChoice;
+  bytesSent: number;
+  durationMs: number;
+  /** Of `file-error`, or why the engine gave up. */
+  error: Error | undefined;
+}
+
+/** What an upload needs of its surroundings. */
+export interface UploadHost {
+  choose(socket: Socket, fallback: TransferFallbackReason | undefined): RouteChoice;
+  runRoute(choice: RouteChoice, segment: Segment): Promise<SegmentEnd>;
+  /** Undefined while no limit is in force. */
+  allow(spec: UploadSpec): UploadAllowance | undefined;
+  countBytes(protocol: UploadProtocol, choice: RouteChoice, bytes: number): void;
+  monotonicMs(): number;
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** One range on its way to one client, by whichever routes until it is there. */
+export class Upload implements Segment {
+  readonly spec: UploadSpec;
+  readonly startedMs: number;
+  onInterrupt: (() => void) | undefined;
+  waitingForBudget = false;
+  inFlight: (() => number) | undefined;
+  head: Uint8Array;
+  budget: ByteBudget | undefined;
+  readonly #host: UploadHost;
+  #choice: RouteChoice;
+  #movedBytes = 0;
+  #countedInFlight = 0;
+  #rerouteWanted = false;
+  #fallback: TransferFallbackReason | undefined;
+  #result: UploadResult | undefined;
+  #error: Error | undefined;
+  #allowance: UploadAllowance | undefined;
+  #abort: AbortController | undefined;
+  #progress: { bytes: number; atMs: number };
+
+  constructor(spec: UploadSpec, host: UploadHost) {
+    this.spec = spec;
+    this.head = spec.head;
+    this.#host = host;
+    this.startedMs = host.monotonicMs();
+    this.#progress = { bytes: 0, atMs: this.startedMs };
+    this.#choice = host.choose(spec.socket, undefined);
+  }
+
+  get socket(): Socket {
+    return this.spec.socket;
+  }
+
+  get file(): { readonly fd: number } {
+    return this.spec.task.file;
+  }
+
+  get offset(): number {
+    return this.spec.range.offset + this.#movedBytes;
+  }
+
+  get left(): number {
+    return this.spec.range.length - this.#movedBytes;
+  }
+
+  get interrupted(): boolean {
+    return this.#rerouteWanted || this.#result !== undefined;
+  }
+
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#result !== undefined) this.#abort.abort(new AbortedError('an upload'));
+    return this.#abort.signal;
+  }
+
+  get choice(): RouteChoice {
+    return this.#choice;
+  }
+
+  /** Bytes of the range that the socket took so far. */
+  get bytesSent(): number {
+    return this.#movedBytes + (this.inFlight?.() ?? 0);
+  }
+
+  /** Sends the range. Never rejects; once. */
+  async run(): Promise<UploadOutcome> {
+    const { socket } = this.spec;
+    const onClose = (): void => this.stop('client-closed');
+    socket.once('close', onClose);
+    if (socket.destroyed) this.stop('client-closed');
+    while (this.#result === undefined) {
+      this.#enterSegment();
+      this.#leaveSegment(await this.#host.runRoute(this.#choice, this));
+    }
+    socket.off('close', onClose);
+    this.#allowance?.release();
+    return {
+      result: this.#result,
+      choice: this.#choice,
+      bytesSent: this.#movedBytes,
+      durationMs: this.#host.monotonicMs() - this.startedMs,
+      error: this.#error,
+    };
+  }
+
+  /** Ends it as soon as nothing touches the socket any more; the connection is of no use after that. */
+  stop(result: Exclude<UploadResult, 'complete' | 'file-error'>): void {
+    if (this.#result !== undefined) return;
+    this.#result = result;
+    this.#abort?.abort(new AbortedError('an upload'));
+    this.onInterrupt?.();
+    this.spec.socket.destroy();
+  }
+
+  /** Asks to go on by another route, if the choice is another one now. */
+  reconsider(): void {
+    const next = this.#host.choose(this.spec.socket, this.#fallback);
+    if (this.#result !== undefined || (next.route === this.#choice.route && next.reason === this.#choice.reason)) return;
+    this.#rerouteWanted = true;
+    this.onInterrupt?.();
+  }
+
+  /** Counts what a running sendfile has sent, and says for how long the client has taken too little. */
+  checkProgress(minBytes: number): number {
+    const sent = this.bytesSent;
+    const fresh = this.#movedBytes + this.#countedInFlight;
+    if (sent > fresh) {
+      this.#countedInFlight += sent - fresh;
+      this.#host.countBytes(this.spec.protocol, this.#choice, sent - fresh);
+    }
+    const nowMs = this.#host.monotonicMs();
+    if (this.waitingForBudget || sent - this.#progress.bytes >= minBytes) this.#progress = { bytes: sent, atMs: nowMs };
+    return nowMs - this.#progress.atMs;
+  }
+
+  moved(bytes: number): void {
+    this.#movedBytes += bytes;
+    const uncounted = bytes - this.#countedInFlight;
+    this.#countedInFlight = 0;
+    if (uncounted > 0) this.#host.countBytes(this.spec.protocol, this.#choice, uncounted);
+  }
+
+  movedHead(bytes: number): void {
+    this.head = bytes >= this.head.length ? NOTHING : this.head.subarray(bytes);
+  }
+
+  #enterSegment(): void {
+    this.#rerouteWanted = false;
+    this.#choice = this.#host.choose(this.spec.socket, this.#fallback);
+    const limited = this.#choice.reason === 'limited';
+    if (limited) this.#allowance ??= this.#host.allow(this.spec);
+    this.budget = limited ? this.#allowance?.budget : undefined;
+  }
+
+  #leaveSegment(end: SegmentEnd): void {
+    if (end.kind === 'unsupported') this.#fallback = 'unsupported-file';
+    if (end.kind === 'engine-failed') this.#fallback = 'engine-failed';
+    if ('error' in end) this.#error = end.error;
+    if (this.#result !== undefined) return;
+    if (end.kind === 'complete') this.#result = 'complete';
+    if (end.kind === 'closed') this.#result = 'client-closed';
+    if (end.kind === 'file-error') this.#result = 'file-error';
+  }
+}

@@ -1,0 +1,207 @@
+import type { Socket } from 'node:net';
+import type { TransferEngine } from '../../../native/transfer.js';
+import { type Clock, systemClock } from '../../core/clock.js';
+import { type Logger, silentLogger } from '../../core/logger.js';
+import type { UploadAllowance, UploadLimits } from '../limiter/upload-limits.js';
+import type { UploadMetrics } from '../metrics.js';
+import {
+  type EngineUnavailableReason,
+  type LimitedRoute,
+  type Route,
+  type RouteChoice,
+  type RouteReason,
+  type TransferFallbackReason,
+  chooseRoute,
+} from '../route.js';
+import { BufferPool } from './buffer-pool.js';
+import { CopyRoute } from './copy-route.js';
+import { runPaced, runSendfile } from './engine-route.js';
+import type { Segment, SegmentEnd } from './segment.js';
+import { socketKind } from './socket.js';
+import { Upload, type UploadHost, type UploadOutcome, type UploadProtocol, type UploadSpec } from './upload.js';
+
+export type EngineSupport =
+  | { available: true; engine: TransferEngine }
+  | { available: false; reason: EngineUnavailableReason };
+
+/** A client that takes less than this in `noProgressTimeoutMs` is cut off. */
+export const DEFAULT_MIN_PROGRESS_BYTES = 8 * 1024;
+export const DEFAULT_NO_PROGRESS_TIMEOUT_MS = 30_000;
+/** How often progress is looked at, as a share of the timeout; running sendfiles are counted then too. */
+const CHECKS_PER_TIMEOUT = 30;
+
+export interface UploadsOptions {
+  engine: EngineSupport;
+  limits: UploadLimits;
+  metrics: UploadMetrics;
+  limitedRoute?: LimitedRoute;
+  minProgressBytes?: number;
+  noProgressTimeoutMs?: number;
+  pool?: BufferPool;
+  clock?: Clock;
+  logger?: Logger;
+}
+
+/** One running upload, as operators see it. */
+export interface LiveUpload {
+  protocol: UploadProtocol;
+  taskId: string;
+  childIp: string;
+  childPeerId: string;
+  route: Route;
+  reason: RouteReason;
+  offset: number;
+  length: number;
+  bytesSent: number;
+  /** Milliseconds since the Unix epoch. */
+  sinceMs: number;
+  waitingFor: 'client' | 'bandwidth';
+}
+
+/** All running uploads: starts them, moves them between routes, watches their progress, ends them. */
+export class Uploads implements UploadHost {
+  readonly #options: UploadsOptions;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #copy: CopyRoute;
+  readonly #noProgressTimeoutMs: number;
+  readonly #running = new Set<Upload>();
+  readonly #idleListeners = new Set<() => void>();
+  readonly #stopListening: () => void;
+  #limitedRoute: LimitedRoute;
+  #cancelCheck: (() => void) | undefined;
+
+  constructor(options: UploadsOptions) {
+    const { clock = systemClock, logger = silentLogger, pool = new BufferPool() } = options;
+    this.#options = options;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#copy = new CopyRoute(pool, clock);
+    this.#limitedRoute = options.limitedRoute ?? 'copy';
+    this.#noProgressTimeoutMs = options.noProgressTimeoutMs ?? DEFAULT_NO_PROGRESS_TIMEOUT_MS;
+    this.#stopListening = options.limits.onChange(() => this.#reconsiderAll());
+  }
+
+  get size(): number {
+    return this.#running.size;
+  }
+
+  /** Running uploads move over at their next quantum. */
+  setLimitedRoute(limitedRoute: LimitedRoute): void {
+    this.#limitedRoute = limitedRoute;
+    this.#reconsiderAll();
+  }
+
+  /** Sends a range and counts it. Never rejects. */
+  async send(spec: UploadSpec): Promise<UploadOutcome> {
+    const { metrics } = this.#options;
+    const upload = new Upload(spec, this);
+    this.#running.add(upload);
+    this.#scheduleCheck();
+    metrics.started(spec.task);
+    const outcome = await upload.run();
+    this.#running.delete(upload);
+    metrics.finished(spec.protocol, spec.task, outcome);
+    this.#log(spec, outcome);
+    if (this.#running.size === 0) for (const listener of [...this.#idleListeners]) listener();
+    return outcome;
+  }
+
+  list(): LiveUpload[] {
+    const [wallMs, nowMs] = [this.#clock.now(), this.#clock.monotonicMs()];
+    return [...this.#running].map((upload) => ({
+      protocol: upload.spec.protocol,
+      taskId: upload.spec.task.taskId,
+      childIp: upload.spec.childIp,
+      childPeerId: upload.spec.childPeerId,
+      route: upload.choice.route,
+      reason: upload.choice.reason,
+      offset: upload.spec.range.offset,
+      length: upload.spec.range.length,
+      bytesSent: upload.bytesSent,
+      sinceMs: Math.round(wallMs - (nowMs - upload.startedMs)),
+      waitingFor: upload.waitingForBudget ? 'bandwidth' : 'client',
+    }));
+  }
+
+  /** Resolves true when nothing runs any more, false after `timeoutMs`. */
+  async whenIdle(timeoutMs: number): Promise<boolean> {
+    if (this.#running.size === 0) return true;
+    return new Promise((resolve) => {
+      const settle = (idle: boolean): void => {
+        cancel();
+        this.#idleListeners.delete(onIdle);
+        resolve(idle);
+      };
+      const onIdle = (): void => settle(true);
+      const cancel = this.#clock.after(timeoutMs, () => settle(false));
+      this.#idleListeners.add(onIdle);
+    });
+  }
+
+  /** Ends every running upload; resolves when nothing touches a socket or file on their behalf. */
+  async stopAll(): Promise<void> {
+    this.#stopListening();
+    const idle = new Promise<void>((resolve) => this.#idleListeners.add(resolve));
+    for (const upload of [...this.#running]) upload.stop('stopped');
+    if (this.#running.size > 0) await idle;
+    this.#cancelCheck?.();
+    this.#cancelCheck = undefined;
+  }
+
+  choose(socket: Socket, fallback: TransferFallbackReason | undefined): RouteChoice {
+    const { engine, limits } = this.#options;
+    return chooseRoute({
+      limitBytesPerSecond: limits.limitBytesPerSecond,
+      interfaceBytesPerSecond: limits.rates.interface,
+      engine,
+      socket: socketKind(socket),
+      fallback,
+      limitedRoute: this.#limitedRoute,
+    });
+  }
+
+  async runRoute(choice: RouteChoice, segment: Segment): Promise<SegmentEnd> {
+    const { engine } = this.#options;
+    if (choice.route === 'copy' || !engine.available) return this.#copy.run(segment);
+    return choice.route === 'paced' ? runPaced(engine.engine, segment) : runSendfile(engine.engine, segment);
+  }
+
+  allow(spec: UploadSpec): UploadAllowance {
+    return this.#options.limits.allow(spec.task.taskId, spec.childIp);
+  }
+
+  countBytes(protocol: UploadProtocol, choice: RouteChoice, bytes: number): void {
+    this.#options.metrics.bytes(protocol, choice, bytes);
+  }
+
+  monotonicMs(): number {
+    return this.#clock.monotonicMs();
+  }
+
+  #reconsiderAll(): void {
+    for (const upload of [...this.#running]) upload.reconsider();
+  }
+
+  #scheduleCheck(): void {
+    if (this.#cancelCheck !== undefined || this.#running.size === 0) return;
+    const intervalMs = Math.ceil(this.#noProgressTimeoutMs / CHECKS_PER_TIMEOUT);
+    this.#cancelCheck = this.#clock.after(intervalMs, () => this.#checkAll(), { unref: true });
+  }
+
+  #checkAll(): void {
+    const minBytes = this.#options.minProgressBytes ?? DEFAULT_MIN_PROGRESS_BYTES;
+    for (const upload of [...this.#running])
+      if (upload.checkProgress(minBytes) >= this.#noProgressTimeoutMs) upload.stop('timed-out');
+    this.#cancelCheck = undefined;
+    this.#scheduleCheck();
+  }
+
+  #log(spec: UploadSpec, outcome: UploadOutcome): void {
+    const { result, choice, bytesSent, error } = outcome;
+    const fields = { taskId: spec.task.taskId, childIp: spec.childIp, protocol: spec.protocol, ...choice, bytesSent };
+    if (result === 'file-error') this.#logger.error({ ...fields, error }, 'an upload ended: its file could not be read');
+    else if (error !== undefined) this.#logger.warn({ ...fields, error }, 'sendfile failed; the rest was copied');
+    else this.#logger.debug({ ...fields, result }, 'an upload ended');
+  }
+}

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { PieceBoard, type ParentStanding } from '../../../src/peer/download/piece-board.js';
+
+const standing = (id: string, inFlight = 0, weight = 1): ParentStanding => ({ id, inFlight, weight, maxInFlight: 4 });
+
+describe('piece board', () => {
+  it('asks the less busy parent', () => {
+    const board = new PieceBoard(() => 0);
+    board.want(1);
+    board.offer('a', 1);
+    board.offer('b', 1);
+    assert.deepEqual(board.choose([standing('a', 2), standing('b', 1)]), { parentId: 'b', number: 1 });
+  });
+
+  it('asks the parent with more idle bandwidth', () => {
+    const board = new PieceBoard(() => 0);
+    board.want(1);
+    board.offer('a', 1);
+    board.offer('b', 1);
+    assert.equal(board.choose([standing('a', 0, 1), standing('b', 0, 5)])?.parentId, 'b');
+  });
+
+  it('takes the rarest piece first', () => {
+    const board = new PieceBoard(() => 0);
+    for (const number of [1, 2, 3]) board.want(number);
+    for (const parent of ['a', 'b', 'c']) board.offer(parent, 1);
+    for (const parent of ['a', 'b']) board.offer(parent, 2);
+    board.offer('a', 3);
+    assert.equal(board.choose([standing('a')])?.number, 3);
+  });
+
+  it('asks no parent beyond its slots, and none for what it did not offer', () => {
+    const board = new PieceBoard(() => 0);
+    board.want(1);
+    board.offer('a', 1);
+    assert.equal(board.choose([standing('a', 4), standing('b')]), undefined);
+  });
+
+  it('forgets the offers of a parent that is dropped', () => {
+    const board = new PieceBoard(() => 0);
+    board.want(1);
+    board.offer('a', 1);
+    board.dropParent('a');
+    assert.equal(board.choose([standing('a')]), undefined);
+    assert.deepEqual(board.holders(1), []);
+  });
+
+  it('hands out each wanted piece until it is done, and never twice at once', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 40 }), fc.array(fc.boolean(), { maxLength: 200 }), (count, failures) => {
+        const board = new PieceBoard(Math.random);
+        const done = new Set<number>();
+        const underWay = new Set<number>();
+        for (let number = 0; number < count; number++) {
+          board.want(number);
+          board.offer(number % 2 === 0 ? 'even' : 'odd', number);
+        }
+        const outcomes = [...failures, ...Array.from({ length: count }, () => false)];
+        for (const fails of outcomes) {
+          const choice = board.choose([standing('even'), standing('odd')]);
+          if (choice === undefined) break;
+          assert.ok(!underWay.has(choice.number) && !done.has(choice.number));
+          board.start(choice.number);
+          underWay.add(choice.number);
+          if (!fails) {
+            board.done(choice.number);
+            done.add(choice.number);
+          }
+          board.putBack(choice.number);
+          underWay.delete(choice.number);
+        }
+        assert.equal(done.size, count);
+        assert.equal(board.finished, true);
+      }),
+    );
+  });
+});

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { Scheduler } from '../../src/grpc/protos.js';
+import { decodeIncoming, encodeOutgoing } from '../../src/scheduler-client/announce-codec.js';
+import { encodeLengthDelimited, lengthDelimitedFields } from '../../src/scheduler-client/protobuf-fields.js';
+import { capturedConversation } from './support/transcript.js';
+
+const { responseSerialize } = Scheduler.service.AnnouncePeer;
+const base = { hostId: 'h', taskId: 't', peerId: 'p' };
+
+/** The candidates as they lie in an encoded reschedule request. */
+function echoed(request: Buffer): Buffer[] {
+  const [reschedule = Buffer.alloc(0)] = lengthDelimitedFields(request, 7);
+  return lengthDelimitedFields(reschedule, 1);
+}
+
+describe('candidate parents on the wire', () => {
+  it('go back byte for byte, with fields that this version does not know and lengths beyond safe integers', () => {
+    const unknownField = encodeLengthDelimited(1000, Buffer.from('from a newer scheduler'));
+    // content_length (field 9 of the task) as "unknown": 2^64-1.
+    const task = Buffer.from([0x48, ...Array.from({ length: 9 }, () => 0xff), 0x01]);
+    const peer = Buffer.concat([
+      encodeLengthDelimited(1, Buffer.from('peer-1')),
+      encodeLengthDelimited(7, task),
+      unknownField,
+    ]);
+    const response = encodeLengthDelimited(2, encodeLengthDelimited(1, peer));
+    const { candidates } = decodeIncoming(response);
+    assert.equal(candidates[0]?.peer.id, 'peer-1');
+    const request = encodeOutgoing({
+      message: base,
+      reschedule: { candidates: candidates.map(({ bytes }) => bytes), description: 'why' },
+    });
+    assert.deepEqual(echoed(request), [peer]);
+  });
+
+  it('of a real scheduler survive the round trip', () => {
+    const lines = capturedConversation('one_corrupt_piece_then_reschedule_then_back_to_source');
+    const answer = lines.find((line) => line.from === 'scheduler');
+    assert.ok(answer?.from === 'scheduler');
+    const { candidates } = decodeIncoming(responseSerialize(answer.message));
+    const request = encodeOutgoing({
+      message: base,
+      reschedule: { candidates: candidates.map(({ bytes }) => bytes), description: '' },
+    });
+    const decoded = Scheduler.service.AnnouncePeer.requestDeserialize(request);
+    assert.equal(decoded.request, 'reschedulePeerRequest');
+    assert.deepEqual(
+      decoded.reschedulePeerRequest?.candidateParents,
+      candidates.map(({ peer }) => peer),
+    );
+    assert.equal(decoded.reschedulePeerRequest.description, undefined);
+  });
+
+  it('may be none, and any number of any bytes', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 300 })), fc.string(), (candidates, description) => {
+        const request = encodeOutgoing({ message: base, reschedule: { candidates, description } });
+        assert.deepEqual(
+          echoed(request),
+          candidates.map((bytes) => Buffer.from(bytes)),
+        );
+      }),
+    );
+  });
+});
+
+describe('the protobuf field reader', () => {
+  it('reads any bytes or throws a RangeError', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), fc.integer({ min: 1, max: 15 }), (bytes, field) => {
+        try {
+          lengthDelimitedFields(Buffer.from(bytes), field);
+        } catch (error) {
+          assert.ok(error instanceof RangeError);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('finds a field behind fields of every other wire type', () => {
+    const others = Buffer.from([0x08, 0x96, 0x01, 0x11, 1, 2, 3, 4, 5, 6, 7, 8, 0x1d, 1, 2, 3, 4]);
+    const message = Buffer.concat([others, encodeLengthDelimited(900, Buffer.from('found'))]);
+    assert.deepEqual(lengthDelimitedFields(message, 900), [Buffer.from('found')]);
+  });
+});
