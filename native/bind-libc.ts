@@ -4,14 +4,16 @@ import { ENOSYS, SYS_CACHESTAT } from './linux-abi.js';
 /** The foreign-function interface as far as it is used here, so that another one could take koffi's place. */
 export interface CLibrary {
   /** A synchronous call; its function returns the raw result. Throws when the C library has no such symbol. */
-  declare(name: string, result: CType, args: CType[]): (...values: never[]) => number;
+  declare(name: string, result: CType, args: CType[]): ForeignCall;
   /** The same in libuv's thread pool, with -errno for a result of -1. */
-  declareAsync(name: string, result: CType, args: CType[]): (...values: unknown[]) => Promise<number>;
+  declareAsync(name: string, result: CType, args: CType[]): (...values: Parameters<ForeignCall>) => Promise<number>;
   /** -errno for -1; to be asked right after the call. */
   orErrno(result: number): number;
   address(memory: Memory): bigint;
   watchReadable(fd: number, callback: () => void): FdWatcher;
 }
+
+export type ForeignCall = (...values: (number | Memory)[]) => number;
 
 type CType = 'int' | 'uint' | 'ulong' | 'int64_t' | 'size_t' | 'void *';
 
@@ -137,12 +139,7 @@ function bindFileCopies(c: CLibrary): Pick<Libc, 'ioctlAsync' | 'copyFileRangeAs
 }
 
 /** For symbols that older C libraries lack. */
-function declareOptional(
-  c: CLibrary,
-  name: string,
-  result: CType,
-  args: CType[],
-): ((fd: number, vector: BigUint64Array, count: number, offset: number, flags: number) => number) | undefined {
+function declareOptional(c: CLibrary, name: string, result: CType, args: CType[]): ForeignCall | undefined {
   try {
     return c.declare(name, result, args);
   } catch {

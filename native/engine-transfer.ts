@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { DuplicatedFd } from './duplicated-fd.js';
-import type { EngineError } from './errors.js';
+import type { EngineError, NativeError } from './errors.js';
 import type { ProgressListener } from './progress-ticker.js';
 import type { SendState } from './send-state.js';
 import type { SlotRequest, SlotResult } from './slot-table.js';
@@ -76,7 +76,7 @@ export class EngineTransfer implements Transfer, LaneJob, ProgressListener {
   }
 
   /** No worker can take it. */
-  refuse(error: EngineError | SyscallError): void {
+  refuse(error: NativeError): void {
     this.#settle({ ...this.#initialCounts, outcome: 'unsupported', error }, false);
   }
 

@@ -96,12 +96,8 @@ export class SendFileEngine implements TransferEngine {
     return { ...this.#stats, workers: this.#lanes.size, queued: this.#queue.size };
   }
 
-  sendFile(socket: Socket, file: TransferFile, options: SendFileOptions): Promise<SendFileResult> {
-    try {
-      return this.start(socket, file, options).done;
-    } catch (thrown) {
-      return Promise.reject(thrown as Error);
-    }
+  async sendFile(socket: Socket, file: TransferFile, options: SendFileOptions): Promise<SendFileResult> {
+    return this.start(socket, file, options).done;
   }
 
   start(socket: Socket, file: TransferFile, options: SendFileOptions): Transfer {
@@ -209,7 +205,10 @@ export class SendFileEngine implements TransferEngine {
     }
     if (least?.load === 0 || this.#lanes.size >= this.#maxWorkers) return least;
     if (this.#deathsInARow >= MAX_WORKER_DEATHS_IN_A_ROW) {
-      throw new EngineError('ERR_ENGINE_WORKER_DIED', `${this.#deathsInARow} sendfile workers died one after the other`);
+      throw new EngineError(
+        'ERR_ENGINE_WORKER_DIED',
+        `${this.#deathsInARow} sendfile workers died one after the other`,
+      );
     }
     const lane = new WorkerLane(this.#libc, this.#laneOptions, this.#laneEvents);
     this.#lanes.add(lane);

@@ -13,7 +13,6 @@ export class NativeError extends Error {
 
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options);
-    this.name = new.target.name;
     this.code = code;
   }
 }
@@ -22,5 +21,6 @@ export class NativeError extends Error {
 export class EngineError extends NativeError {
   constructor(code: NativeErrorCode, message: string, options?: ErrorOptions) {
     super(code, message, options);
+    this.name = 'EngineError';
   }
 }

@@ -53,7 +53,7 @@ function openCLibrary(koffi: typeof Koffi): CLibrary {
   const library = koffi.load(null);
   const orErrno = (result: number): number => (result === -1 ? -koffi.errno() : result);
   return {
-    declare: (name, result, args) => library.func(name, result, args) as unknown as (...values: unknown[]) => number,
+    declare: (name, result, args) => library.func(name, result, args),
     declareAsync(name, result, args) {
       const call = library.func(name, result, args);
       return (...values) =>

@@ -17,6 +17,7 @@ export class SyscallError extends NativeError {
   constructor(syscall: string, errno: number, doing?: string) {
     const code = errnoName(errno);
     super(code, `${syscall} failed with ${code}${doing === undefined ? '' : ` while ${doing}`}`);
+    this.name = 'SyscallError';
     this.errno = errno;
     this.syscall = syscall;
   }

@@ -165,9 +165,13 @@ export class WorkerLane {
     process.removeListener('exit', this.#onProcessExit);
     this.#release();
     if (!this.#closing) this.#events.onDeath(this);
-    const error = new EngineError('ERR_ENGINE_WORKER_DIED', 'the sendfile worker ended under a transfer: connect anew', {
-      cause: this.#cause,
-    });
+    const error = new EngineError(
+      'ERR_ENGINE_WORKER_DIED',
+      'the sendfile worker ended under a transfer: connect anew',
+      {
+        cause: this.#cause,
+      },
+    );
     for (const [slot, job] of this.#jobs.entries()) {
       if (job === undefined) continue;
       this.#jobs[slot] = undefined;

@@ -18,6 +18,11 @@ export function parseByteSize(text: string | number): number {
   return bytes;
 }
 
+/** As {@link parseByteSize}, with or without "/s": "50MiB", "50 MiB/s". @throws UsageError */
+export function parseByteRate(text: string | number): number {
+  return parseByteSize(typeof text === 'string' ? text.replace(/\s*\/\s*s(?:ec)?\s*$/i, '') : text);
+}
+
 const DURATION_UNITS: Record<string, number> = {
   ns: 1e-6,
   us: 1e-3,

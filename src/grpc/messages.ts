@@ -4,9 +4,11 @@ import type { ProtoGrpcType as ManagerTypes } from '../generated/manager.js';
 import type { ProtoGrpcType as SchedulerTypes } from '../generated/scheduler.js';
 
 type OutputsOf<Package extends string, Types> = {
-  [Name in keyof Types & string as Types[Name] extends MessageTypeDefinition<infer _Input, infer _Output>
-    ? `${Package}.v2.${Name}`
-    : never]: Types[Name] extends MessageTypeDefinition<infer _Input, infer Output> ? Output : never;
+  [
+    Name in keyof Types & string as Types[Name] extends MessageTypeDefinition<infer _Input, infer _Output>
+      ? `${Package}.v2.${Name}`
+      : never
+  ]: Types[Name] extends MessageTypeDefinition<infer _Input, infer Output> ? Output : never;
 };
 
 /** Every message of the v2 API by its full name, as it is decoded. */

@@ -56,6 +56,10 @@ export interface GrpcServerOptions {
   clock?: Clock;
   /** Full paths of streams that outlive the caller's grpc-timeout. */
   longStreams?: ReadonlySet<string>;
+  /** Default: plain text. */
+  credentials?: ServerCredentials;
+  /** Makes the listener, for ports that speak more than gRPC; it must hand HTTP/2 connections to `onHttp2`. */
+  createListener?: (onHttp2: (socket: Socket) => void, maxConnections: number) => NetServer;
   /** Told about every call that the rate limit refused. */
   onRefused?: () => void;
 }
@@ -80,14 +84,15 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const clock = options.clock ?? systemClock;
   const health = new HealthImplementation();
   const grpc = createGrpc(options, limits, health);
-  const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+  const injector = grpc.createConnectionInjector(options.credentials ?? ServerCredentials.createInsecure());
   const sockets = new Set<Socket>();
   const injectConnection = (socket: Socket): void => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     injector.injectConnection(socket);
   };
-  const listener = createServer({ noDelay: true }, injectConnection);
+  const { createListener = (onHttp2) => createServer({ noDelay: true }, onHttp2) } = options;
+  const listener = createListener(injectConnection, limits.maxConnections);
   listener.maxConnections = limits.maxConnections;
   listener.on('drop', () => options.logger.warn({ limit: limits.maxConnections }, 'gRPC connection refused'));
   await listen(listener, options.listen);

@@ -15,7 +15,8 @@ function checkMessage(name: MessageName, message: object, path: string): void {
   const { oneof, fields } = MESSAGE_RULES[name] ?? { fields: {} };
   const values = new Map<string, unknown>(Object.entries(message));
   if (oneof !== undefined && values.get(oneof) === undefined) refuse(`${path}.${oneof}`, 'one of them must be set');
-  for (const [field, rule] of Object.entries(fields)) if (rule !== undefined) checkField(rule, values.get(field), `${path}.${field}`);
+  for (const [field, rule] of Object.entries(fields))
+    if (rule !== undefined) checkField(rule, values.get(field), `${path}.${field}`);
 }
 
 function checkField(rule: FieldRule, value: unknown, path: string): void {
@@ -40,8 +41,10 @@ function checkText(rule: FieldRule, text: string, path: string): void {
   if (text === '' && rule.ignoreEmpty === true) return;
   if (text.length < (rule.minLength ?? 0)) refuse(path, 'must not be empty');
   // By code points, as the other implementations count.
-  if ([...text].length > (rule.maxLength ?? Infinity)) refuse(path, `must have at most ${rule.maxLength ?? 0} characters`);
-  if (rule.format !== undefined && !FORMATS[rule.format].test(text)) refuse(path, `must be ${FORMATS[rule.format].name}`);
+  if ([...text].length > (rule.maxLength ?? Infinity))
+    refuse(path, `must have at most ${rule.maxLength ?? 0} characters`);
+  if (rule.format !== undefined && !FORMATS[rule.format].test(text))
+    refuse(path, `must be ${FORMATS[rule.format].name}`);
 }
 
 function checkNumber(rule: FieldRule, value: number, path: string): void {
@@ -68,11 +71,17 @@ const FORMATS = {
   // A zone ("fe80::1%eth0") means something on one machine only.
   ip: { name: 'an IP address', test: (text: string) => isIP(text) !== 0 && !text.includes('%') },
   uri: { name: 'an absolute URI', test: (text: string) => URL.canParse(text) },
-  digest: { name: 'a digest such as sha256:<64 hex digits> or crc32:<number>', test: (text: string) => DIGEST.test(text) },
+  digest: {
+    name: 'a digest such as sha256:<64 hex digits> or crc32:<number>',
+    test: (text: string) => DIGEST.test(text),
+  },
   hostname: {
     name: 'a host name',
     test: (text: string) =>
-      text.length <= 253 && text.replace(/\.$/, '').split('.').every((label) => HOSTNAME_LABEL.test(label)),
+      text.length <= 253 &&
+      text
+        .replace(/\.$/, '')
+        .split('.')
+        .every((label) => HOSTNAME_LABEL.test(label)),
   },
 } as const satisfies Record<NonNullable<FieldRule['format']>, { name: string; test(text: string): boolean }>;
-

@@ -8,7 +8,7 @@ import type { AnnounceCall } from './scheduler-connection.js';
 import { callError } from './unary-call.js';
 
 /** Reports that wait for a slow scheduler; one more and the stream is given up. */
-export const MAX_QUEUED_REPORTS = 4096;
+export const MAX_QUEUED_REPORTS = 16_384;
 /** A scheduler that reads nothing for so long is given up, as Dragonfly's client does. */
 export const MAX_BLOCKED_MS = 10_000;
 

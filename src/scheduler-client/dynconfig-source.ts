@@ -40,7 +40,7 @@ export function parseDynconfig(text: string, file: string): HostPort[] {
   };
   let content: unknown;
   try {
-    content = parse(text, { maxAliasCount: 100 });
+    content = parse(text, { maxAliasCount: 100, logLevel: 'error' });
   } catch (cause) {
     return fail(cause instanceof Error ? cause.message : String(cause), cause);
   }

@@ -14,6 +14,9 @@ import type { HostLoad } from './scheduler-client.js';
 /** Assumed where neither the interface's speed nor a limit is known: 10 Gbit/s. */
 export const DEFAULT_BANDWIDTH_BITS_PER_SECOND = 10_000_000_000;
 
+/** Several schedulers are told at the same time: samples closer than this are one, rates over less are noise. */
+export const MIN_SAMPLE_GAP_MS = 1000;
+
 export interface HostLoadOptions {
   /** The announced address: its interface is the one measured. All but loopback together when none has it. */
   ip: string;
@@ -44,6 +47,7 @@ export class HostLoadSampler {
   readonly #clock: Clock;
   readonly #readText: (path: string) => Promise<string>;
   #previous: Reading | undefined;
+  #latest: { atMs: number; load: Promise<HostLoad> } | undefined;
 
   constructor(options: HostLoadOptions) {
     this.#options = options;
@@ -51,7 +55,14 @@ export class HostLoadSampler {
     this.#readText = options.readText ?? ((path) => readFile(path, 'latin1'));
   }
 
-  async sample(): Promise<HostLoad> {
+  sample(): Promise<HostLoad> {
+    const atMs = this.#clock.monotonicMs();
+    if (this.#latest === undefined || atMs - this.#latest.atMs >= MIN_SAMPLE_GAP_MS)
+      this.#latest = { atMs, load: this.#sample() };
+    return this.#latest.load;
+  }
+
+  async #sample(): Promise<HostLoad> {
     const [interfaces, memory, disk, physicalCount, tcpConnectionCount] = await Promise.all([
       this.#interfaces(),
       this.#memory(),

@@ -172,5 +172,8 @@ function leastBy<T>(items: readonly T[], key: (item: T) => number): T | undefine
 }
 
 function refuse(what: string, limit: number): never {
-  throw new DfpeerError('DFP_LIMIT', `the embedded scheduler keeps at most ${limit} ${what}; use Dragonfly's scheduler`);
+  throw new DfpeerError(
+    'DFP_LIMIT',
+    `the embedded scheduler keeps at most ${limit} ${what}; use Dragonfly's scheduler`,
+  );
 }

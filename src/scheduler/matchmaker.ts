@@ -6,8 +6,7 @@ import { rootedParents, selectParents, usableParents, type SelectionOptions } fr
 import { setParents } from './peer-edges.js';
 
 export type MatchDecision =
-  | { kind: 'parents'; parents: SchedulerPeer[] }
-  | { kind: 'back-to-source'; description: string };
+  { kind: 'parents'; parents: SchedulerPeer[] } | { kind: 'back-to-source'; description: string };
 
 interface Waiter {
   peer: SchedulerPeer;

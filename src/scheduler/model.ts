@@ -8,6 +8,7 @@ export interface HostAnnouncement {
   id: string;
   hostname: string;
   ip: string;
+  /** 0 is a normal host, anything else a seed. */
   type: number;
   disableShared: boolean;
   idc: string;
@@ -30,7 +31,8 @@ export interface SchedulerHost extends HostAnnouncement {
 /** What a peer says about its task when it registers. */
 export interface TaskDescription {
   id: TaskId;
-  type: number;
+  /** Standard, persistent, persistent cache, cache: as on the wire. */
+  type: 0 | 1 | 2 | 3;
   url: string;
   digest: string | undefined;
   tag: string | undefined;
@@ -62,7 +64,7 @@ export interface PeerRegistration {
   hostId: string;
   task: TaskDescription;
   content: TaskContent;
-  priority: number;
+  priority: 0 | 1 | 2 | 3 | 4 | 5 | 6;
   range: ByteRange | undefined;
   concurrentPieceCount: number | undefined;
   needBackToSource: boolean;

@@ -3,7 +3,7 @@ import type { SchedulerPeer } from './model.js';
 import { scoreParent } from './parent-score.js';
 
 /** Spreads children over parents that are about as good as each other. */
-const JITTER = 0.1;
+const JITTER = 0.05;
 /** A parent that the child is connected to already is only given up for a clearly better one. */
 const KEPT_PARENT_BONUS = 0.3;
 
@@ -54,8 +54,9 @@ export function selectParents(
   rooted: ReadonlySet<SchedulerPeer>,
   { maxParents, random }: SelectionOptions,
 ): SchedulerPeer[] {
+  const mostChildren = Math.max(0, ...usable.map((peer) => peer.children.size));
   const ranked = usable
-    .map((peer) => ({ peer, rank: rank(peer, child, random) }))
+    .map((peer) => ({ peer, rank: scoreParent(peer, child, mostChildren) + bonus(peer, child) + JITTER * random() }))
     .sort((a, b) => b.rank - a.rank)
     .map(({ peer }) => peer);
   const sure = [
@@ -79,9 +80,7 @@ function isGiving(peer: SchedulerPeer): boolean {
 
 /** An origin may have changed between two downloads of one URL. */
 function haveSameContent({ content: ours }: SchedulerPeer, { content: theirs }: SchedulerPeer): boolean {
-  return (
-    agree(ours.contentLength, theirs.contentLength) && agree(ours.pieceLength, theirs.pieceLength)
-  );
+  return agree(ours.contentLength, theirs.contentLength) && agree(ours.pieceLength, theirs.pieceLength);
 }
 
 function agree(ours: number | undefined, theirs: number | undefined): boolean {
@@ -94,6 +93,6 @@ function covers(outer: ByteRange | undefined, inner: ByteRange | undefined): boo
   return outer.offset <= inner.offset && outer.offset + outer.length >= inner.offset + inner.length;
 }
 
-function rank(parent: SchedulerPeer, child: SchedulerPeer, random: () => number): number {
-  return scoreParent(parent, child) + JITTER * random() + (child.parents.has(parent) ? KEPT_PARENT_BONUS : 0);
+function bonus(parent: SchedulerPeer, child: SchedulerPeer): number {
+  return child.parents.has(parent) ? KEPT_PARENT_BONUS : 0;
 }

@@ -30,11 +30,21 @@ const STARTED = {
 
 /** Every move that is allowed (Dragonfly v2 wire facts, 1.4); one that is missing is an error of the client. */
 export const PEER_TRANSITIONS: Readonly<Record<PeerState, Partial<Record<PeerEvent, PeerState>>>> = {
-  Pending: { RegisterEmpty: 'ReceivedEmpty', RegisterNormal: 'ReceivedNormal', DownloadFailed: 'Failed', Leave: 'Leave' },
+  Pending: {
+    RegisterEmpty: 'ReceivedEmpty',
+    RegisterNormal: 'ReceivedNormal',
+    DownloadFailed: 'Failed',
+    Leave: 'Leave',
+  },
   ReceivedEmpty: STARTED,
   ReceivedNormal: STARTED,
   Running: STARTED,
-  BackToSource: { DownloadBackToSource: 'BackToSource', DownloadSucceeded: 'Succeeded', DownloadFailed: 'Failed', Leave: 'Leave' },
+  BackToSource: {
+    DownloadBackToSource: 'BackToSource',
+    DownloadSucceeded: 'Succeeded',
+    DownloadFailed: 'Failed',
+    Leave: 'Leave',
+  },
   Succeeded: { DownloadFailed: 'Failed', Leave: 'Leave' },
   Failed: { Leave: 'Leave' },
   Leave: {},

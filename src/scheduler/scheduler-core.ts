@@ -12,7 +12,7 @@ import { Matchmaker, type MatchDecision } from './matchmaker.js';
 import type { HostAnnouncement, PeerRegistration, SchedulerHost, SchedulerPeer, SchedulerTask } from './model.js';
 import { blockParent, dropEdges, setParents } from './peer-edges.js';
 import type { PeerReport } from './peer-report.js';
-import { isFinished, nextPeerState, type PeerEvent } from './peer-state.js';
+import { isFinished, nextPeerState, type PeerEvent, type PeerState } from './peer-state.js';
 
 export type ScheduleDecision = MatchDecision | { kind: 'empty' } | { kind: 'metadata-only' };
 
@@ -70,10 +70,10 @@ export class SchedulerCore {
       throw new DfpeerError('DFP_PEER_STATE', `event RegisterNormal inappropriate in current state ${known.state}`);
     const task = this.cluster.taskFor(registration.task);
     // The first to tell decides, until a failed download from the source makes it unknown again.
-    if (task.content.contentLength === undefined) task.content = registration.content;
+    if (task.content.contentLength === undefined || task.peers.size === 0) task.content = registration.content;
+    if (![...task.peers.values()].some((other) => other.state === 'Succeeded')) task.state = 'Running';
     const peer = this.cluster.addPeer(registration, host, task);
     this.#move(peer, this.#isEmpty(peer) ? 'RegisterEmpty' : 'RegisterNormal');
-    if (task.state !== 'Succeeded') task.state = 'Running';
     return peer;
   }
 
@@ -157,11 +157,11 @@ export class SchedulerCore {
       this.matchmaker.releaseSourceClaim(peer);
       this.matchmaker.taskChanged(peer.task);
     }
-    const give = (): void => {
+    const giveUp = (): void => {
       peer.cancelGrace = undefined;
       this.#failed(peer, 'parents', 'its stream broke');
     };
-    peer.cancelGrace = this.#clock.after(this.#timings.streamGraceMs, give, { unref: true });
+    peer.cancelGrace = this.#clock.after(this.#timings.streamGraceMs, giveUp, { unref: true });
   }
 
   /** Drops whatever has been silent for too long. */
@@ -215,7 +215,7 @@ export class SchedulerCore {
     else this.matchmaker.taskChanged(peer.task);
   }
 
-  #settle(peer: SchedulerPeer, state: 'Succeeded' | 'Failed' | SchedulerPeer['state']): void {
+  #settle(peer: SchedulerPeer, state: PeerState): void {
     peer.state = state;
     peer.finishedAtMs ??= this.#clock.now();
     this.matchmaker.releaseSourceClaim(peer);

@@ -28,5 +28,7 @@ function listenError(ip: string, port: number, cause: Error): DfpeerError {
       : errno === 'EACCES'
         ? 'ports below 1024 need privileges: choose a higher one'
         : 'check that the address belongs to this machine';
-  return new DfpeerError('DFP_LISTEN', `can't listen on ${ip}:${port} (${errno ?? cause.message}); ${remedy}`, { cause });
+  return new DfpeerError('DFP_LISTEN', `can't listen on ${ip}:${port} (${errno ?? cause.message}); ${remedy}`, {
+    cause,
+  });
 }

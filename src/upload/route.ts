@@ -12,12 +12,7 @@ export type TransferFallbackReason = 'unsupported-file' | 'engine-failed';
 
 /** A closed union: the label `reason` of the upload metrics. */
 export type RouteReason =
-  | 'unthrottled'
-  | 'limited'
-  | 'tls'
-  | 'unsupported-socket'
-  | EngineUnavailableReason
-  | TransferFallbackReason;
+  'unthrottled' | 'limited' | 'tls' | 'unsupported-socket' | EngineUnavailableReason | TransferFallbackReason;
 
 /** The configuration key `upload.limitedRoute`: what serves an upload while a limit is in force. */
 export type LimitedRoute = Extract<Route, 'copy' | 'paced'>;
@@ -39,6 +34,8 @@ export interface RouteInputs {
 export interface RouteChoice {
   route: Route;
   reason: RouteReason;
+  /** Every byte needs a lease of the limiter. */
+  limited: boolean;
 }
 
 /** A limit that the interface can't exceed anyway is none: Dragonfly's default of 50 GB/s is such a one. */
@@ -50,13 +47,15 @@ export function effectiveLimit(
   return limitBytesPerSecond >= interfaceBytesPerSecond ? undefined : limitBytesPerSecond;
 }
 
-/** The one place that decides how bytes travel. A limit explains the copy route before any obstacle does. */
+/** The one place that decides how bytes travel. An obstacle is the reason only where the engine was wanted. */
 export function chooseRoute(inputs: RouteInputs): RouteChoice {
   const limited = effectiveLimit(inputs.limitBytesPerSecond, inputs.interfaceBytesPerSecond) !== undefined;
-  if (limited && inputs.limitedRoute === 'copy') return { route: 'copy', reason: 'limited' };
+  if (limited && inputs.limitedRoute === 'copy') return { route: 'copy', reason: 'limited', limited };
   const obstacle = engineObstacle(inputs);
-  if (obstacle !== undefined) return { route: 'copy', reason: obstacle };
-  return limited ? { route: 'paced', reason: 'limited' } : { route: 'sendfile', reason: 'unthrottled' };
+  if (obstacle !== undefined) return { route: 'copy', reason: obstacle, limited };
+  return limited
+    ? { route: 'paced', reason: 'limited', limited }
+    : { route: 'sendfile', reason: 'unthrottled', limited };
 }
 
 function engineObstacle(inputs: RouteInputs): RouteReason | undefined {

@@ -57,7 +57,8 @@ export class Serving {
   open(taskId: string): ServedTask {
     if (this.#draining) throw new DfpeerError('DFP_SHUTTING_DOWN', 'this peer is shutting down; ask another one');
     const task = isTaskId(taskId) ? this.#options.source.open(taskId) : undefined;
-    if (task === undefined) throw new DfpeerError('DFP_TASK_NOT_FOUND', `task ${taskId.slice(0, 80)} is not stored here`);
+    if (task === undefined)
+      throw new DfpeerError('DFP_TASK_NOT_FOUND', `task ${taskId.slice(0, 80)} is not stored here`);
     return task;
   }
 

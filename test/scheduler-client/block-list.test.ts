@@ -11,7 +11,12 @@ const config = (download: object): string => JSON.stringify({ blockList: { task:
 describe('the block list of a client_config', () => {
   it('matches applications, tags and priorities exactly, and URLs by pattern', () => {
     const list = parseBlockList(
-      config({ applications: ['bad'], urls: ['^https?://evil\\.test/', '\\.iso$'], tags: ['blocked'], priorities: [1] }),
+      config({
+        applications: ['bad'],
+        urls: ['^https?://evil\\.test/', '\\.iso$'],
+        tags: ['blocked'],
+        priorities: [1],
+      }),
       silentLogger,
     );
     assert.equal(list.match(allowed), undefined);

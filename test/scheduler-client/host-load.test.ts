@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import fc from 'fast-check';
-import { DEFAULT_BANDWIDTH_BITS_PER_SECOND, HostLoadSampler, maxBandwidth } from '../../src/scheduler-client/host-load.js';
+import {
+  DEFAULT_BANDWIDTH_BITS_PER_SECOND,
+  HostLoadSampler,
+  MIN_SAMPLE_GAP_MS,
+  maxBandwidth,
+} from '../../src/scheduler-client/host-load.js';
 import { toAnnounceHostRequest } from '../../src/scheduler-client/host-message.js';
 import {
   parseInterfaceSpeed,
@@ -25,7 +30,10 @@ describe("the kernel's text files", () => {
       { name: 'lo', rxBytes: 1000, txBytes: 1000 },
       { name: 'eth0', rxBytes: 5000, txBytes: 7000 },
     ]);
-    assert.equal(parseMemInfo('MemTotal:       2048 kB\nMemFree:  1 kB\nHugePages_Total:       0\n').get('MemTotal'), 2 ** 21);
+    assert.equal(
+      parseMemInfo('MemTotal:       2048 kB\nMemFree:  1 kB\nHugePages_Total:       0\n').get('MemTotal'),
+      2 ** 21,
+    );
     assert.equal(parseTcpInUse('sockets: used 9\nTCP: inuse 7 orphan 0 tw 0 alloc 9 mem 1\nUDP: inuse 2\n'), 7);
     assert.equal(parseTcpInUse('TCP6: inuse 4\n'), 4);
     const cpu = (core: number): string => `processor : 1\nphysical id\t: 0\ncore id\t\t: ${core}\n`;
@@ -59,7 +67,6 @@ describe('the announced bandwidth', () => {
 describe('the host load', () => {
   it('of this machine makes an announcement a scheduler accepts', async () => {
     const sampler = new HostLoadSampler({ ip: '127.0.0.1', dataDirectory: tmpdir(), uploadConnections: () => 7 });
-    await sampler.sample();
     const sample = await sampler.sample();
     assert.ok(sample.cpu.logicalCount >= 1);
     assert.ok(sample.memory.total > sample.memory.used);
@@ -84,12 +91,17 @@ describe('the host load', () => {
       readText: async (path) => files[path]?.() ?? Promise.reject(new Error('no such file')),
     });
     assert.equal((await sampler.sample()).network.rxBitsPerSecond, 0);
+    clock.advance(1000);
+    await sampler.sample();
     counters = NET_DEV.replace('5000', '6000').replace('7000', '9000').replaceAll(' 1000 ', ' 999999 ');
     clock.advance(2000);
     const { network } = await sampler.sample();
     assert.equal(network.rxBitsPerSecond, 4000);
     assert.equal(network.txBitsPerSecond, 8000);
     assert.equal(network.maxTxBitsPerSecond, 1e9);
+    counters = NET_DEV;
+    clock.advance(MIN_SAMPLE_GAP_MS - 1);
+    assert.equal((await sampler.sample()).network.rxBitsPerSecond, 4000);
   });
 
   it('is all zeros but the bandwidth and the CPU count where nothing can be read', async () => {
@@ -114,7 +126,12 @@ describe('the host announcement', () => {
       memory: { ...load.memory, usedPercent: 140 },
       network: { ...load.network, maxTxBitsPerSecond: 0, rxBitsPerSecond: 1.5 },
     };
-    const { host: message } = toAnnounceHostRequest({ ...host, type: 'seed', idc: 'dc1', location: '' }, odd, { version: '1' }, 1500);
+    const { host: message } = toAnnounceHostRequest(
+      { ...host, type: 'seed', idc: 'dc1', location: '' },
+      odd,
+      { version: '1' },
+      1500,
+    );
     assert.equal(message?.type, 1);
     assert.equal(message.downloadPort, message.port);
     assert.equal(message.cpu?.percent, 0);

@@ -8,7 +8,11 @@ import { TrafficType, type StoredPiece } from '../../src/core/piece.js';
 import type { Peer } from '../../src/generated/common/v2/Peer.js';
 import { loadChannelCredentials } from '../../src/grpc/credentials.js';
 import { MAX_BLOCKED_MS, MAX_QUEUED_REPORTS } from '../../src/scheduler-client/announce-stream.js';
-import { AnnouncePeerSession, END_TIMEOUT_MS, FIRST_ANSWER_TIMEOUT_MS } from '../../src/scheduler-client/peer-session.js';
+import {
+  AnnouncePeerSession,
+  END_TIMEOUT_MS,
+  FIRST_ANSWER_TIMEOUT_MS,
+} from '../../src/scheduler-client/peer-session.js';
 import type { PeerRegistration } from '../../src/scheduler-client/scheduler-client.js';
 import { SchedulerConnection } from '../../src/scheduler-client/scheduler-connection.js';
 import { host, registration } from './support/fixtures.js';

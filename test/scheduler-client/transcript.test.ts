@@ -171,7 +171,8 @@ describe('captured conversations with a Dragonfly 2.5.1 scheduler', () => {
     const build = { version: '1.0.0', commit: 'abc' };
     const ours = toAnnounceHostRequest(host, load, build, 300_000);
     assert.deepEqual(ours.interval, { seconds: 300, nanos: 0 });
-    for (const [key, theirs] of Object.entries(capturedAnnounceHost.host ?? {})) {
+    const captured: [string, unknown][] = Object.entries(capturedAnnounceHost.host ?? {});
+    for (const [key, theirs] of captured) {
       const value: unknown = Reflect.get(ours.host ?? {}, key);
       assert.equal(typeof value, typeof theirs, key);
       if (typeof theirs !== 'object' || theirs === null || key === 'build') continue;

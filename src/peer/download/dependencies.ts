@@ -17,10 +17,10 @@ export interface DownloadDependencies {
   parents: ParentDialer;
   /** Ours, for registrations. */
   host: { id: string; newPeerId(): string };
-  /** Spent for every downloaded byte. */
-  downloadBudget: ByteBudget | undefined;
-  /** Spent in addition for bytes from the origin. */
-  sourceBudget: ByteBudget | undefined;
+  /** The limits in force now that every downloaded byte spends; none when it is unlimited. */
+  downloadBudgets(): ByteBudget[];
+  /** Those that bytes from the origin spend in addition. */
+  sourceBudgets(): ByteBudget[];
   observer: DownloadObserver;
   settings: DownloadSettings;
   clock: Clock;

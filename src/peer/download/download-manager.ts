@@ -1,3 +1,4 @@
+import { sleep } from '../../core/deadline.js';
 import { AbortedError, DfpeerError } from '../../core/errors.js';
 import type { TaskId } from '../../core/task-id.js';
 import type { StoredTask } from '../store/stored-task.js';
@@ -63,11 +64,11 @@ export class DownloadManager {
     };
   }
 
-  /** No new downloads; those that run may finish until the deadline, then they stop. */
-  async drain(deadline: Promise<void>): Promise<void> {
+  /** No new downloads; those that run may finish within the time given, then they stop and can be resumed. */
+  async drain(timeoutMs: number): Promise<void> {
     this.#closing = true;
     const finished = Promise.allSettled([...this.#running.values()].map(({ done }) => done));
-    await Promise.race([finished, deadline]);
+    await Promise.race([finished, sleep(timeoutMs, undefined, this.#dependencies.clock)]);
     const reason = new DfpeerError(
       'DFP_SHUTTING_DOWN',
       'this daemon is shutting down; start the download again, it resumes',

@@ -1,7 +1,7 @@
 import { sleep } from '../../core/deadline.js';
 import { DfpeerError, OriginError, toDfpeerError } from '../../core/errors.js';
 import type { PieceSlice } from '../../core/piece.js';
-import type { FetchedPiece, OriginContent } from '../fetch/piece-fetcher.js';
+import type { FetchCommon, FetchedPiece, OriginContent } from '../fetch/piece-fetcher.js';
 import type { DownloadDependencies } from './dependencies.js';
 import type { DownloadRequest } from './download-request.js';
 
@@ -47,15 +47,9 @@ export class OriginSource {
       .contentLength;
   }
 
-  #common(path: string): {
-    path: string;
-    signal: AbortSignal;
-    idleTimeoutMs: number;
-    timeoutMs: number;
-    budgets: import('../../core/byte-budget.js').ByteBudget[];
-  } {
-    const { settings, downloadBudget, sourceBudget } = this.#dependencies;
-    const budgets = [downloadBudget, sourceBudget].filter((budget) => budget !== undefined);
+  #common(path: string): FetchCommon {
+    const { settings, downloadBudgets, sourceBudgets } = this.#dependencies;
+    const budgets = [...downloadBudgets(), ...sourceBudgets()];
     return {
       path,
       signal: this.#signal,

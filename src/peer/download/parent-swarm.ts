@@ -110,13 +110,12 @@ export class ParentSwarm {
 
   /** Fetches one piece from one parent. Undefined when that failed: the piece is missing again, the parent judged. */
   async fetch(link: ParentLink, number: number, session: PeerSession | undefined): Promise<StoredPiece | undefined> {
-    const { fetcher, settings, clock, downloadBudget } = this.#dependencies;
+    const { fetcher, settings, clock, downloadBudgets } = this.#dependencies;
     const offer = link.offerOf(number);
     const slice = this.#task.slice(number);
     if (offer === undefined || slice === undefined) return undefined;
     link.inFlight++;
     try {
-      const budgets = downloadBudget === undefined ? [] : [downloadBudget];
       const fetched = await fetcher.fromParent({
         endpoint: offer.endpoint,
         taskId: this.#task.taskId,
@@ -124,7 +123,7 @@ export class ParentSwarm {
         slice,
         path: this.#task.path,
         signal: this.#signal,
-        budgets,
+        budgets: downloadBudgets(),
         idleTimeoutMs: settings.idleTimeoutMs,
         timeoutMs: settings.pieceTimeoutMs,
       });

@@ -101,7 +101,7 @@ export class TaskDownload {
       this.#announce(task);
       if (this.#content !== undefined && task.layout === undefined) await this.#stream(task, this.#content);
       else await this.#collect(task);
-      if (task.layout !== undefined && task.pieceCount === task.layout.count && !task.complete) await task.finish();
+      if (task.pieceCount === task.layout?.count && !task.complete) await task.finish();
       return task;
     } catch (thrown) {
       failure = toDfpeerError(thrown);

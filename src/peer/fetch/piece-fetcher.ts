@@ -59,6 +59,13 @@ export interface OriginContent {
   responseHeader: Readonly<Record<string, string>>;
   /** Who asked for it: every redirect and address is checked accordingly. */
   trust: OriginTrust;
+  /** Where redirects led, with the headers that may go there: pieces are asked there first. Absent without redirects. */
+  location?: OriginLocation | undefined;
+}
+
+export interface OriginLocation {
+  url: string;
+  requestHeader: Readonly<Record<string, string>>;
 }
 
 export interface OriginPieceRequest extends FetchCommon {

@@ -20,7 +20,7 @@ export class PieceWriter {
     this.#path = path;
     this.#range = range;
     try {
-      this.#fd = openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_CLOEXEC);
+      this.#fd = openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW);
     } catch (error) {
       throw storeError(path, error);
     }

@@ -10,7 +10,8 @@ import type { DownloadTaskRequest__Output } from '../../generated/dfdaemon/v2/Do
 import type { DownloadTaskResponse } from '../../generated/dfdaemon/v2/DownloadTaskResponse.js';
 import type { DownloadHandle, DownloadManager } from '../download/download-manager.js';
 import { digestFile, expectDigest } from '../output/content-digest.js';
-import { checkOutput, placeOutput, type OutputMethod } from '../output/output-file.js';
+import type { DownloadMetrics } from '../metrics.js';
+import { checkOutput, placeOutput } from '../output/output-file.js';
 import type { StoredTask } from '../store/stored-task.js';
 import { toWirePiece, toWireSlice, type ClientDownload } from './download-message.js';
 import type { SendMessage } from './handlers.js';
@@ -24,8 +25,7 @@ export interface DownloadStreamDependencies {
   manager: DownloadManager;
   hostId: string;
   logger: Logger;
-  /** Told how each output was made. */
-  onOutput?: (method: OutputMethod) => void;
+  metrics: DownloadMetrics;
 }
 
 /** One client's DownloadTask: the started message, each piece as it comes, then the output. */
@@ -55,6 +55,19 @@ export class DownloadStream {
 
   /** Resolves with the trailer's metadata once everything was sent and the output is in place. */
   async run(): Promise<Metadata> {
+    const { tag, application, priority } = this.#client.request;
+    const end = this.#dependencies.metrics.begin({ type: '0', tag, app: application, priority: String(priority) });
+    try {
+      const metadata = await this.#run();
+      end(this.#current?.layout?.contentLength ?? 0);
+      return metadata;
+    } catch (error) {
+      end(undefined);
+      throw error;
+    }
+  }
+
+  async #run(): Promise<Metadata> {
     const { outputPath, overwrite } = this.#client;
     if (outputPath !== undefined)
       await checkOutput({ path: outputPath, overwrite: overwrite || this.#client.forceHardLink });
@@ -179,7 +192,7 @@ export class DownloadStream {
       forceHardLink,
       allowHardLink: true,
     });
-    this.#dependencies.onOutput?.(method);
+    this.#dependencies.metrics.output(method);
     metadata.set(OUTPUT_METHOD_HEADER, method);
     return metadata;
   }

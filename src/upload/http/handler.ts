@@ -48,11 +48,15 @@ export class PieceHandler {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       this.#metrics.refused('http', 'bad-request');
-      return sendText(response, 405, 'pieces are only read here: GET or HEAD', { Allow: 'GET, HEAD', Connection: 'close' });
+      return sendText(response, 405, 'pieces are only read here: GET or HEAD', {
+        Allow: 'GET, HEAD',
+        Connection: 'close',
+      });
     }
     if (hasBody(request)) return this.#refuse(response, 'bad-request', 'a request for a piece has no body');
     const target = parseTarget(request.url ?? '');
-    if (target === undefined) return this.#refuse(response, 'not-found', 'nothing here; pieces are at /download/{id[0:3]}/{id}');
+    if (target === undefined)
+      return this.#refuse(response, 'not-found', 'nothing here; pieces are at /download/{id[0:3]}/{id}');
     const task = this.#serving.open(target.taskId);
     try {
       await this.#answerTask(request, response, target, task);

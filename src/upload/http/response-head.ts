@@ -9,7 +9,9 @@ import { AbortedError } from '../../core/errors.js';
 export function takeHead(response: ServerResponse, socket: Socket): Uint8Array {
   const parts: Buffer[] = [];
   const capture = (chunk: string | Uint8Array, encoding?: unknown): boolean => {
-    parts.push(typeof chunk === 'string' ? Buffer.from(chunk, encoding === 'utf8' ? 'utf8' : 'latin1') : Buffer.from(chunk));
+    parts.push(
+      typeof chunk === 'string' ? Buffer.from(chunk, encoding === 'utf8' ? 'utf8' : 'latin1') : Buffer.from(chunk),
+    );
     return true;
   };
   // An own property hides the prototype's write for the length of this synchronous call.

@@ -49,7 +49,9 @@ async function sendChunk(segment: Segment, chunk: Buffer): Promise<SegmentEnd | 
     const lease = await takeLease(segment, chunk.length - sent);
     if (lease === undefined) return { kind: 'interrupted' };
     const head = segment.head;
-    const taken = segment.interrupted ? false : await writeAll(segment.socket, chunk.subarray(sent, sent + lease), head);
+    const taken = segment.interrupted
+      ? false
+      : await writeAll(segment.socket, chunk.subarray(sent, sent + lease), head);
     if (!taken) {
       segment.budget?.giveBack(lease);
       return { kind: segment.interrupted ? 'interrupted' : 'closed' };

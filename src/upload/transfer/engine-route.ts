@@ -1,21 +1,26 @@
+import { SyscallError } from '../../../native/syscall-error.js';
 import type { SendFileResult, TransferEngine } from '../../../native/transfer.js';
-import { DfpeerError } from '../../core/errors.js';
+import { DfpeerError, toDfpeerError } from '../../core/errors.js';
 import type { Segment, SegmentEnd } from './segment.js';
-import { drained } from './socket.js';
+import { drained, writeAll } from './socket.js';
+
+/** A longer head goes out on its own first: the engine takes no more. */
+const MAX_ENGINE_HEAD_BYTES = 4096;
 
 /** What a paced quantum asks of the limiter at most: a lease of 50 a second at 10 GiB/s fits in. */
 export const MAX_PACED_QUANTUM_BYTES = 64 * 1024 * 1024;
 
 /** sendfile for the whole segment at once. Never rejects. */
 export async function runSendfile(engine: TransferEngine, segment: Segment): Promise<SegmentEnd> {
-  await drained(segment.socket);
+  await prepareSocket(segment);
   if (segment.interrupted) return { kind: 'interrupted' };
-  return segmentEnd(await sendOnce(engine, segment, segment.left));
+  const result = await sendOnce(engine, segment, segment.left);
+  return result instanceof Error ? { kind: 'engine-failed', error: result } : segmentEnd(result);
 }
 
 /** sendfile in quanta of what the limiter grants. Never rejects. */
 export async function runPaced(engine: TransferEngine, segment: Segment): Promise<SegmentEnd> {
-  await drained(segment.socket);
+  await prepareSocket(segment);
   while (segment.left > 0) {
     const lease = await takeLease(segment);
     if (typeof lease !== 'number') return lease;
@@ -24,6 +29,10 @@ export async function runPaced(engine: TransferEngine, segment: Segment): Promis
       return { kind: 'interrupted' };
     }
     const result = await sendOnce(engine, segment, lease);
+    if (result instanceof Error) {
+      segment.budget?.giveBack(lease);
+      return { kind: 'engine-failed', error: result };
+    }
     if (result.bytesSent < lease) segment.budget?.giveBack(lease - result.bytesSent);
     if (result.outcome !== 'complete') return segmentEnd(result);
   }
@@ -45,17 +54,29 @@ async function takeLease(segment: Segment): Promise<number | SegmentEnd> {
   }
 }
 
-async function sendOnce(engine: TransferEngine, segment: Segment, length: number): Promise<SendFileResult> {
+/** Nothing of ours may be in the socket's own buffer when the engine starts, or the order would be lost. */
+async function prepareSocket(segment: Segment): Promise<void> {
+  const { socket, head } = segment;
+  if (head.length > MAX_ENGINE_HEAD_BYTES && (await writeAll(socket, head))) segment.movedHead(head.length);
+  await drained(socket);
+}
+
+/** An error: the engine did not even start. */
+async function sendOnce(engine: TransferEngine, segment: Segment, length: number): Promise<SendFileResult | Error> {
   const { socket, file, offset, head } = segment;
-  const transfer = engine.start(socket, file, { offset, length, ...(head.length > 0 ? { head } : {}) });
-  segment.onInterrupt = () => transfer.stop();
-  segment.inFlight = () => transfer.bytesSent;
-  const result = await transfer.done;
-  segment.onInterrupt = undefined;
-  segment.inFlight = undefined;
-  if (result.headBytesSent > 0) segment.movedHead(result.headBytesSent);
-  segment.moved(result.bytesSent);
-  return result;
+  try {
+    const transfer = engine.start(socket, file, { offset, length, ...(head.length > 0 ? { head } : {}) });
+    segment.onInterrupt = () => transfer.stop();
+    segment.inFlight = () => transfer.bytesSent;
+    const result = await transfer.done;
+    segment.onInterrupt = undefined;
+    segment.inFlight = undefined;
+    if (result.headBytesSent > 0) segment.movedHead(result.headBytesSent);
+    segment.moved(result.bytesSent);
+    return result;
+  } catch (thrown) {
+    return toDfpeerError(thrown, 'DFP_INTERNAL', 'starting sendfile');
+  }
 }
 
 function segmentEnd(result: SendFileResult): SegmentEnd {
@@ -67,12 +88,14 @@ function segmentEnd(result: SendFileResult): SegmentEnd {
     case 'closed':
       return { kind: 'closed' };
     case 'unsupported':
-      return { kind: 'unsupported' };
+      return result.error instanceof SyscallError || result.error === undefined
+        ? { kind: 'unsupported' }
+        : { kind: 'engine-failed', error: result.error };
     case 'failed':
-      return {
-        kind: 'engine-failed',
-        error: result.error ?? new DfpeerError('DFP_INTERNAL', 'sendfile failed without saying why'),
-      };
+      // Only a syscall's own error leaves the count of bytes exact; a dead worker may have sent more than it told.
+      return result.error instanceof SyscallError
+        ? { kind: 'engine-failed', error: result.error }
+        : { kind: 'broken', error: result.error ?? new DfpeerError('DFP_INTERNAL', 'the transfer engine failed') };
     case 'truncated':
       return {
         kind: 'file-error',

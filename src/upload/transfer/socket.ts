@@ -20,11 +20,11 @@ export async function drained(socket: Socket): Promise<void> {
   await new Promise<void>((resolve) => socket.write('', () => resolve()));
 }
 
-/** Resolves true once the kernel took the bytes, false when the socket is gone. */
-export function writeAll(socket: Socket, bytes: Uint8Array, head: Uint8Array): Promise<boolean> {
+/** Resolves true once the kernel took the bytes, false when the socket is gone. A head goes out in one go with them. */
+export function writeAll(socket: Socket, bytes: Uint8Array, head?: Uint8Array): Promise<boolean> {
   return new Promise((resolve) => {
     const settle = (error?: Error | null): void => resolve(error === undefined || error === null);
-    if (head.length === 0) {
+    if (head === undefined || head.length === 0) {
       socket.write(bytes, settle);
       return;
     }

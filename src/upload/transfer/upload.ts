@@ -15,6 +15,7 @@ export type UploadResult =
   | 'client-closed'
   | 'timed-out' // the client took too little for too long
   | 'file-error' // the stored file could not be read
+  | 'engine-error' // the transfer engine broke in the middle
   | 'stopped'; // we were told to end
 
 export interface UploadSpec {
@@ -36,7 +37,7 @@ export interface UploadOutcome {
   choice: RouteChoice;
   bytesSent: number;
   durationMs: number;
-  /** Of `file-error`, or why the engine gave up. */
+  /** Of `file-error` and `engine-error`, or why the engine gave up. */
   error: Error | undefined;
 }
 
@@ -44,8 +45,7 @@ export interface UploadOutcome {
 export interface UploadHost {
   choose(socket: Socket, fallback: TransferFallbackReason | undefined): RouteChoice;
   runRoute(choice: RouteChoice, segment: Segment): Promise<SegmentEnd>;
-  /** Undefined while no limit is in force. */
-  allow(spec: UploadSpec): UploadAllowance | undefined;
+  allow(spec: UploadSpec): UploadAllowance;
   countBytes(protocol: UploadProtocol, choice: RouteChoice, bytes: number): void;
   monotonicMs(): number;
 }
@@ -139,7 +139,7 @@ export class Upload implements Segment {
   }
 
   /** Ends it as soon as nothing touches the socket any more; the connection is of no use after that. */
-  stop(result: Exclude<UploadResult, 'complete' | 'file-error'>): void {
+  stop(result: Extract<UploadResult, 'client-closed' | 'timed-out' | 'stopped'>): void {
     if (this.#result !== undefined) return;
     this.#result = result;
     this.#abort?.abort(new AbortedError('an upload'));
@@ -150,7 +150,9 @@ export class Upload implements Segment {
   /** Asks to go on by another route, if the choice is another one now. */
   reconsider(): void {
     const next = this.#host.choose(this.spec.socket, this.#fallback);
-    if (this.#result !== undefined || (next.route === this.#choice.route && next.reason === this.#choice.reason)) return;
+    const { route, reason, limited } = this.#choice;
+    const same = next.route === route && next.reason === reason && next.limited === limited;
+    if (same || this.#result !== undefined) return;
     this.#rerouteWanted = true;
     this.onInterrupt?.();
   }
@@ -182,9 +184,8 @@ export class Upload implements Segment {
   #enterSegment(): void {
     this.#rerouteWanted = false;
     this.#choice = this.#host.choose(this.spec.socket, this.#fallback);
-    const limited = this.#choice.reason === 'limited';
-    if (limited) this.#allowance ??= this.#host.allow(this.spec);
-    this.budget = limited ? this.#allowance?.budget : undefined;
+    if (this.#choice.limited) this.#allowance ??= this.#host.allow(this.spec);
+    this.budget = this.#choice.limited ? this.#allowance?.budget : undefined;
   }
 
   #leaveSegment(end: SegmentEnd): void {
@@ -195,5 +196,6 @@ export class Upload implements Segment {
     if (end.kind === 'complete') this.#result = 'complete';
     if (end.kind === 'closed') this.#result = 'client-closed';
     if (end.kind === 'file-error') this.#result = 'file-error';
+    if (end.kind === 'broken') this.#result = 'engine-error';
   }
 }

@@ -21,8 +21,7 @@ import { socketKind } from './socket.js';
 import { Upload, type UploadHost, type UploadOutcome, type UploadProtocol, type UploadSpec } from './upload.js';
 
 export type EngineSupport =
-  | { available: true; engine: TransferEngine }
-  | { available: false; reason: EngineUnavailableReason };
+  { available: true; engine: TransferEngine } | { available: false; reason: EngineUnavailableReason };
 
 /** A client that takes less than this in `noProgressTimeoutMs` is cut off. */
 export const DEFAULT_MIN_PROGRESS_BYTES = 8 * 1024;
@@ -200,7 +199,8 @@ export class Uploads implements UploadHost {
   #log(spec: UploadSpec, outcome: UploadOutcome): void {
     const { result, choice, bytesSent, error } = outcome;
     const fields = { taskId: spec.task.taskId, childIp: spec.childIp, protocol: spec.protocol, ...choice, bytesSent };
-    if (result === 'file-error') this.#logger.error({ ...fields, error }, 'an upload ended: its file could not be read');
+    if (result === 'file-error')
+      this.#logger.error({ ...fields, error }, 'an upload ended: its file could not be read');
     else if (error !== undefined) this.#logger.warn({ ...fields, error }, 'sendfile failed; the rest was copied');
     else this.#logger.debug({ ...fields, result }, 'an upload ended');
   }

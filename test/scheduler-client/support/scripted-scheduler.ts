@@ -1,4 +1,4 @@
-import { EventEmitter, on, once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { Server, ServerCredentials, status, type sendUnaryData, type ServerDuplexStream } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import type { AnnounceHostRequest__Output } from '../../../src/generated/scheduler/v2/AnnounceHostRequest.js';
@@ -109,10 +109,9 @@ export class ScriptedScheduler {
     this.peers.clear();
   }
 
-  /** Resolves with the first value for which the condition holds, checked now and after each call that arrives. */
+  /** Resolves when the condition holds; it is checked now and after each call that arrives. */
   async until(condition: () => boolean): Promise<void> {
-    if (condition()) return;
-    for await (const _ of on(this.events, 'call')) if (condition()) return;
+    while (!condition()) await once(this.events, 'call');
   }
 
   #called(): void {

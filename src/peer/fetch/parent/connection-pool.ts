@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../../../core/clock.js';
 import type { ParentEndpoint } from '../piece-fetcher.js';
+import type { Transfer } from '../transfer.js';
 import { CONNECT_TIMEOUT_MS, ParentConnection, RECEIVE_BUFFER_BYTES } from './parent-connection.js';
 
 export const MAX_IDLE_PER_PARENT = 8;
@@ -30,9 +31,9 @@ export class ConnectionPool {
   }
 
   /** The connection that became idle last, or undefined. */
-  takeIdle(endpoint: ParentEndpoint): ParentConnection | undefined {
+  takeIdle(endpoint: ParentEndpoint, metered: boolean): ParentConnection | undefined {
     for (;;) {
-      const entry = this.#idle.get(keyOf(endpoint))?.at(-1);
+      const entry = this.#idle.get(keyOf(endpoint, metered))?.at(-1);
       if (entry === undefined) return undefined;
       this.#forget(entry);
       if (entry.connection.usable) return entry.connection;
@@ -40,16 +41,16 @@ export class ConnectionPool {
     }
   }
 
-  /** @throws DfpeerError DFP_PARENT_UNREACHABLE; the signal's reason */
-  async connect(endpoint: ParentEndpoint, parent: string, signal: AbortSignal): Promise<ParentConnection> {
-    const connection = new ParentConnection(endpoint, this.#buffer);
-    await connection.connected(parent, signal, this.#connectTimeoutMs);
+  /** @throws DfpeerError DFP_PARENT_UNREACHABLE; the transfer's reason to abort */
+  async connect(endpoint: ParentEndpoint, transfer: Transfer): Promise<ParentConnection> {
+    const connection = new ParentConnection(endpoint, this.#buffer, transfer.metered);
+    await connection.connected(transfer.waitingFor, transfer.signal, this.#connectTimeoutMs);
     return connection;
   }
 
   /** Keeps the connection for another request, or closes it when there are enough. */
   giveBack(connection: ParentConnection): void {
-    const key = keyOf(connection.endpoint);
+    const key = keyOf(connection.endpoint, connection.metered);
     const entries = this.#idle.get(key) ?? [];
     if (!connection.usable || entries.length >= MAX_IDLE_PER_PARENT || this.#idleCount >= MAX_IDLE_CONNECTIONS)
       return connection.destroy();
@@ -79,7 +80,7 @@ export class ConnectionPool {
 
   #forget(entry: IdleConnection): void {
     entry.cancelTimer();
-    const key = keyOf(entry.connection.endpoint);
+    const key = keyOf(entry.connection.endpoint, entry.connection.metered);
     const left = (this.#idle.get(key) ?? []).filter((other) => other !== entry);
     if (left.length === 0) this.#idle.delete(key);
     else this.#idle.set(key, left);
@@ -87,6 +88,6 @@ export class ConnectionPool {
   }
 }
 
-function keyOf({ host, port }: ParentEndpoint): string {
-  return `${host} ${port}`;
+function keyOf({ host, port }: ParentEndpoint, metered: boolean): string {
+  return `${host} ${port} ${metered}`;
 }

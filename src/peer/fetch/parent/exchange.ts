@@ -70,7 +70,11 @@ function receive(
         }
       },
       onError: (cause) =>
-        fail(new DfpeerError('DFP_PARENT_UNREACHABLE', `connection to ${transfer.waitingFor} broke: ${cause.message}`, { cause })),
+        fail(
+          new DfpeerError('DFP_PARENT_UNREACHABLE', `connection to ${transfer.waitingFor} broke: ${cause.message}`, {
+            cause,
+          }),
+        ),
     };
     connection.write(request);
   });

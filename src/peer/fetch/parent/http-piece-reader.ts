@@ -6,6 +6,7 @@ import { ParentRefusedError, parseRetryAfterMs } from '../fetch-errors.js';
 import type { AnswerReader, PieceAnswer } from './answer-reader.js';
 import { contentLengthOf, type ResponseHead, ResponseHeadParser } from './http-response-head.js';
 import { parseAnnouncedDigest, PieceBody } from './piece-body.js';
+import { printable } from './printable.js';
 
 /** `crc32:<decimal>` of the piece, when the requested range is exactly one. */
 export const PIECE_DIGEST_HEADER = 'dfpeer-piece-digest';
@@ -42,9 +43,15 @@ type State =
 export class HttpPieceReader implements AnswerReader {
   readonly #request: HttpPieceRequest;
   #state: State = { at: 'head', parser: new ResponseHeadParser() };
+  #started = false;
 
   constructor(request: HttpPieceRequest) {
     this.#request = request;
+  }
+
+  /** Something of the answer has come. */
+  get started(): boolean {
+    return this.#started;
   }
 
   get pieceBytes(): number {
@@ -57,6 +64,7 @@ export class HttpPieceReader implements AnswerReader {
 
   read(chunk: Uint8Array): PieceAnswer | undefined {
     let rest = chunk;
+    this.#started = true;
     if (this.#state.at === 'head') {
       const { head, consumed } = this.#state.parser.push(chunk);
       if (head === undefined) return undefined;
@@ -69,8 +77,12 @@ export class HttpPieceReader implements AnswerReader {
   end(): never {
     if (this.#state.at === 'refusal') throw this.#refused(this.#state);
     const { parent, slice } = this.#request;
-    const progress = this.#state.at === 'head' ? 'before its answer' : `after ${this.pieceBytes} of ${slice.length} bytes`;
-    throw new DfpeerError('DFP_PARENT_UNREACHABLE', `${parent} closed the connection ${progress}, piece ${slice.number}`);
+    const progress =
+      this.#state.at === 'head' ? 'before its answer' : `after ${this.pieceBytes} of ${slice.length} bytes`;
+    throw new DfpeerError(
+      'DFP_PARENT_UNREACHABLE',
+      `${parent} closed the connection ${progress}, piece ${slice.number}`,
+    );
   }
 
   close(): void {
@@ -82,7 +94,12 @@ export class HttpPieceReader implements AnswerReader {
     const length = contentLengthOf(head);
     const isChunked = head.headers.has('transfer-encoding');
     if (head.status >= 400)
-      return { at: 'refusal', head, length: isChunked ? 0 : Math.min(length ?? 0, MAX_REFUSAL_BYTES), text: Buffer.alloc(0) };
+      return {
+        at: 'refusal',
+        head,
+        length: isChunked ? 0 : Math.min(length ?? 0, MAX_REFUSAL_BYTES),
+        text: Buffer.alloc(0),
+      };
     if (head.status !== 206) throw this.#wrong(`status ${head.status}, wanted 206`);
     if (isChunked || head.headers.has('content-encoding')) throw this.#wrong('an encoded body');
     const range = parseContentRange(head.headers.get('content-range'));
@@ -106,7 +123,7 @@ export class HttpPieceReader implements AnswerReader {
 
   #refused({ head, text }: Extract<State, { at: 'refusal' }>): ParentRefusedError {
     const { parent, slice } = this.#request;
-    const said = text.toString('utf8').replace(/\s+/g, ' ').trim() || head.reason;
+    const said = printable(text.toString('utf8')) || printable(head.reason);
     return new ParentRefusedError(`${parent} refused piece ${slice.number}: HTTP ${head.status} ${said}`, {
       status: head.status,
       retryAfterMs: parseRetryAfterMs(head.headers.get('retry-after'), Date.now()),

@@ -2,6 +2,7 @@ import { isIPv6 } from 'node:net';
 import { DfpeerError } from '../../../core/errors.js';
 import type { PieceSlice } from '../../../core/piece.js';
 import type { TaskId } from '../../../core/task-id.js';
+import { encodeRequest } from '../../../upload/vortex/codec.js';
 import type { ParentEndpoint, ParentPiece } from '../piece-fetcher.js';
 import type { Transfer } from '../transfer.js';
 import type { PieceAnswer } from './answer-reader.js';
@@ -10,7 +11,6 @@ import { exchange } from './exchange.js';
 import { formatPieceRequest, HttpPieceReader, type HttpPieceRequest } from './http-piece-reader.js';
 import type { ParentConnection } from './parent-connection.js';
 import { VortexPieceReader } from './vortex-piece-reader.js';
-import { encodeDownloadPiece } from './vortex-wire.js';
 
 export interface ParentOrder {
   endpoint: ParentEndpoint;
@@ -21,7 +21,11 @@ export interface ParentOrder {
 }
 
 /** Brings one piece from a parent into the file. @throws as PieceFetcher.fromParent */
-export async function fetchFromParent(order: ParentOrder, pool: ConnectionPool, transfer: Transfer): Promise<ParentPiece> {
+export async function fetchFromParent(
+  order: ParentOrder,
+  pool: ConnectionPool,
+  transfer: Transfer,
+): Promise<ParentPiece> {
   await transfer.permitted(order.slice.length);
   const answer =
     order.endpoint.protocol === 'http'
@@ -42,17 +46,20 @@ function authorityOf({ host, port }: ParentEndpoint): string {
 
 async function fetchOverHttp(order: ParentOrder, pool: ConnectionPool, transfer: Transfer): Promise<PieceAnswer> {
   const request = { ...order, parent: transfer.waitingFor, authority: authorityOf(order.endpoint) };
-  for (let kept = pool.takeIdle(order.endpoint); kept !== undefined; kept = pool.takeIdle(order.endpoint)) {
+  for (;;) {
+    const kept = pool.takeIdle(order.endpoint, transfer.metered);
+    if (kept === undefined) break;
     const reader = new HttpPieceReader(request);
     try {
       return await httpExchange(kept, request, reader, pool, transfer);
     } catch (error) {
       // The parent may close a kept connection at the very moment we use it: nobody's fault as long as nothing came.
-      const closedBeforehand = error instanceof DfpeerError && error.code === 'DFP_PARENT_UNREACHABLE' && !reader.started;
+      const closedBeforehand =
+        error instanceof DfpeerError && error.code === 'DFP_PARENT_UNREACHABLE' && !reader.started;
       if (!closedBeforehand) throw error;
     }
   }
-  const connection = await pool.connect(order.endpoint, transfer.waitingFor, transfer.signal);
+  const connection = await pool.connect(order.endpoint, transfer);
   return httpExchange(connection, request, new HttpPieceReader(request), pool, transfer);
 }
 
@@ -63,7 +70,6 @@ async function httpExchange(
   pool: ConnectionPool,
   transfer: Transfer,
 ): Promise<PieceAnswer> {
-  connection.metered = transfer.metered;
   const answer = await exchange(connection, formatPieceRequest(request), reader, transfer);
   if (answer.reusable) pool.giveBack(connection);
   else connection.destroy();
@@ -72,11 +78,10 @@ async function httpExchange(
 
 /** A connection for each piece: a Rust parent never reads a second request (wire facts, 4.5). */
 async function fetchOverVortex(order: ParentOrder, pool: ConnectionPool, transfer: Transfer): Promise<PieceAnswer> {
-  const connection = await pool.connect(order.endpoint, transfer.waitingFor, transfer.signal);
-  connection.metered = transfer.metered;
+  const connection = await pool.connect(order.endpoint, transfer);
   const reader = new VortexPieceReader({ ...order, parent: transfer.waitingFor });
   try {
-    return await exchange(connection, encodeDownloadPiece(order.taskId, order.slice.number), reader, transfer);
+    return await exchange(connection, encodeRequest(order.taskId, order.slice.number), reader, transfer);
   } finally {
     connection.destroy();
   }

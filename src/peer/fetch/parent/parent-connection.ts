@@ -20,17 +20,16 @@ export interface ConnectionConsumer {
 /** A TCP connection to a parent that reads into one large reused buffer, not through stream chunks. */
 export class ParentConnection {
   readonly endpoint: ParentEndpoint;
-  /** Requests it has carried before. */
-  requests = 0;
   /** Smaller reads, see METERED_READ_BYTES. */
-  metered = false;
+  readonly metered: boolean;
   /** Who gets the bytes; without one, whatever comes closes the connection. */
   consumer: ConnectionConsumer | undefined;
   readonly #socket: Socket;
   #ended = false;
 
-  constructor(endpoint: ParentEndpoint, buffer: Uint8Array) {
+  constructor(endpoint: ParentEndpoint, buffer: Uint8Array, metered: boolean) {
     this.endpoint = endpoint;
+    this.metered = metered;
     this.#socket = connect({
       host: endpoint.host,
       port: endpoint.port,
@@ -40,7 +39,7 @@ export class ParentConnection {
       // Half-open on our side: a parent's FIN must not make Node send ours while bytes are still to be read.
       allowHalfOpen: true,
       onread: {
-        buffer: () => (this.metered ? buffer.subarray(0, METERED_READ_BYTES) : buffer),
+        buffer: metered ? buffer.subarray(0, METERED_READ_BYTES) : buffer,
         callback: (length, filled) => this.#deliver(filled.subarray(0, length)),
       },
     });

@@ -1,0 +1,82 @@
+import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { ConfigError, type ConfigIssue } from './config-error.js';
+
+/** Aliases that one file may expand: enough for shared blocks, too few for a bomb. */
+export const MAX_ALIAS_COUNT = 100;
+
+export type KeyPath = readonly PropertyKey[];
+
+export interface Position {
+  line: number;
+  column: number;
+}
+
+/** A parsed YAML file that remembers where each value stood. */
+export interface YamlDocument {
+  readonly file: string;
+  /** Plain data; mapping entries without a value are left out, an empty file is `{}`. */
+  readonly value: unknown;
+  /** Where the value at `path` starts, or the nearest thing that encloses it. */
+  locate(path: KeyPath): Position;
+}
+
+const LIMITS = { maxAliasCount: MAX_ALIAS_COUNT };
+
+/** @throws ConfigError with every syntax error of the file */
+export function parseYaml(text: string, file: string): YamlDocument {
+  const lines = new LineCounter();
+  const positionAt = (offset: number): Position => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+  };
+  const issueAt = (offset: number, message: string): ConfigIssue => ({ file, ...positionAt(offset), key: '', message });
+  try {
+    const document = parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      stringKeys: true,
+      logLevel: 'error',
+    });
+    if (document.errors.length > 0)
+      throw new ConfigError(document.errors.map((error) => issueAt(error.pos[0], `not valid YAML: ${error.message}`)));
+    const resolve = (node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node);
+    const value = withoutNulls(document.toJS(LIMITS)) ?? {};
+    return { file, value, locate: (path) => positionAt(offsetOf(document.contents, path, resolve)) };
+  } catch (cause) {
+    if (cause instanceof ConfigError) throw cause;
+    // Too many aliases, or nesting deeper than the stack.
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigError([issueAt(0, `not usable YAML: ${problem}`)], { cause });
+  }
+}
+
+function offsetOf(root: Node | null, path: KeyPath, resolve: (node: unknown) => unknown): number {
+  let node: unknown = root;
+  let offset = startOf(node) ?? 0;
+  for (const segment of path) {
+    const container = resolve(node);
+    if (isMap(container)) {
+      const pair = container.items.find((item) => isPair(item) && keyText(item.key) === String(segment));
+      node = pair?.value ?? pair?.key;
+    } else node = isSeq(container) ? container.items[Number(segment)] : undefined;
+    if (node === undefined) break;
+    offset = startOf(node) ?? offset;
+  }
+  return offset;
+}
+
+function keyText(key: unknown): string {
+  return isScalar(key) ? String(key.value) : String(key);
+}
+
+function startOf(node: unknown): number | undefined {
+  return isScalar(node) || isMap(node) || isSeq(node) || isAlias(node) ? node.range?.[0] : undefined;
+}
+
+/** `key:` with nothing behind it means the default, as if the line were not there. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).filter(([, entry]) => entry !== null);
+  return Object.fromEntries(entries.map(([key, entry]) => [key, withoutNulls(entry)]));
+}

@@ -1,0 +1,71 @@
+import type { Logger } from '../core/logger.js';
+import { AbortedError } from '../core/errors.js';
+import { reannounceStoredTasks, type DaemonSchedulerClient, type PeerRegistration } from '../scheduler-client/index.js';
+import { registrationOf } from './stored-registration.js';
+import type { StoredTask } from './store/stored-task.js';
+import type { TaskStore } from './store/task-store.js';
+
+/** Lets schedulers know of complete copies: after a restart of ours or theirs, and when they ask. One round at a time. */
+export class StoredTaskAnnouncer {
+  readonly #store: TaskStore;
+  readonly #newPeerId: () => string;
+  readonly #concurrentPieceCount: number;
+  readonly #logger: Logger;
+  readonly #controller = new AbortController();
+  #round: Promise<void> = Promise.resolve();
+  #again = false;
+  #running = false;
+
+  constructor(options: { store: TaskStore; newPeerId: () => string; concurrentPieceCount: number; logger: Logger }) {
+    this.#store = options.store;
+    this.#newPeerId = options.newPeerId;
+    this.#concurrentPieceCount = options.concurrentPieceCount;
+    this.#logger = options.logger;
+  }
+
+  /** Announces everything that its scheduler was not told of; a round that is already running is followed by one more. */
+  announceAll(client: DaemonSchedulerClient): void {
+    this.#again = true;
+    if (this.#running) return;
+    this.#running = true;
+    this.#round = this.#rounds(client).finally(() => (this.#running = false));
+  }
+
+  async announce(client: DaemonSchedulerClient, task: StoredTask): Promise<void> {
+    const registration = this.#registration(task);
+    if (registration !== undefined) await client.announceStoredTask(registration, this.#controller.signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#controller.abort(new AbortedError('announcing stored tasks'));
+    await this.#round;
+  }
+
+  async #rounds(client: DaemonSchedulerClient): Promise<void> {
+    while (this.#again && !this.#controller.signal.aborted) {
+      this.#again = false;
+      try {
+        await this.#store.allSettled();
+        const announced = await reannounceStoredTasks(client, this.#registrations(), {
+          signal: this.#controller.signal,
+          logger: this.#logger,
+        });
+        if (announced > 0) this.#logger.info({ tasks: announced }, 'complete tasks were announced to their scheduler');
+      } catch (error) {
+        if (!this.#controller.signal.aborted)
+          this.#logger.warn({ err: error }, 'complete tasks could not be announced');
+      }
+    }
+  }
+
+  *#registrations(): Iterable<PeerRegistration> {
+    for (const task of this.#store.tasks()) {
+      const registration = this.#registration(task);
+      if (registration !== undefined) yield registration;
+    }
+  }
+
+  #registration(task: StoredTask): PeerRegistration | undefined {
+    return registrationOf(task, this.#newPeerId(), this.#concurrentPieceCount);
+  }
+}

@@ -1,0 +1,297 @@
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { type Clock, systemClock } from '../core/clock.js';
+import { DfpeerError } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+import { startEmbeddedScheduler } from '../scheduler/index.js';
+import { createSchedulerClient, HostLoadSampler, type DaemonSchedulerClient } from '../scheduler-client/index.js';
+import type { UploadService } from '../upload/index.js';
+import { StoredTaskAnnouncer } from './announcer.js';
+import type { BandwidthLimits, DaemonSettings, ListenAddress } from './daemon-settings.js';
+import { DownloadLimits } from './download-limits.js';
+import { DownloadManager } from './download/download-manager.js';
+import { createPieceFetcher } from './fetch/index.js';
+import { Collector } from './gc/collector.js';
+import { startDownloadServer, startUploadServer, type ServerDependencies } from './grpc-servers.js';
+import { describeHost, type HostIdentity } from './host-identity.js';
+import { watchIdle } from './idle-watch.js';
+import { DownloadMetrics } from './metrics.js';
+import { OperationsServer } from './operations-server.js';
+import { GrpcParentDialer } from './parents/grpc-parent-dialer.js';
+import { Shutdown } from './shutdown.js';
+import { TaskStore } from './store/task-store.js';
+import { createUploadSide, type UploadSide } from './upload-side.js';
+
+/** Ports in use, after 0 and fallbacks were resolved. */
+export interface DaemonPorts {
+  grpc: number;
+  http: number;
+  vortex: number;
+  metrics: number;
+  health: number;
+  /** The embedded scheduler's; undefined without one. */
+  scheduler: number | undefined;
+}
+
+/** The composition root: everything a peer consists of, started in order and stopped in the reverse one. */
+export class Daemon {
+  readonly #settings: DaemonSettings;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #shutdown: Shutdown;
+  readonly #registry = new Registry();
+  #limits: BandwidthLimits;
+  #uploads: UploadSide | undefined;
+  #downloadLimits: DownloadLimits | undefined;
+  #ports: DaemonPorts | undefined;
+  #onIdle: () => void = () => undefined;
+  /** Resolves when nobody has needed this daemon for its alive time. */
+  readonly idle = new Promise<void>((resolve) => (this.#onIdle = resolve));
+
+  private constructor(settings: DaemonSettings, logger: Logger, clock: Clock) {
+    this.#settings = settings;
+    this.#limits = settings.limits;
+    this.#logger = logger;
+    this.#clock = clock;
+    this.#shutdown = new Shutdown(logger);
+  }
+
+  /** @throws DfpeerError DFP_LISTEN, DFP_STORE_*, DFP_CONFIG; then nothing of it runs. */
+  static async start(settings: DaemonSettings, logger: Logger, clock: Clock = systemClock): Promise<Daemon> {
+    const daemon = new Daemon(settings, logger, clock);
+    try {
+      await daemon.#start();
+      return daemon;
+    } catch (error) {
+      await daemon.stop();
+      throw error;
+    }
+  }
+
+  get ports(): DaemonPorts {
+    if (this.#ports === undefined) throw new DfpeerError('DFP_INTERNAL', 'the daemon has not started');
+    return this.#ports;
+  }
+
+  get limits(): BandwidthLimits {
+    return this.#limits;
+  }
+
+  /** Takes effect at once: running uploads change their route at the next quantum. @throws UsageError for a limit of 0 or less */
+  setLimits(limits: BandwidthLimits): void {
+    this.#uploads?.setLimits(limits);
+    this.#downloadLimits?.set(limits);
+    this.#limits = limits;
+  }
+
+  /** No new work; running uploads and downloads finish within the drain timeout; the schedulers are told. Idempotent, never rejects. */
+  async stop(): Promise<void> {
+    await this.#shutdown.run();
+  }
+
+  async #start(): Promise<void> {
+    const settings = this.#settings;
+    const shared = { logger: this.#logger, clock: this.#clock };
+    collectDefaultMetrics({ register: this.#registry });
+    const store = await TaskStore.openDirectory(settings.storeDirectory, shared);
+    this.#shutdown.add('the store', () => store.close());
+    const uploads = await createUploadSide(settings, {
+      ...shared,
+      store,
+      registry: this.#registry,
+      shutdown: this.#shutdown,
+    });
+    this.#uploads = uploads;
+    const http = await this.#bind(
+      settings.http,
+      async (listen) => (await uploads.service.start({ http: listen })).httpPort ?? 0,
+    );
+    const vortex = await this.#bind(
+      settings.vortex,
+      async (listen) => (await uploads.service.start({ vortex: listen })).vortexPort ?? 0,
+    );
+    const schedulerPort = await this.#startEmbeddedScheduler();
+
+    const identity = describeHost(settings);
+    const metrics = new DownloadMetrics(this.#registry, {
+      dataDirectory: settings.storeDirectory,
+      version: settings.version,
+    });
+    const load = this.#loadSampler(uploads.service);
+    const announcer = new StoredTaskAnnouncer({
+      store,
+      newPeerId: identity.newPeerId,
+      concurrentPieceCount: settings.download.concurrentPieceCount,
+      logger: this.#logger,
+    });
+    const scheduler = this.#createSchedulerClient(identity, schedulerPort, load, announcer);
+    const manager = this.#createDownloads(store, identity, scheduler, metrics);
+
+    const servers: ServerDependencies = {
+      ...shared,
+      settings,
+      store,
+      manager,
+      metrics,
+      scheduler,
+      announcer,
+      load,
+      uploads: uploads.service,
+      identity,
+      pieceAddress: { ip: settings.host.ip, httpPort: http, tcpPort: vortex },
+    };
+    const grpc = await this.#bind(settings.grpc, (listen) => startUploadServer(servers, listen, this.#shutdown));
+    identity.description.port = grpc;
+    await startDownloadServer(servers, this.#shutdown);
+    const operations = await this.#startOperations();
+    this.#shutdown.add('running uploads', async () => {
+      await uploads.service.drain(settings.drainTimeoutMs);
+    });
+    this.#shutdown.add('running downloads', () => manager.drain(settings.drainTimeoutMs));
+    this.#startCollector(store, scheduler);
+    if (scheduler !== undefined) {
+      this.#shutdown.add('announcements', () => announcer.stop());
+      await scheduler.start();
+      this.#shutdown.add('the scheduler client', () => scheduler.stop());
+      announcer.announceAll(scheduler);
+    }
+    this.#watchIdle(() => manager.size > 0 || uploads.service.list().length > 0);
+    this.#ports = { grpc, http, vortex, ...operations, scheduler: schedulerPort };
+  }
+
+  async #startEmbeddedScheduler(): Promise<number | undefined> {
+    const { embeddedScheduler } = this.#settings;
+    if (embeddedScheduler === undefined) return undefined;
+    const logger = this.#logger.child({ module: 'scheduler' });
+    const scheduler = await this.#bind(embeddedScheduler, (listen) =>
+      startEmbeddedScheduler({ ...listen, logger, clock: this.#clock, registry: this.#registry }),
+    );
+    this.#shutdown.add('the embedded scheduler', () => scheduler.stop());
+    return scheduler.port;
+  }
+
+  #loadSampler(uploads: UploadService): HostLoadSampler {
+    return new HostLoadSampler({
+      ip: this.#settings.host.ip,
+      dataDirectory: this.#settings.storeDirectory,
+      uploadLimit: () => this.#limits.upload,
+      downloadLimit: () => this.#limits.download,
+      uploadConnections: () => uploads.list().length,
+      clock: this.#clock,
+    });
+  }
+
+  #createSchedulerClient(
+    identity: HostIdentity,
+    embeddedPort: number | undefined,
+    load: HostLoadSampler,
+    announcer: StoredTaskAnnouncer,
+  ): DaemonSchedulerClient | undefined {
+    const { schedulers, schedulerClient, embeddedScheduler, version } = this.#settings;
+    const ownIp = embeddedScheduler?.ip === '0.0.0.0' ? '127.0.0.1' : (embeddedScheduler?.ip ?? '');
+    const source =
+      embeddedPort === undefined ? schedulers : ({ kind: 'static', addrs: [`${ownIp}:${embeddedPort}`] } as const);
+    if (source === undefined) return undefined;
+    const client = createSchedulerClient({
+      host: identity.description,
+      load: () => load.sample(),
+      source,
+      build: { version },
+      announceIntervalMs: schedulerClient.announceIntervalMs,
+      scheduleTimeoutMs: schedulerClient.scheduleTimeoutMs,
+      refreshIntervalMs: schedulerClient.refreshIntervalMs,
+      tls: embeddedPort === undefined ? schedulerClient.tls : undefined,
+      logger: this.#logger.child({ module: 'scheduler-client' }),
+      clock: this.#clock,
+      onSchedulerJoined: () => announcer.announceAll(client),
+    });
+    return client;
+  }
+
+  #createDownloads(
+    store: TaskStore,
+    identity: HostIdentity,
+    scheduler: DaemonSchedulerClient | undefined,
+    metrics: DownloadMetrics,
+  ): DownloadManager {
+    const { originAllowList, download } = this.#settings;
+    const logger = this.#logger.child({ module: 'download' });
+    const limits = new DownloadLimits(this.#limits, this.#clock);
+    this.#downloadLimits = limits;
+    this.#shutdown.add('download limits', async () => limits.close());
+    const fetcher = createPieceFetcher({ originAllowList, logger });
+    this.#shutdown.add('the fetch workers', () => fetcher.close());
+    const parents = new GrpcParentDialer({ hostId: identity.description.id });
+    this.#shutdown.add('parents', async () => parents.close());
+    const manager = new DownloadManager({
+      store,
+      fetcher,
+      scheduler,
+      parents,
+      host: { id: identity.description.id, newPeerId: identity.newPeerId },
+      downloadBudgets: () => limits.forDownload(),
+      sourceBudgets: () => limits.forSource(),
+      observer: metrics,
+      settings: download,
+      clock: this.#clock,
+      random: Math.random,
+      logger,
+    });
+    return manager;
+  }
+
+  async #startOperations(): Promise<{ metrics: number; health: number }> {
+    const registry = this.#registry;
+    const scrape = async (): Promise<{ contentType: string; body: string }> => ({
+      contentType: registry.contentType,
+      body: await registry.metrics(),
+    });
+    const metrics = await this.#bind(this.#settings.metrics, (listen) =>
+      OperationsServer.start(listen, { '/metrics': scrape }),
+    );
+    this.#shutdown.add('the metrics server', () => metrics.close());
+    const healthy = async (): Promise<{ contentType: string; body: string }> => ({
+      contentType: 'text/plain',
+      body: 'ok\n',
+    });
+    const health = await this.#bind(this.#settings.health, (listen) =>
+      OperationsServer.start(listen, { '/healthy': healthy }),
+    );
+    this.#shutdown.add('the health server', () => health.close());
+    return { metrics: metrics.port, health: health.port };
+  }
+
+  #startCollector(store: TaskStore, scheduler: DaemonSchedulerClient | undefined): void {
+    const { gc, storeDirectory } = this.#settings;
+    const onRemoved = async (taskId: Parameters<DaemonSchedulerClient['deleteTask']>[0]): Promise<void> =>
+      scheduler?.deleteTask(taskId);
+    const collector = new Collector({
+      ...gc,
+      store,
+      onRemoved,
+      directory: storeDirectory,
+      clock: this.#clock,
+      logger: this.#logger.child({ module: 'gc' }),
+    });
+    collector.start();
+    this.#shutdown.add('the collector', () => collector.stop());
+  }
+
+  #watchIdle(isBusy: () => boolean): void {
+    const { aliveTimeMs } = this.#settings;
+    if (aliveTimeMs === undefined) return;
+    const stop = watchIdle({ idleMs: aliveTimeMs, isBusy, onIdle: this.#onIdle, clock: this.#clock });
+    this.#shutdown.add('the idle watch', async () => stop());
+  }
+
+  /** Starts a listener; where that is allowed, on a free port when its own is taken. */
+  async #bind<T>(address: ListenAddress, start: (address: ListenAddress) => Promise<T>): Promise<T> {
+    try {
+      return await start(address);
+    } catch (error) {
+      const taken = error instanceof DfpeerError && error.code === 'DFP_LISTEN';
+      if (!taken || !this.#settings.fallBackToFreePorts || address.port === 0) throw error;
+      this.#logger.info({ port: address.port }, 'the port is taken, a free one is used instead');
+      return start({ ...address, port: 0 });
+    }
+  }
+}

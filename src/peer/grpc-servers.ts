@@ -1,0 +1,131 @@
+import { rm } from 'node:fs/promises';
+import type { Clock } from '../core/clock.js';
+import { DfpeerError } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+import { parseTaskId } from '../core/task-id.js';
+import { loadServerCredentials } from '../grpc/credentials.js';
+import { startGrpcServer } from '../grpc/server.js';
+import type { DaemonSchedulerClient, HostLoadSampler } from '../scheduler-client/index.js';
+import { createSharedPortServer, type UploadService } from '../upload/index.js';
+import type { StoredTaskAnnouncer } from './announcer.js';
+import type { DaemonSettings, ListenAddress } from './daemon-settings.js';
+import type { DownloadManager } from './download/download-manager.js';
+import { AnnouncementOrder } from './grpc/announcement-order.js';
+import { makeDownloadService, type DownloadServiceDependencies } from './grpc/download-service.js';
+import { LONG_STREAMS, makeUploadService } from './grpc/upload-service.js';
+import type { HostIdentity } from './host-identity.js';
+import type { DownloadMetrics } from './metrics.js';
+import type { Shutdown } from './shutdown.js';
+import type { TaskStore } from './store/task-store.js';
+import { prepareSocketPath, protectSocket } from './unix-socket.js';
+
+/** Calls that still run when everything else has ended get this long. */
+const GRACE_MS = 2_000;
+
+export interface ServerDependencies {
+  settings: DaemonSettings;
+  store: TaskStore;
+  manager: DownloadManager;
+  metrics: DownloadMetrics;
+  scheduler: DaemonSchedulerClient | undefined;
+  announcer: StoredTaskAnnouncer;
+  load: HostLoadSampler;
+  uploads: UploadService;
+  identity: HostIdentity;
+  /** Where this host serves pieces. */
+  pieceAddress: { ip: string; httpPort: number; tcpPort: number };
+  logger: Logger;
+  clock: Clock;
+}
+
+/** DfdaemonUpload for peers and schedulers, on one port with vortex. Resolves with the port. */
+export async function startUploadServer(
+  dependencies: ServerDependencies,
+  listen: ListenAddress,
+  shutdown: Shutdown,
+): Promise<number> {
+  const { settings, store, scheduler, announcer, load, uploads, logger, clock } = dependencies;
+  const service = makeUploadService({
+    ...serviceDependencies(dependencies),
+    order: new AnnouncementOrder(),
+    address: () => dependencies.pieceAddress,
+    load: () => load.sample(),
+    isTrustedCaller: (peer) => isScheduler(scheduler, peer),
+    reannounce: async (taskId) => {
+      const task = store.get(parseTaskId(taskId));
+      if (task !== undefined && scheduler !== undefined) await announcer.announce(scheduler, task);
+    },
+  });
+  const server = await startGrpcServer({
+    listen,
+    services: [service],
+    longStreams: LONG_STREAMS,
+    credentials: await loadServerCredentials(settings.grpc.tls),
+    createListener: (onHttp2, maxConnections) =>
+      createSharedPortServer({
+        onHttp2,
+        onVortex: (socket, first) => uploads.handleVortex(socket, first),
+        maxConnections,
+      }),
+    limits: { requestsPerSecond: settings.grpc.requestsPerSecond },
+    logger,
+    clock,
+  });
+  shutdown.add('the upload gRPC server', () => server.stop(GRACE_MS));
+  return server.port;
+}
+
+/** DfdaemonDownload for clients of this user, on the unix socket. */
+export async function startDownloadServer(dependencies: ServerDependencies, shutdown: Shutdown): Promise<void> {
+  const { socketPath } = dependencies.settings;
+  await prepareSocketPath(socketPath);
+  const server = await startGrpcServer({
+    listen: { socketPath },
+    services: [makeDownloadService(serviceDependencies(dependencies))],
+    logger: dependencies.logger,
+    clock: dependencies.clock,
+  });
+  await protectSocket(socketPath);
+  shutdown.add('the download gRPC server', async () => {
+    await server.stop(GRACE_MS);
+    await rm(socketPath, { force: true });
+  });
+}
+
+function serviceDependencies({
+  store,
+  manager,
+  metrics,
+  scheduler,
+  uploads,
+  identity,
+  logger,
+}: ServerDependencies): DownloadServiceDependencies {
+  return {
+    store,
+    manager,
+    metrics,
+    scheduler,
+    hostId: identity.description.id,
+    logger: logger.child({ module: 'grpc' }),
+    uploadsOf: (taskId) => ({ current: uploads.list().filter((upload) => upload.taskId === taskId).length, total: 0 }),
+    leaveSchedulers: async () => scheduler?.stop(),
+    assertAllowed: (download) => {
+      if (scheduler?.isDownloadBlocked(download) !== true) return;
+      metrics.blocked();
+      throw new DfpeerError(
+        'DFP_BLOCKED',
+        `the cluster's block list forbids this download; ask its operators about application ${JSON.stringify(download.application)}, tag ${JSON.stringify(download.tag)} or the URL`,
+      );
+    },
+  };
+}
+
+/** Only a scheduler that we announce to may start downloads here or delete tasks. */
+function isScheduler(scheduler: DaemonSchedulerClient | undefined, peer: string): boolean {
+  const caller = peer
+    .replace(/:\d+$/, '')
+    .replace(/^ipv[46]:/, '')
+    .replace(/^::ffff:/, '');
+  return scheduler?.status().some(({ address }) => address.replace(/:\d+$/, '') === caller) ?? false;
+}

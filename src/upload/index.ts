@@ -1,0 +1,15 @@
+export {
+  type UploadServiceOptions,
+  type UploadAddresses,
+  type ListenAddress,
+  UploadService,
+} from './upload-service.js';
+export { type UploadBounds, DEFAULT_UPLOAD_BOUNDS } from './bounds.js';
+export type { PieceSource, ServedTask } from './piece-source.js';
+export { BandwidthLimiter } from './limiter/bandwidth-limiter.js';
+export { NestedBudget } from './limiter/nested-budget.js';
+export type { UploadRates } from './limiter/upload-limits.js';
+export type { EngineUnavailableReason, LimitedRoute, Route, RouteReason } from './route.js';
+export type { EngineSupport, LiveUpload } from './transfer/uploads.js';
+export { PIECE_DIGEST_HEADER } from './http/answer.js';
+export { createSharedPortServer } from './vortex/sniff.js';

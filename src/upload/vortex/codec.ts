@@ -1,0 +1,3 @@
+export * from './packets.js';
+export * from './encode.js';
+export * from './decode.js';

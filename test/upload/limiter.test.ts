@@ -1,0 +1,281 @@
+import assert from 'node:assert/strict';
+import { setMaxListeners } from 'node:events';
+import fc from 'fast-check';
+import { BandwidthLimiter } from '../../src/upload/limiter/bandwidth-limiter.js';
+import { KeyedLimiters } from '../../src/upload/limiter/keyed-limiters.js';
+import { BottleneckLeases, type LeaseSource } from '../../src/upload/limiter/lease-source.js';
+import { NestedBudget } from '../../src/upload/limiter/nested-budget.js';
+
+const MIB = 1024 * 1024;
+const never = new AbortController().signal;
+setMaxListeners(0, never);
+
+/** Leases that come when the test says so. */
+class ManualLeases implements LeaseSource {
+  closed = false;
+  #grant: ((bytes: number) => void) | undefined;
+
+  constructor(readonly leaseBytes: number) {}
+
+  get asked(): boolean {
+    return this.#grant !== undefined;
+  }
+
+  next(): Promise<number> {
+    return new Promise((resolve) => (this.#grant = resolve));
+  }
+
+  async grant(): Promise<void> {
+    const grant = this.#grant;
+    this.#grant = undefined;
+    grant?.(this.leaseBytes);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+}
+
+function manualLimiter(
+  leaseBytes: number,
+  maxWaiters?: number,
+): { limiter: BandwidthLimiter; sources: ManualLeases[] } {
+  const sources: ManualLeases[] = [];
+  const createLeases = (limit: number): ManualLeases => {
+    const source = new ManualLeases(limit === 1 ? leaseBytes : limit);
+    sources.push(source);
+    return source;
+  };
+  return {
+    limiter: new BandwidthLimiter(1, { createLeases, ...(maxWaiters === undefined ? {} : { maxWaiters }) }),
+    sources,
+  };
+}
+
+describe('a bandwidth limiter', () => {
+  it('grants everything at once without a limit', async () => {
+    const limiter = new BandwidthLimiter(undefined);
+    assert.equal(await limiter.take(7 * MIB, never), 7 * MIB);
+    assert.equal(limiter.spentBytes, 7 * MIB);
+  });
+
+  it('shares one lease out evenly among all who wait', async () => {
+    const { limiter, sources } = manualLimiter(32 * 16384);
+    const grants = Promise.all(Array.from({ length: 32 }, () => limiter.take(MIB, never)));
+    await sources[0]?.grant();
+    assert.deepEqual(
+      await grants,
+      Array.from({ length: 32 }, () => 16384),
+    );
+  });
+
+  it('serves those who wait in turn when a lease is too small to share', async () => {
+    const { limiter, sources } = manualLimiter(20);
+    const order: string[] = [];
+    const first = limiter.take(100, never).then(() => order.push('first'));
+    const second = limiter.take(100, never).then(() => order.push('second'));
+    await sources[0]?.grant();
+    await first;
+    assert.deepEqual(order, ['first']);
+    const third = limiter.take(100, never).then(() => order.push('third'));
+    await sources[0]?.grant();
+    await sources[0]?.grant();
+    await Promise.all([second, third]);
+    assert.deepEqual(order, ['first', 'second', 'third']);
+  });
+
+  it('hands what is given back to the next who waits, and keeps one lease at most for later', async () => {
+    const { limiter, sources } = manualLimiter(1000);
+    const first = limiter.take(1000, never);
+    await sources[0]?.grant();
+    const lease = await first;
+    const second = limiter.take(600, never);
+    limiter.giveBack(lease);
+    assert.equal(await second, 600);
+    limiter.giveBack(600);
+    limiter.giveBack(5000);
+    assert.equal(await limiter.take(9000, never), 1000);
+  });
+
+  it('moves waiting requests to a new limit, and to none', async () => {
+    const { limiter, sources } = manualLimiter(10);
+    const waiting = [limiter.take(500, never), limiter.take(500, never)];
+    limiter.setLimit(400);
+    assert.equal(sources[0]?.closed, true);
+    await sources[0]?.grant();
+    assert.equal(limiter.spentBytes, 0, 'the old limiter still grants');
+    await sources[1]?.grant();
+    assert.equal(await waiting[0], 400);
+    limiter.setLimit(undefined);
+    assert.equal(await waiting[1], 500);
+    assert.equal(limiter.spentBytes, 900);
+  });
+
+  it('charges nothing to a request that is aborted, and forgets it', async () => {
+    const { limiter, sources } = manualLimiter(10);
+    const controller = new AbortController();
+    const aborted = limiter.take(10, controller.signal);
+    const patient = limiter.take(10, never);
+    controller.abort();
+    await assert.rejects(aborted, { code: 'DFP_ABORTED' });
+    await sources[0]?.grant();
+    assert.equal(await patient, 10);
+    assert.equal(limiter.spentBytes, 10);
+    await assert.rejects(limiter.take(1, controller.signal), { code: 'DFP_ABORTED' });
+  });
+
+  it('refuses requests beyond its bound, and all once it is closed', async () => {
+    const { limiter } = manualLimiter(10, 2);
+    const waiting = [limiter.take(1, never), limiter.take(1, never)];
+    await assert.rejects(limiter.take(1, never), { code: 'DFP_LIMIT' });
+    limiter.close();
+    for (const request of waiting) await assert.rejects(request, { code: 'DFP_SHUTTING_DOWN' });
+    await assert.rejects(limiter.take(1, never), { code: 'DFP_SHUTTING_DOWN' });
+  });
+
+  it('refuses a limit that is no positive number', () => {
+    for (const limit of [0, -1, Number.NaN, Number.POSITIVE_INFINITY])
+      assert.throws(() => new BandwidthLimiter(limit), { code: 'DFP_INVALID_ARGUMENT' });
+  });
+
+  it('grants exactly what the leases hold, whatever is taken, given back, aborted and changed', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          fc.record({ action: fc.constantFrom('take', 'grant', 'give back', 'abort', 'limit'), n: fc.nat(999) }),
+          { maxLength: 60 },
+        ),
+        async (steps) => {
+          const { limiter, sources } = manualLimiter(100);
+          const held: number[] = [];
+          const controllers: AbortController[] = [];
+          let leased = 0;
+          let given = 0;
+          for (const { action, n } of steps) {
+            const source = sources.at(-1);
+            if (action === 'take') {
+              const controller = new AbortController();
+              controllers.push(controller);
+              limiter.take(n + 1, controller.signal).then(
+                (bytes) => held.push(bytes),
+                () => undefined,
+              );
+            }
+            if (action === 'grant' && source?.asked === true) {
+              leased += source.leaseBytes;
+              await source.grant();
+            }
+            if (action === 'give back') {
+              const bytes = held.pop() ?? 0;
+              given += bytes;
+              limiter.giveBack(bytes);
+            }
+            if (action === 'abort') controllers.pop()?.abort();
+            if (action === 'limit') limiter.setLimit(n + 2);
+            await new Promise((resolve) => setImmediate(resolve));
+            const out = held.reduce((sum, bytes) => sum + bytes, 0);
+            assert.equal(limiter.spentBytes, out);
+            assert.ok(out <= leased, `${out} bytes are out, ${leased} were leased, ${given} came back`);
+          }
+        },
+      ),
+      { numRuns: 60 },
+    ));
+});
+
+describe('nested budgets', () => {
+  it('grant what the tightest has, and give the rest back to the others', async () => {
+    const wide = new BandwidthLimiter(undefined);
+    const { limiter: tight, sources } = manualLimiter(10);
+    const nested = new NestedBudget([wide, tight]);
+    const taken = nested.take(50, never);
+    await new Promise((resolve) => setImmediate(resolve));
+    await sources[0]?.grant();
+    assert.equal(await taken, 10);
+    assert.equal(wide.spentBytes, 10);
+    nested.giveBack(4);
+    assert.deepEqual([wide.spentBytes, tight.spentBytes], [6, 6]);
+  });
+
+  it('charge nothing when one of them fails', async () => {
+    const wide = new BandwidthLimiter(undefined);
+    const { limiter: tight } = manualLimiter(10);
+    const controller = new AbortController();
+    const taken = new NestedBudget([wide, tight]).take(50, controller.signal);
+    controller.abort();
+    await assert.rejects(taken, { code: 'DFP_ABORTED' });
+    assert.equal(wide.spentBytes, 0);
+  });
+
+  it('are kept per key only while somebody uses them', () => {
+    const limiters = new KeyedLimiters(MIB);
+    const first = limiters.acquire('10.0.0.1');
+    assert.equal(limiters.acquire('10.0.0.1'), first);
+    limiters.release('10.0.0.1');
+    assert.equal(limiters.size, 1);
+    limiters.release('10.0.0.1');
+    assert.equal(limiters.size, 0);
+  });
+});
+
+describe('leases in real time', () => {
+  for (const limit of [MIB, 10 * MIB, 1000 * MIB])
+    it(`keep ${limit / MIB} MiB/s within 3 %, without a burst at the start`, async () => {
+      const { rate, firstTenthOfSecond } = await measure(limit, 2000);
+      assert.ok(Math.abs(rate / limit - 1) <= 0.03, `${(rate / limit).toFixed(4)} of the limit`);
+      assert.ok(firstTenthOfSecond <= 1.25 * 0.1 * limit, `${firstTenthOfSecond} bytes in the first 100 ms`);
+    });
+
+  it('keep 1 KiB/s and 30 B/s too', async () => {
+    for (const limit of [1024, 30]) {
+      const { rate } = await measure(limit, 2000);
+      assert.ok(rate <= limit * 1.05 && rate >= limit * 0.9, `${rate} of ${limit} B/s`);
+    }
+  });
+
+  it('do not make up for a time in which nobody asked', async () => {
+    const leases = new BottleneckLeases(10 * MIB);
+    await leases.next();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const startedMs = performance.now();
+    let bytes = 0;
+    for (let count = 0; count < 10; count++) bytes += await leases.next();
+    const seconds = (performance.now() - startedMs) / 1000;
+    leases.close();
+    assert.ok(bytes <= 10 * MIB * (seconds + 0.021) * 1.05, `${bytes} bytes in ${seconds} s`);
+  });
+
+  it('are shared fairly: Jain index of 32 equal transfers at least 0.95', async () => {
+    const limiter = new BandwidthLimiter(20 * MIB);
+    const stop = new AbortController();
+    setMaxListeners(0, stop.signal);
+    const spent = Array.from({ length: 32 }, () => 0);
+    const transfers = spent.map(async (_, index) => {
+      for (;;) spent[index] = (spent[index] ?? 0) + (await limiter.take(64 * 1024, stop.signal));
+    });
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    stop.abort();
+    await Promise.allSettled(transfers);
+    limiter.close();
+    const sum = spent.reduce((total, bytes) => total + bytes, 0);
+    const jain = sum ** 2 / (spent.length * spent.reduce((total, bytes) => total + bytes ** 2, 0));
+    assert.ok(jain >= 0.95, `Jain index ${jain}`);
+  });
+});
+
+/** Bytes per second granted to one greedy taker, and what it got in the first 100 ms. */
+async function measure(limit: number, forMs: number): Promise<{ rate: number; firstTenthOfSecond: number }> {
+  const limiter = new BandwidthLimiter(limit);
+  const startedMs = performance.now();
+  let [bytes, firstTenthOfSecond] = [0, 0];
+  for (;;) {
+    const lease = await limiter.take(256 * 1024, never);
+    const elapsedMs = performance.now() - startedMs;
+    bytes += lease;
+    if (elapsedMs <= 100) firstTenthOfSecond = bytes;
+    if (elapsedMs < forMs) continue;
+    limiter.close();
+    return { rate: bytes / (elapsedMs / 1000), firstTenthOfSecond };
+  }
+}

@@ -1,0 +1,156 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { abortReason } from '../../../src/core/deadline.js';
+import { DfpeerError } from '../../../src/core/errors.js';
+import {
+  type ByteRange,
+  PieceLayout,
+  type PieceSlice,
+  type StoredPiece,
+  formatPieceDigest,
+} from '../../../src/core/piece.js';
+import { type TaskId, parseTaskId } from '../../../src/core/task-id.js';
+import type { PieceSource, ServedTask } from '../../../src/upload/piece-source.js';
+
+export interface FileTaskOptions {
+  content: Buffer;
+  pieceLength?: number;
+  /** Piece numbers stored from the start; all by default. */
+  stored?: readonly number[];
+  downloading?: boolean;
+  lengthKnown?: boolean;
+  withDigest?: boolean;
+}
+
+/** Tasks in real files, with pieces that can arrive later: what a store is to the upload side. */
+export class FilePieceSource implements PieceSource {
+  readonly directory = mkdtempSync(join(tmpdir(), 'dfpeer-upload-'));
+  readonly #tasks = new Map<string, FileTask>();
+
+  add(options: FileTaskOptions): FileTask {
+    const taskId = parseTaskId(randomBytes(32).toString('hex'));
+    const task = new FileTask(taskId, join(this.directory, taskId), options);
+    this.#tasks.set(taskId, task);
+    return task;
+  }
+
+  open(taskId: TaskId): ServedTask | undefined {
+    return this.#tasks.get(taskId)?.pin();
+  }
+
+  /** Views that nobody has released. */
+  get pins(): number {
+    return [...this.#tasks.values()].reduce((sum, task) => sum + task.pins, 0);
+  }
+
+  dispose(): void {
+    for (const task of this.#tasks.values()) task.close();
+    rmSync(this.directory, { recursive: true });
+  }
+}
+
+export class FileTask {
+  readonly taskId: TaskId;
+  readonly content: Buffer;
+  readonly layout: PieceLayout;
+  pins = 0;
+  downloading: boolean;
+  lengthKnown: boolean;
+  readonly #path: string;
+  readonly #fd: number;
+  readonly #contentDigest: string | undefined;
+  readonly #stored = new Set<number>();
+  readonly #waiters = new Set<() => void>();
+  #failure: Error | undefined;
+
+  constructor(taskId: TaskId, path: string, options: FileTaskOptions) {
+    const { content, pieceLength = 256 * 1024, downloading = false, lengthKnown = true, withDigest = true } = options;
+    this.taskId = taskId;
+    this.content = content;
+    this.layout = new PieceLayout(content.length, pieceLength);
+    this.downloading = downloading;
+    this.lengthKnown = lengthKnown;
+    this.#path = path;
+    writeFileSync(path, content);
+    this.#fd = openSync(path, 'r');
+    this.#contentDigest = withDigest ? `sha256:${createHash('sha256').update(content).digest('hex')}` : undefined;
+    for (const number of options.stored ?? this.layout.all().map((slice) => slice.number)) this.#stored.add(number);
+  }
+
+  /** A piece arrives, as from a download. */
+  store(number: number): void {
+    this.#stored.add(number);
+    this.#wake();
+  }
+
+  fail(message: string): void {
+    this.#failure = new DfpeerError('DFP_TASK_FAILED', message);
+    this.#wake();
+  }
+
+  truncate(length: number): void {
+    truncateSync(this.#path, length);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  bytesOf(range: ByteRange): Buffer {
+    return this.content.subarray(range.offset, range.offset + range.length);
+  }
+
+  pin(): ServedTask {
+    this.pins++;
+    let released = false;
+    const has = (range: ByteRange): boolean =>
+      range.offset + range.length <= this.content.length &&
+      this.layout.covering(range).every((slice) => this.#stored.has(slice.number));
+    const view = {
+      taskId: this.taskId,
+      labels: { type: 0, tag: 'a tag', application: 'an app' },
+      file: { fd: this.#fd, path: this.#path },
+      pieceLength: this.layout.pieceLength,
+      contentDigest: this.#contentDigest,
+      piece: (number: number) => (this.#stored.has(number) ? this.#record(number) : undefined),
+      slice: (number: number): PieceSlice | undefined =>
+        this.layout.has(number) ? this.layout.slice(number) : undefined,
+      has,
+      whenAvailable: (range: ByteRange, signal: AbortSignal) => this.#whenAvailable(() => has(range), signal),
+      release: () => {
+        if (released) throw new Error('a pin was released twice');
+        released = true;
+        this.pins--;
+      },
+    };
+    return Object.defineProperties(view as unknown as ServedTask, {
+      contentLength: { get: () => (this.lengthKnown ? this.content.length : undefined) },
+      complete: { get: () => this.#stored.size === this.layout.count },
+      downloading: { get: () => this.downloading },
+    });
+  }
+
+  #record(number: number): StoredPiece {
+    const slice = this.layout.slice(number);
+    const digest = formatPieceDigest(crc32(this.bytesOf(slice)));
+    return { ...slice, digest, parentId: 'a-parent', trafficType: 1, costMs: 2500, createdAtMs: 1_700_000_000_000 };
+  }
+
+  async #whenAvailable(ready: () => boolean, signal: AbortSignal): Promise<void> {
+    while (!ready()) {
+      if (this.#failure !== undefined) throw this.#failure;
+      await new Promise<void>((resolve, reject) => {
+        this.#waiters.add(resolve);
+        signal.addEventListener('abort', () => reject(abortReason(signal, 'waiting for a piece')), { once: true });
+      });
+    }
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiters) wake();
+    this.#waiters.clear();
+  }
+}

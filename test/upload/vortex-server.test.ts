@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { type Socket, connect } from 'node:net';
+import { encodeRequest } from '../../src/upload/vortex/codec.js';
+import { parseVortex, readToEnd } from './support/clients.js';
+import { type RunningService, startService } from './support/service.js';
+
+const MIB = 1024 * 1024;
+
+describe('the vortex piece server', () => {
+  let running: RunningService;
+
+  before(async () => {
+    running = await startService({ bounds: { vortexRequestTimeoutMs: 200, vortexLingerTimeoutMs: 200 } });
+  });
+  after(() => running.stop());
+
+  const open = (): Socket => connect({ port: running.vortexPort, host: '127.0.0.1', allowHalfOpen: true });
+
+  it('keeps sending to a client that half-closed before the body, and closes first', async () => {
+    const task = running.source.add({ content: randomBytes(16 * MIB), pieceLength: 16 * MIB });
+    const socket = open();
+    socket.end(encodeRequest(task.taskId, 0));
+    const { packet, rest } = parseVortex(await readToEnd(socket));
+    assert.equal(packet?.kind, 'content');
+    assert.ok(rest.equals(task.content));
+    const open2 = open();
+    open2.write(encodeRequest(task.taskId, 0));
+    await new Promise((resolve) => open2.resume().once('end', resolve));
+    assert.equal(open2.writable, true, 'our half is still open');
+    open2.destroy();
+  });
+
+  it('tells all of a piece as the original does', async () => {
+    const task = running.source.add({ content: randomBytes(1000), pieceLength: 600 });
+    const socket = open();
+    socket.write(encodeRequest(task.taskId, 1));
+    const { packet } = parseVortex(await readToEnd(socket));
+    assert.ok(packet?.kind === 'content');
+    const record = task.pin();
+    assert.deepEqual(packet.metadata, {
+      ...{ number: 1, offset: 600, length: 400, digest: record.piece(1)?.digest, parentId: 'a-parent' },
+      ...{ trafficType: 1, costSeconds: 2, createdAtSeconds: 1_700_000_000 },
+    });
+    record.release();
+  });
+
+  it('answers one request a connection and drops what follows', async () => {
+    const task = running.source.add({ content: randomBytes(1000), pieceLength: 500 });
+    const socket = open();
+    socket.write(Buffer.concat([encodeRequest(task.taskId, 0), encodeRequest(task.taskId, 1)]));
+    const { rest } = parseVortex(await readToEnd(socket));
+    assert.deepEqual(rest, task.content.subarray(0, 500));
+  });
+
+  it('says "not found" for pieces beyond the task and for persistent tasks', async () => {
+    const task = running.source.add({ content: randomBytes(1000) });
+    for (const [number, tag] of [
+      [99999, 0],
+      [0, 2],
+      [0, 4],
+    ] as const) {
+      const socket = open();
+      socket.write(encodeRequest(task.taskId, number, 1, tag));
+      const { packet } = parseVortex(await readToEnd(socket));
+      assert.ok(packet?.kind === 'error');
+      assert.deepEqual([packet.code, packet.message], [2, `piece ${task.taskId}-${number} not found`]);
+    }
+  });
+
+  it('never answers what is no request', async () => {
+    const task = running.source.add({ content: randomBytes(10) });
+    const shortRequest = encodeRequest(task.taskId, 0).subarray(0, 50);
+    shortRequest.writeUInt32BE(44, 2);
+    for (const bytes of [
+      shortRequest,
+      Buffer.from('00fe00000000', 'hex'),
+      Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+      Buffer.alloc(7, 9),
+    ]) {
+      const socket = open();
+      socket.write(bytes);
+      assert.equal((await readToEnd(socket)).length, 0);
+    }
+    assert.equal(await running.metric('dfpeer_upload_refused_total', { protocol: 'vortex', cause: 'bad-request' }), 4);
+  });
+
+  it('closes connections that send no whole request in time', async () => {
+    const task = running.source.add({ content: randomBytes(10) });
+    for (const bytes of [Buffer.alloc(0), encodeRequest(task.taskId, 0).subarray(0, 73)]) {
+      const socket = open();
+      socket.write(bytes);
+      assert.equal((await readToEnd(socket)).length, 0);
+    }
+    assert.equal(await running.metric('dfpeer_upload_refused_total', { protocol: 'vortex', cause: 'timed-out' }), 2);
+  });
+
+  it('lets go of a client that never closes its half', async () => {
+    const task = running.source.add({ content: randomBytes(10) });
+    const socket = open();
+    socket.write(encodeRequest(task.taskId, 0));
+    socket.on('error', () => undefined);
+    await new Promise((resolve) => socket.resume().once('end', resolve));
+    const poke = setInterval(() => socket.write('x'), 20);
+    await new Promise((resolve) => socket.once('close', resolve));
+    clearInterval(poke);
+  });
+});
