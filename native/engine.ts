@@ -29,7 +29,7 @@ export interface EngineOptions {
   quantumBytes?: number;
   /** Up to this length, data found in the page cache is sent by the main thread at once. Default 128 KiB, 0 never. */
   inlineBytes?: number;
-  /** How far ahead a file is read from the disk. Default 4 MiB. */
+  /** How far ahead a file that is not in memory is read from the disk. Default 1 MiB, 0 leaves it to the kernel. */
   prefetchBytes?: number;
   /** Transfers that may wait when all slots (2048 a worker) are taken; beyond, they are refused. Default 16,384. */
   maxQueuedTransfers?: number;
@@ -83,7 +83,7 @@ export class SendFileEngine implements TransferEngine {
     this.#laneOptions = {
       slots: options.slotsPerWorker ?? SLOTS_PER_WORKER,
       quantumBytes: this.#quantumBytes,
-      prefetchBytes: options.prefetchBytes ?? 4 * 1024 * 1024,
+      prefetchBytes: options.prefetchBytes ?? 1024 * 1024,
       spawnWorker: options.spawnWorker ?? spawnEngineWorker,
     };
   }
@@ -106,14 +106,10 @@ export class SendFileEngine implements TransferEngine {
       return refused(new EngineError('ERR_ENGINE_CLOSED', 'the transfer engine is closed'));
     }
     if (options.signal?.aborted === true) return settled({ bytesSent: 0, headBytesSent: 0, outcome: 'stopped' });
-    try {
-      const outputFd = socketFd(socket);
-      if (outputFd === undefined) return settled({ bytesSent: 0, headBytesSent: 0, outcome: 'closed' });
-      return this.#startOn(socket, outputFd, file, options);
-    } catch (thrown) {
-      if (thrown instanceof NativeError) return refused(thrown);
-      throw thrown;
-    }
+    const outputFd = socketFd(socket);
+    if (outputFd === undefined) return settled({ bytesSent: 0, headBytesSent: 0, outcome: 'closed' });
+    if (outputFd instanceof EngineError) return refused(outputFd);
+    return this.#startOn(socket, outputFd, file, options);
   }
 
   close(): Promise<void> {
@@ -134,9 +130,13 @@ export class SendFileEngine implements TransferEngine {
     const step = this.#sendInline(state);
     if (step !== 'more' && step !== 'wait') {
       this.#stats.inlineTransfers++;
-      return settled(inlineResult(state, step), options.onProgress);
+      return settled(resultOf(state, step));
     }
-    return this.#enqueue(socket, new DuplicatedFd(this.#libc, outputFd), state, options);
+    try {
+      return this.#enqueue(socket, new DuplicatedFd(this.#libc, outputFd), state, options);
+    } catch (thrown) {
+      return settled({ ...resultOf(state, 'unsupported'), error: asNativeError(thrown) });
+    }
   }
 
   /** Short and in memory already: two syscalls now cost less than waking a worker and being woken by it. */
@@ -233,7 +233,7 @@ function checkOptions(socket: Socket, file: TransferFile, { offset, length, head
   }
 }
 
-function inlineResult(state: SendState, outcome: SendFileResult['outcome']): SendFileResult {
+function resultOf(state: SendState, outcome: SendFileResult['outcome']): SendFileResult {
   const result: SendFileResult = { bytesSent: state.sent, headBytesSent: state.headSent, outcome };
   if (state.errno !== 0) result.error = new SyscallError(state.syscall, state.errno, 'sending a file');
   return result;
@@ -243,9 +243,8 @@ function refused(error: NativeError): Transfer {
   return settled({ bytesSent: 0, headBytesSent: 0, outcome: 'unsupported', error });
 }
 
-/** A transfer that is over. onProgress is called before anybody awaiting it goes on. */
-function settled(result: SendFileResult, onProgress?: (bytesSent: number) => void): Transfer {
-  onProgress?.(result.bytesSent);
+/** A transfer that is over. */
+function settled(result: SendFileResult): Transfer {
   return { bytesSent: result.bytesSent, done: Promise.resolve(result), stop: () => undefined };
 }
 

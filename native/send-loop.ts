@@ -68,6 +68,7 @@ export class SendLoop {
 
   /** Returns when shutdown was requested. */
   run(): void {
+    this.#table.markStarted();
     while (!this.#table.shutdownRequested) {
       this.#takeCommands();
       if (this.#runnable.length === 0) {
@@ -123,7 +124,7 @@ export class SendLoop {
     if (position < send.preparedUntil || send.remaining === 0) return false;
     const length = Math.min(this.#options.prefetchBytes, send.remaining);
     send.preparedUntil = position + length;
-    if (this.#pageCache.resident(send.inputFd, position, length)) return false;
+    if (length === 0 || this.#pageCache.endsResident(send.inputFd, position, length)) return false;
     this.#pageCache.willNeed(send.inputFd, position, length);
     return true;
   }

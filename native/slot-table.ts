@@ -14,6 +14,7 @@ const SLOT_WORDS = 16;
 const WORKER_ARMED = 0;
 const MAIN_ARMED = 1;
 const SHUTDOWN = 2;
+const STARTED = 3;
 
 const OUTPUT_FD = 0;
 const INPUT_FD = 1;
@@ -128,6 +129,11 @@ export class SlotTable {
     Atomics.store(this.flags, SHUTDOWN, 1);
   }
 
+  /** Whether the worker ever came to its loop: before, no byte can have been sent. */
+  get started(): boolean {
+    return Atomics.load(this.flags, STARTED) === 1;
+  }
+
   // Both sides.
 
   /** Bytes of the file sent, live. */
@@ -140,6 +146,10 @@ export class SlotTable {
   }
 
   // The worker's side.
+
+  markStarted(): void {
+    Atomics.store(this.flags, STARTED, 1);
+  }
 
   get shutdownRequested(): boolean {
     return Atomics.load(this.flags, SHUTDOWN) === 1;

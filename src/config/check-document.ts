@@ -15,8 +15,9 @@ export function checkDocument<T>(document: YamlDocument, schema: z.ZodType<T>, e
   if (checked.success) return checked.data;
   const { file } = document;
   throw new ConfigError(
-    checked.error.issues.map(({ path, code, message, ...issue }) => {
-      const says = code === 'custom' && issue.params?.['complete'] === true;
+    checked.error.issues.map((issue) => {
+      const { path, message } = issue;
+      const says = issue.code === 'custom' && issue.params?.['complete'] === true;
       const found = describe(valueAt(document.value, path));
       return {
         file,

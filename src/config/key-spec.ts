@@ -71,15 +71,27 @@ export type SectionConfig<Keys> = {
     : ResolvedName<Name, Keys[Name]>]: Keys[Name] extends { schema: z.ZodType<infer Value> } ? Value : never;
 };
 
-/** A mapping of keys. Absent means all defaults; unknown keys are no error (see unknown-keys.ts). */
-export function section<const Keys extends SectionKeys>(keys: Keys): SectionSpec<Keys> {
+/**
+ * A mapping of keys. Absent means all defaults; unknown keys are no error (see unknown-keys.ts).
+ * @param check what is wrong with keys that are each right, in words
+ */
+export function section<const Keys extends SectionKeys>(
+  keys: Keys,
+  check?: (config: SectionConfig<Keys>) => string | undefined,
+): SectionSpec<Keys> {
   const shape: Record<string, z.ZodType> = {};
   for (const [name, spec] of Object.entries(keys)) if (spec.type !== 'ignored') shape[name] = spec.schema;
-  const rename = (values: Record<string, unknown>): SectionConfig<Keys> => {
-    const renamed = Object.entries(values).map(([name, value]) => [resolvedName(name, keys[name]), value]);
-    return Object.fromEntries(renamed) as SectionConfig<Keys>;
-  };
-  return { type: 'section', keys, schema: z.object(shape).transform(rename).prefault({}) };
+  const schema = z
+    .object(shape)
+    .transform((values, context) => {
+      const renamed = Object.entries(values).map(([name, value]) => [resolvedName(name, keys[name]), value]);
+      const config = Object.fromEntries(renamed) as SectionConfig<Keys>;
+      const problem = check?.(config);
+      if (problem !== undefined) context.addIssue({ code: 'custom', message: problem, params: { complete: true } });
+      return config;
+    })
+    .prefault({});
+  return { type: 'section', keys, schema };
 }
 
 export function ignored(reason: string): IgnoredSpec {
@@ -92,15 +104,10 @@ export function resolvedName(name: string, spec: SectionKeys[string] | undefined
 }
 
 /** The key or section at a path; undefined when the schema has none there. Inside a value it is the value's key. */
-export function specAt(root: SectionSpec, path: readonly PropertyKey[]): SectionKeys[string] | undefined {
-  let spec: SectionKeys[string] = root;
-  for (const segment of path) {
-    if (spec.type !== 'section') return spec;
-    const inner: SectionKeys[string] | undefined = Object.hasOwn(spec.keys, segment) ? spec.keys[String(segment)] : undefined;
-    if (inner === undefined) return undefined;
-    spec = inner;
-  }
-  return spec;
+export function specAt(root: { keys: SectionKeys }, path: readonly PropertyKey[]): SectionKeys[string] | undefined {
+  const [name, ...inner] = path;
+  const spec = name !== undefined && Object.hasOwn(root.keys, name) ? root.keys[String(name)] : undefined;
+  return spec?.type === 'section' && inner.length > 0 ? specAt(spec, inner) : spec;
 }
 
 export interface KeyEntry {

@@ -1,6 +1,9 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { ResponderBuilder, ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 
+/** No event tells when trailers have left; a socket that is full delays them. */
+const RECHECK_MS = 5;
+
 /**
  * Ends both halves of a streaming call once its status is sent: trailers, then RST_STREAM(NO_ERROR) when the client's half
  * is still open (RFC 9113, 8.1). grpc-go does so, grpc-js alone doesn't, and Rust clients wait for it without a timeout.
@@ -8,8 +11,7 @@ import { ResponderBuilder, ServerInterceptingCall, type ServerInterceptor } from
 export const closeHalfOpenStreams: ServerInterceptor = (method, call) => {
   const stream = http2StreamOf(call);
   if (!method.requestStream || stream === undefined) return new ServerInterceptingCall(call);
-  // A microtask later: grpc-js sends the trailers in its own listener of this event.
-  const closeSoon = (): void => queueMicrotask(() => stream.close(constants.NGHTTP2_NO_ERROR));
+  const closeSoon = (): void => void setImmediate(closeOnceSent, stream);
   stream.once('wantTrailers', closeSoon);
   const responder = new ResponderBuilder()
     .withSendStatus((status, next) => {
@@ -21,6 +23,13 @@ export const closeHalfOpenStreams: ServerInterceptor = (method, call) => {
     .build();
   return new ServerInterceptingCall(call, responder);
 };
+
+/** A reset overtakes whatever of the stream is still queued, so it has to wait until the last frame is written. */
+function closeOnceSent(stream: ServerHttp2Stream): void {
+  if (stream.destroyed || stream.closed) return;
+  if (stream.state.localClose === 1) stream.close(constants.NGHTTP2_NO_ERROR);
+  else setTimeout(closeOnceSent, RECHECK_MS, stream).unref();
+}
 
 /** The HTTP/2 stream under a call, through other interceptors' wrappers; undefined should grpc-js ever rename it. */
 function http2StreamOf(call: object): ServerHttp2Stream | undefined {

@@ -24,11 +24,11 @@ describe('the vortex piece server', () => {
     const { packet, rest } = parseVortex(await readToEnd(socket));
     assert.equal(packet?.kind, 'content');
     assert.ok(rest.equals(task.content));
-    const open2 = open();
-    open2.write(encodeRequest(task.taskId, 0));
-    await new Promise((resolve) => open2.resume().once('end', resolve));
-    assert.equal(open2.writable, true, 'our half is still open');
-    open2.destroy();
+    const patient = open();
+    patient.write(encodeRequest(task.taskId, 0));
+    await new Promise((resolve) => patient.resume().once('end', resolve));
+    assert.equal(patient.writable, true, "the client's half is still open");
+    patient.destroy();
   });
 
   it('tells all of a piece as the original does', async () => {

@@ -65,6 +65,8 @@ export class HttpPieceServer {
   }
 
   #onConnection(socket: Socket): void {
+    // Each pipelined request listens for the end of its connection.
+    socket.setMaxListeners(2 * MAX_PIPELINED_REQUESTS);
     if (this.#options.caps.accept(socket)) return;
     this.#options.metrics.refused('http', 'connections');
     socket.destroy();

@@ -24,7 +24,7 @@ export function firstRequest(url: string, requestHeader: Readonly<Record<string,
   for (const [name, value] of Object.entries(requestHeader))
     if (!RESERVED.has(name.toLowerCase())) headers[name.toLowerCase()] = value;
   const credentials = basicAuthorization(new URL(url));
-  if (credentials !== undefined) headers['authorization'] ??= credentials;
+  if (credentials !== undefined) headers.authorization ??= credentials;
   return { url, requestHeader: headers };
 }
 

@@ -1,7 +1,8 @@
 import type { Dispatcher } from 'undici';
+import { AbortedError } from '../../../core/errors.js';
 
 /** More than this is not taken from the socket before it was asked for. */
-export const MAX_BUFFERED_BYTES = 512 * 1024;
+export const MAX_BUFFERED_BYTES = 128 * 1024;
 
 /** The bytes of an origin's answer, pulled by one reader; the connection is paused when the reader is slow. */
 export class ResponseBody {
@@ -31,10 +32,11 @@ export class ResponseBody {
     return undefined;
   }
 
-  /** Drops what is left together with its connection. */
-  cancel(reason: Error): void {
-    if (this.#end === undefined) this.#controller.abort(reason);
+  /** Drops what is left, together with its connection; nothing is left once the end was read. */
+  cancel(): void {
+    const reason = new AbortedError('reading the answer');
     this.#chunks = [];
+    if (this.#end === undefined) this.#controller.abort(reason);
     this.finish(reason);
   }
 

@@ -1,0 +1,22 @@
+export { EngineError, NativeError } from './errors.js';
+export type { NativeErrorCode } from './errors.js';
+export { SyscallError } from './syscall-error.js';
+export { nativeSupport } from './load-libc.js';
+export type { LoadEnvironment, NativeSupport } from './load-libc.js';
+export { MAX_WORKER_DEATHS_IN_A_ROW, SendFileEngine } from './engine.js';
+export type { EngineOptions, EngineStats } from './engine.js';
+export { MAX_HEAD_BYTES, SLOTS_PER_WORKER } from './slot-table.js';
+export { sendFile } from './send-file.js';
+export type {
+  SendFileOptions,
+  SendFileOutcome,
+  SendFileResult,
+  Transfer,
+  TransferEngine,
+  TransferFile,
+} from './transfer.js';
+export { COPY_CHUNK_BYTES, cloneFile, copyFileRange } from './file-clone.js';
+export type { CopyFileRangeOptions, CopyFileRangeResult } from './file-clone.js';
+export { peerCredentials } from './peer-credentials.js';
+export type { PeerCredentials } from './peer-credentials.js';
+export { maxPacingRate, setMaxPacingRate } from './pacing.js';

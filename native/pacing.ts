@@ -1,0 +1,46 @@
+import type { Socket } from 'node:net';
+import { EngineError } from './errors.js';
+import type { Libc } from './libc.js';
+import { loadLibc } from './load-libc.js';
+import { SO_MAX_PACING_RATE, SOL_SOCKET } from './linux-abi.js';
+import { openSocketFd } from './socket-fd.js';
+import { checked } from './syscall-error.js';
+
+/** What the kernel takes for no limit. */
+const UNLIMITED = 0xffff_ffff_ffff_ffffn;
+
+/**
+ * Lets the kernel space out what a TCP socket sends (SO_MAX_PACING_RATE, socket(7)); may be changed at any time. A
+ * ceiling for one connection, in bytes of TCP segments: headers count, so the payload comes out a few percent lower.
+ * @throws RangeError for a rate that is not a positive integer
+ * @throws EngineError ERR_NATIVE_UNAVAILABLE, ERR_SOCKET_UNSUPPORTED
+ * @throws SyscallError of setsockopt
+ */
+export function setMaxPacingRate(socket: Socket, bytesPerSecond: number | 'unlimited'): void {
+  if (bytesPerSecond !== 'unlimited' && !(Number.isSafeInteger(bytesPerSecond) && bytesPerSecond > 0)) {
+    throw new RangeError(`a pacing rate of ${bytesPerSecond} bytes per second is not a positive integer`);
+  }
+  const { libc, fd } = openSocket(socket);
+  const value = new BigUint64Array([bytesPerSecond === 'unlimited' ? UNLIMITED : BigInt(bytesPerSecond)]);
+  checked('setsockopt', libc.setSocketOption(fd, SOL_SOCKET, SO_MAX_PACING_RATE, value, 8), 'setting a pacing rate');
+}
+
+/** The rate in force, in bytes per second. Throws as setMaxPacingRate does. */
+export function maxPacingRate(socket: Socket): number | 'unlimited' {
+  const { libc, fd } = openSocket(socket);
+  const value = new BigUint64Array(1);
+  const length = new Uint32Array([8]);
+  checked(
+    'getsockopt',
+    libc.getSocketOption(fd, SOL_SOCKET, SO_MAX_PACING_RATE, value, length),
+    'reading a pacing rate',
+  );
+  const [rate = UNLIMITED] = value;
+  return rate === UNLIMITED ? 'unlimited' : Number(rate);
+}
+
+function openSocket(socket: Socket): { libc: Libc; fd: number } {
+  const load = loadLibc();
+  if (!load.available) throw new EngineError('ERR_NATIVE_UNAVAILABLE', load.reason);
+  return { libc: load.libc, fd: openSocketFd(socket, 'pacing') };
+}

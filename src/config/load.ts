@@ -1,0 +1,26 @@
+import { checkDocument } from './check-document.js';
+import { readConfigText } from './config-file.js';
+import { specAt } from './key-spec.js';
+import { DAEMON_SCHEMA, type FileConfig } from './schema.js';
+import { findIneffectiveKeys, type IneffectiveKeys } from './unknown-keys.js';
+import { parseYaml } from './yaml-document.js';
+
+export interface LoadedConfig {
+  config: FileConfig;
+  ineffective: IneffectiveKeys;
+}
+
+/** @throws ConfigError naming file, line, column, key, what was expected and what was found: everything at once */
+export function parseDaemonConfig(text: string, file: string): LoadedConfig {
+  const document = parseYaml(text, file);
+  const config = checkDocument(document, DAEMON_SCHEMA.schema, (path) => {
+    const spec = specAt(DAEMON_SCHEMA, path);
+    return spec?.type === 'key' ? spec.expects : 'a mapping of keys';
+  });
+  return { config, ineffective: findIneffectiveKeys(document.value, DAEMON_SCHEMA) };
+}
+
+/** @throws ConfigError, or DfpeerError (DFP_CONFIG) when the file can't be read */
+export async function loadDaemonConfig(file: string): Promise<LoadedConfig> {
+  return parseDaemonConfig(await readConfigText(file), file);
+}

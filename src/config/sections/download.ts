@@ -1,0 +1,79 @@
+import { cidrs, count, duration, path, rate, size } from '../key-kinds.js';
+import { ignored, section } from '../key-spec.js';
+
+const server = section({
+  socketPath: path({
+    meaning: 'Unix socket for dfget and for administration, at most 107 bytes.',
+    otherwise: '/var/run/dragonfly/dfdaemon.sock as root, in the runtime directory of the user otherwise',
+  }),
+  requestRateLimit: count(
+    {
+      meaning: 'Calls on the unix socket.',
+      default: 400,
+      whenReached: 'RESOURCE_EXHAUSTED',
+    },
+    { min: 1, max: 1_000_000, unit: 'calls per second' },
+  ),
+  requestBufferSize: ignored('calls beyond the rate are refused at once'),
+});
+
+export const download = section({
+  server,
+  protocol: ignored('each parent says what it speaks: HTTP or vortex over TCP'),
+  bandwidthLimit: rate({
+    meaning: 'All downloads together, from parents and origins. At or above the speed of the interface it has no effect.',
+    default: '50GB',
+    reload: true,
+    whenReached: 'downloads wait for their turn',
+  }),
+  backToSourceBandwidthLimit: rate({
+    meaning: 'Downloads from origins, in addition to `download.bandwidthLimit`.',
+    default: '50GB',
+    reload: true,
+    whenReached: 'downloads from origins wait for their turn',
+  }),
+  pieceTimeout: duration({
+    meaning: 'One piece, from the request to the last byte.',
+    default: '360s',
+    whenReached: 'the piece is asked of another parent or of the origin',
+  }),
+  collectedPieceTimeout: duration({
+    meaning: 'Parents are known, but none offers what is missing and nothing moves.',
+    default: '360s',
+    whenReached: 'other parents are asked for, then the origin',
+  }),
+  idleTimeout: duration({
+    meaning: 'No byte of a piece arrives.',
+    default: '30s',
+    whenReached: 'the piece is asked of another parent or of the origin',
+  }),
+  concurrentPieceCount: count(
+    {
+      meaning: 'Pieces of one task in flight.',
+      default: 8,
+      whenReached: 'further pieces wait',
+    },
+    { min: 1, max: 1024, unit: 'pieces' },
+  ),
+  maxConcurrentTasks: count(
+    {
+      meaning: 'Tasks being downloaded at once.',
+      default: 256,
+      whenReached: 'further downloads fail with DFP_LIMIT',
+    },
+    { min: 1, max: 65536, unit: 'tasks' },
+  ),
+  smallTaskSize: size({
+    meaning: 'Tasks up to this size come straight from the origin, without asking the scheduler.',
+    default: '4MiB',
+  }),
+  aliveTime: duration({
+    meaning: 'The daemon ends by itself after so long without a download, an upload or a client.',
+    otherwise: 'never; 5m when dfget started it',
+  }),
+  originAllowList: cidrs({
+    meaning:
+      'Private, loopback and link-local networks whose origins requests from the network (not from the unix socket) may name.',
+    otherwise: 'none',
+  }),
+});

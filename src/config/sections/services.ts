@@ -1,0 +1,29 @@
+import { ipAddress, logLevels, port } from '../key-kinds.js';
+import { ignored, section } from '../key-spec.js';
+
+/** Reveals what runs here, so the network sees it only where somebody says so. */
+function localServer(what: string, defaultPort: number) {
+  return section({
+    server: section({
+      ip: ipAddress({ meaning: `Address that ${what} listens on.`, default: '127.0.0.1' }),
+      port: port({ meaning: `Port of ${what}.`, default: defaultPort }),
+    }),
+  });
+}
+
+export const metrics = localServer('/metrics (Prometheus)', 4002);
+export const health = localServer('/healthy', 4003);
+export const status = localServer('the status page', 4008);
+
+export const log = section({
+  levels: logLevels({
+    meaning: 'Levels of single modules, such as `upload: debug`; the others log at `--log-level`.',
+    otherwise: 'none',
+    reload: true,
+  }),
+});
+
+export const stats = ignored('profiles are taken with the tools of Node.js');
+export const proxy = ignored('dfpeer has no proxy');
+export const security = ignored('certificates are configured where they are used');
+export const tracing = ignored('dfpeer sends no traces');

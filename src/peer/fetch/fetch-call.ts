@@ -1,0 +1,121 @@
+import type { ByteBudget } from '../../core/byte-budget.js';
+import type { Clock } from '../../core/clock.js';
+import { abortReason } from '../../core/deadline.js';
+import { AbortedError, DfpeerError, toDfpeerError } from '../../core/errors.js';
+import { NestedBudget } from '../../upload/limiter/nested-budget.js';
+import { packError, unpackError } from './error-message.js';
+import type { JobResult, ThreadOrder, ThreadReport } from './messages.js';
+import type { FetchedPiece } from './piece-fetcher.js';
+import type { ThreadPool } from './thread-pool.js';
+
+/** A thread that has not answered this long after the job's own deadline hangs, and is ended. */
+export const THREAD_GRACE_MS = 30_000;
+
+export interface FetchCallOptions {
+  id: number;
+  pool: ThreadPool<ThreadOrder, ThreadReport>;
+  signal: AbortSignal;
+  timeoutMs: number;
+  budgets: readonly ByteBudget[];
+  onProgress?: (bytes: number) => void;
+  onPiece?: (piece: FetchedPiece) => Promise<void>;
+  clock: Clock;
+}
+
+/** The main thread's side of one job: spends budgets for it, passes pieces on, and settles once the thread let go of it. */
+export class FetchCall {
+  /** Settles when nothing is written for this job any more. */
+  readonly result: Promise<JobResult>;
+  readonly #options: FetchCallOptions;
+  readonly #budget: NestedBudget;
+  readonly #leases = new AbortController();
+  readonly #onAbort = (): void => this.abort(abortReason(this.#options.signal, 'a fetch'));
+  #cancelWatchdog: () => void;
+  #resolve: (result: JobResult) => void = () => undefined;
+  #reject: (error: Error) => void = () => undefined;
+  /** Why it was aborted from here: what the caller gets, whatever the thread makes of it. */
+  #abortedBy: Error | undefined;
+
+  constructor(options: FetchCallOptions) {
+    this.#options = options;
+    this.#budget = new NestedBudget(options.budgets);
+    this.result = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    options.signal.addEventListener('abort', this.#onAbort, { once: true });
+    this.#cancelWatchdog = this.#watch(options.timeoutMs + THREAD_GRACE_MS);
+  }
+
+  /** Asks the thread to stop; `result` rejects with the error once it has. The first reason counts. */
+  abort(reason: Error): void {
+    if (this.#abortedBy !== undefined) return;
+    this.#abortedBy = reason;
+    this.#cancelWatchdog();
+    this.#cancelWatchdog = this.#watch(THREAD_GRACE_MS);
+    const { id, pool } = this.#options;
+    pool.send(id, { type: 'abort', id, error: packError(toDfpeerError(reason, 'DFP_ABORTED')) });
+  }
+
+  onReport(report: ThreadReport): void {
+    switch (report.type) {
+      case 'progress':
+        return this.#callBack(() => this.#options.onProgress?.(report.bytes));
+      case 'want-lease':
+        return void this.#lease(report.bytes);
+      case 'piece':
+        return void this.#deliver(report.piece);
+      case 'done':
+        this.#settle(report.unspent);
+        return this.#resolve(report.result);
+      case 'failed':
+        this.#settle(report.unspent);
+        return this.#reject(this.#abortedBy ?? unpackError(report.error));
+    }
+  }
+
+  onDeath(error: DfpeerError): void {
+    this.#settle(0);
+    this.#reject(this.#abortedBy ?? error);
+  }
+
+  async #lease(wanted: number): Promise<void> {
+    try {
+      const bytes = await this.#budget.take(wanted, this.#leases.signal);
+      if (this.#leases.signal.aborted) this.#budget.giveBack(bytes);
+      else this.#options.pool.send(this.#options.id, { type: 'grant', id: this.#options.id, bytes });
+    } catch (error) {
+      if (!this.#leases.signal.aborted) this.abort(toDfpeerError(error));
+    }
+  }
+
+  async #deliver(piece: FetchedPiece): Promise<void> {
+    try {
+      await this.#options.onPiece?.(piece);
+      this.#options.pool.send(this.#options.id, { type: 'piece-accepted', id: this.#options.id });
+    } catch (error) {
+      this.abort(toDfpeerError(error));
+    }
+  }
+
+  #callBack(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.abort(toDfpeerError(error));
+    }
+  }
+
+  #settle(unspent: number): void {
+    this.#cancelWatchdog();
+    this.#options.signal.removeEventListener('abort', this.#onAbort);
+    this.#leases.abort(new AbortedError('a lease'));
+    if (unspent > 0) this.#budget.giveBack(unspent);
+  }
+
+  /** Even a thread that hangs must not make its callers hang; ending it settles all its jobs. */
+  #watch(delayMs: number): () => void {
+    const { clock, pool, id } = this.#options;
+    return clock.after(delayMs, () => void pool.kill(id), { unref: true });
+  }
+}

@@ -1,0 +1,89 @@
+import { toDfpeerError } from '../../core/errors.js';
+import { packError, unpackError } from './error-message.js';
+import type { Job, JobResult, ThreadOptions, ThreadOrder, ThreadReport } from './messages.js';
+import { fetchOriginPiece } from './origin/fetch-origin-piece.js';
+import { OriginClient } from './origin/origin-client.js';
+import { OriginGuard, type Resolve } from './origin/origin-guard.js';
+import { redactUrl } from './origin/request-headers.js';
+import { statOrigin } from './origin/stat-origin.js';
+import { streamOrigin } from './origin/stream-origin.js';
+import { ConnectionPool } from './parent/connection-pool.js';
+import { fetchFromParent, parentName } from './parent/parent-client.js';
+import { Transfer } from './transfer.js';
+
+/** Does the jobs of one thread: connections, deadlines and files live here; orders and reports are plain messages. */
+export class FetchEngine {
+  readonly #report: (report: ThreadReport) => void;
+  readonly #parents: ConnectionPool;
+  readonly #origins: OriginClient;
+  readonly #running = new Map<number, Transfer>();
+
+  constructor(options: ThreadOptions, report: (report: ThreadReport) => void, resolve?: Resolve) {
+    this.#report = report;
+    const { parentConnectTimeoutMs: connectTimeoutMs, allowedNetworks } = options;
+    this.#parents = new ConnectionPool(connectTimeoutMs === undefined ? {} : { connectTimeoutMs });
+    const guard = new OriginGuard(resolve === undefined ? { allowedNetworks } : { allowedNetworks, resolve });
+    this.#origins = new OriginClient({ ...options, guard, connectTimeoutMs: options.originConnectTimeoutMs });
+  }
+
+  /** An order for a job that has ended is ignored: it crossed our report. */
+  handle(order: ThreadOrder): void {
+    switch (order.type) {
+      case 'start':
+        return void this.#start(order.id, order.job);
+      case 'abort':
+        return this.#running.get(order.id)?.abort(unpackError(order.error));
+      case 'grant':
+        return this.#running.get(order.id)?.grant(order.bytes);
+      case 'piece-accepted':
+        return this.#running.get(order.id)?.pieceAccepted();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#parents.close();
+    await this.#origins.close();
+  }
+
+  async #start(id: number, job: Job): Promise<void> {
+    const transfer = new Transfer({
+      waitingFor: describe(job),
+      ...job.limits,
+      port: {
+        requestLease: (bytes) => this.#report({ type: 'want-lease', id, bytes }),
+        reportProgress: (bytes) => this.#report({ type: 'progress', id, bytes }),
+        deliverPiece: (piece) => this.#report({ type: 'piece', id, piece }),
+      },
+    });
+    this.#running.set(id, transfer);
+    let report: ThreadReport;
+    try {
+      const result = await this.#run(job, transfer);
+      report = { type: 'done', id, result, unspent: transfer.unspent };
+    } catch (error) {
+      const failure = packError(toDfpeerError(error, 'DFP_INTERNAL', transfer.waitingFor));
+      report = { type: 'failed', id, error: failure, unspent: transfer.unspent };
+    }
+    transfer.close();
+    this.#running.delete(id);
+    this.#report(report);
+  }
+
+  #run(job: Job, transfer: Transfer): Promise<JobResult> {
+    switch (job.kind) {
+      case 'parent-piece':
+        return fetchFromParent(job.order, this.#parents, transfer);
+      case 'origin-piece':
+        return fetchOriginPiece(job.order, this.#origins, transfer);
+      case 'origin-stream':
+        return streamOrigin(job.order, this.#origins, transfer);
+      case 'origin-stat':
+        return statOrigin(job.order, this.#origins, transfer.signal);
+    }
+  }
+}
+
+function describe(job: Job): string {
+  if (job.kind === 'parent-piece') return parentName(job.order.endpoint);
+  return `origin ${redactUrl(job.kind === 'origin-stat' ? job.order.url : job.order.origin.url)}`;
+}

@@ -1,0 +1,100 @@
+import { type ContentRange, parseContentRange } from '../../../core/byte-range.js';
+import { OriginError } from '../../../core/errors.js';
+import type { ByteRange } from '../../../core/piece.js';
+import type { OriginContent } from '../piece-fetcher.js';
+import type { OriginAnswer } from './origin-exchange.js';
+import { redactUrl } from './request-headers.js';
+
+type Code = 'DFP_ORIGIN_STATUS' | 'DFP_ORIGIN_RANGE' | 'DFP_ORIGIN_LENGTH' | 'DFP_ORIGIN_CHANGED';
+/** What the checks look at: an answer without its body. */
+export type AnswerHead = Pick<OriginAnswer, 'status' | 'headers' | 'location'>;
+
+/** The answer to a request for `range`. @throws OriginError DFP_ORIGIN_CHANGED, DFP_ORIGIN_RANGE, DFP_ORIGIN_STATUS */
+export function checkRangeAnswer(answer: AnswerHead, origin: OriginContent, range: ByteRange): void {
+  if (answer.status === 416) throw rangeRefused(answer, origin);
+  if (answer.status === 200) throw wrong(answer, 'DFP_ORIGIN_RANGE', 'ignores Range and sends the whole content');
+  if (answer.status !== 206) throw wrongStatus(answer);
+  checkIdentity(answer);
+  const got = parseContentRange(answer.headers['content-range']);
+  if (got === undefined) throw wrong(answer, 'DFP_ORIGIN_RANGE', 'sends 206 without a usable Content-Range');
+  checkValidators(answer, origin, got.contentLength);
+  if (got.offset !== range.offset || got.length !== range.length) {
+    const [sent, asked] = [describe(got), describe(range)];
+    throw wrong(answer, 'DFP_ORIGIN_RANGE', `sends bytes ${sent} though ${asked} were asked`);
+  }
+  const length = contentLengthOf(answer);
+  if (length !== undefined && length !== range.length)
+    throw wrong(answer, 'DFP_ORIGIN_LENGTH', `announces ${length} bytes for a range of ${range.length}`);
+}
+
+/** The answer to a request for everything. @throws OriginError DFP_ORIGIN_CHANGED, DFP_ORIGIN_STATUS */
+export function checkWholeAnswer(answer: AnswerHead, origin: OriginContent): void {
+  if (answer.status !== 200) throw wrongStatus(answer);
+  checkIdentity(answer);
+  checkValidators(answer, origin, contentLengthOf(answer));
+}
+
+/** @throws OriginError DFP_ORIGIN_STATUS when the bytes are not the content itself, whatever we asked for */
+export function checkIdentity(answer: AnswerHead): void {
+  const encoding = answer.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
+  if (encoding !== 'identity' && encoding !== '')
+    throw wrong(
+      answer,
+      'DFP_ORIGIN_STATUS',
+      `sends content-encoding ${encoding.slice(0, 40)} though identity was asked`,
+    );
+}
+
+export function wrongStatus(answer: AnswerHead): OriginError {
+  return wrong(answer, 'DFP_ORIGIN_STATUS', `answers ${answer.status}`);
+}
+
+/** Undefined when absent, malformed, or when transfer coding makes it meaningless (RFC 9112, 6.3). */
+export function contentLengthOf({ headers }: AnswerHead): number | undefined {
+  const text = headers['content-length'] ?? '';
+  const length = /^\d{1,16}$/.test(text) && headers['transfer-encoding'] === undefined ? Number(text) : Number.NaN;
+  return Number.isSafeInteger(length) ? length : undefined;
+}
+
+/** The total length in the Content-Range of a 416 (RFC 9110, 14.4); undefined when it tells none. */
+export function unsatisfiedLengthOf({ headers }: AnswerHead): number | undefined {
+  const digits = /^bytes\s+\*\/(\d{1,16})$/i.exec(headers['content-range']?.trim() ?? '')?.[1];
+  const length = Number(digits ?? Number.NaN);
+  return Number.isSafeInteger(length) ? length : undefined;
+}
+
+function rangeRefused(answer: AnswerHead, origin: OriginContent): OriginError {
+  const total = unsatisfiedLengthOf(answer);
+  if (total !== undefined && total !== origin.contentLength)
+    return wrong(
+      answer,
+      'DFP_ORIGIN_CHANGED',
+      `has ${total} bytes now, and had ${origin.contentLength ?? 'no length'}`,
+    );
+  return wrong(answer, 'DFP_ORIGIN_RANGE', 'refuses a range within its content');
+}
+
+/** What one of both sides does not tell can't be compared. */
+function checkValidators(answer: AnswerHead, origin: OriginContent, contentLength: number | undefined): void {
+  const pairs = [
+    ['length', origin.contentLength, contentLength],
+    ['ETag', opaqueTag(origin.etag), opaqueTag(answer.headers.etag)],
+    ['Last-Modified', origin.lastModified, answer.headers['last-modified']],
+  ] as const;
+  for (const [name, before, now] of pairs)
+    if (before !== undefined && now !== undefined && before !== now)
+      throw wrong(answer, 'DFP_ORIGIN_CHANGED', `has another ${name} now (${now}, before: ${before})`);
+}
+
+/** A cache may weaken a tag on the way; the opaque part still tells versions apart (RFC 9110, 8.8.3.2). */
+function opaqueTag(etag: string | undefined): string | undefined {
+  return etag?.replace(/^W\//, '');
+}
+
+function describe({ offset, length }: ByteRange | ContentRange): string {
+  return `${offset}-${offset + length - 1}`;
+}
+
+function wrong({ status, headers, location }: AnswerHead, code: Code, what: string): OriginError {
+  return new OriginError(code, `origin ${redactUrl(location.url)} ${what}`, { status, headers });
+}

@@ -1,0 +1,92 @@
+import type { Dispatcher } from 'undici';
+import { abortReason } from '../../../core/deadline.js';
+import { DfpeerError, OriginError, UsageError } from '../../../core/errors.js';
+import type { OriginLocation } from '../piece-fetcher.js';
+import { redactUrl } from './request-headers.js';
+import { ResponseBody } from './response-body.js';
+
+export interface OriginAnswer {
+  status: number;
+  /** Lower-case names. */
+  headers: Readonly<Record<string, string>>;
+  /** Where it came from, and with which request. */
+  location: OriginLocation;
+  body: ResponseBody;
+}
+
+/** One request to an origin: turns undici's callbacks into an answer and a body, and an abort into the end of both. */
+export class OriginExchange implements Dispatcher.DispatchHandler {
+  readonly answer: Promise<OriginAnswer>;
+  readonly #location: OriginLocation;
+  readonly #signal: AbortSignal;
+  readonly #onAbort = (): void => this.fail(abortReason(this.#signal, redactUrl(this.#location.url)));
+  #resolve: (answer: OriginAnswer) => void = () => undefined;
+  #reject: (error: Error) => void = () => undefined;
+  #controller: Dispatcher.DispatchController | undefined;
+  #body: ResponseBody | undefined;
+  #failure: DfpeerError | Error | undefined;
+
+  constructor(location: OriginLocation, signal: AbortSignal) {
+    this.#location = location;
+    this.#signal = signal;
+    this.answer = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /** Ends everything, at whatever stage. The first failure counts. */
+  fail(error: unknown): void {
+    this.#signal.removeEventListener('abort', this.#onAbort);
+    if (this.#failure !== undefined) return;
+    this.#failure = toOriginError(error, this.#location.url);
+    this.#reject(this.#failure);
+    this.#body?.finish(this.#failure);
+    this.#controller?.abort(this.#failure);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#failure !== undefined) controller.abort(this.#failure);
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+  ): void {
+    if (status < 200) return;
+    controller.pause();
+    this.#body = new ResponseBody(controller);
+    this.#resolve({ status, headers: plainHeaders(headers), location: this.#location, body: this.#body });
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    this.#body?.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    this.#signal.removeEventListener('abort', this.#onAbort);
+    this.#body?.finish();
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    this.fail(error);
+  }
+}
+
+function plainHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
+  const plain: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers))
+    if (value !== undefined) plain[name] = Array.isArray(value) ? value.join(', ') : value;
+  return plain;
+}
+
+function toOriginError(error: unknown, url: string): DfpeerError {
+  if (error instanceof DfpeerError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  if (error instanceof Error && 'code' in error && error.code === 'UND_ERR_INVALID_ARG')
+    return new UsageError(`cannot ask ${redactUrl(url)}: ${text}`, { cause: error }, 'DFP_INVALID_ARGUMENT');
+  return new OriginError('DFP_ORIGIN_UNREACHABLE', `cannot reach ${redactUrl(url)}: ${text}`, {}, { cause: error });
+}

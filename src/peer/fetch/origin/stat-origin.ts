@@ -1,0 +1,85 @@
+import { parseContentRange } from '../../../core/byte-range.js';
+import type { OriginContent, OriginTrust } from '../piece-fetcher.js';
+import { checkIdentity, contentLengthOf, unsatisfiedLengthOf, wrongStatus } from './answer-checks.js';
+import type { OriginClient } from './origin-client.js';
+import type { OriginAnswer } from './origin-exchange.js';
+import { firstRequest } from './request-headers.js';
+
+/** Rather than to close a connection, this much of an answer is read and dropped. */
+const MAX_DRAINED_BYTES = 4096;
+
+export interface OriginStatOrder {
+  url: string;
+  requestHeader: Readonly<Record<string, string>>;
+  trust: OriginTrust;
+}
+
+type Extent = Pick<OriginContent, 'contentLength' | 'supportsRange'>;
+
+/**
+ * Asks for the first byte: length, validators and whether ranges work (wire facts, 3.2).
+ * @throws OriginError as OriginClient.open, DFP_ORIGIN_STATUS
+ */
+export async function statOrigin(
+  order: OriginStatOrder,
+  client: OriginClient,
+  signal: AbortSignal,
+): Promise<OriginContent> {
+  const request = { location: firstRequest(order.url, order.requestHeader), trust: order.trust, signal };
+  let answer = await client.open({ ...request, method: 'GET', range: 'bytes=0-0' });
+  await drop(answer);
+  let extent = extentOfFirstByte(answer);
+  if (extent === undefined) {
+    answer = answer.status === 416 ? await openAndDrop(client, { ...request, method: 'GET' }) : answer;
+    if (answer.status !== 200) throw wrongStatus(answer);
+    const contentLength =
+      contentLengthOf(answer) ?? (await lengthByHead(client, { ...request, location: answer.location }));
+    extent = { contentLength, supportsRange: false };
+  }
+  checkIdentity(answer);
+  return describe(order, answer, extent);
+}
+
+/** Undefined when the answer to `bytes=0-0` says nothing usable of the whole. */
+function extentOfFirstByte(answer: OriginAnswer): Extent | undefined {
+  if (answer.status === 206) {
+    const range = parseContentRange(answer.headers['content-range']);
+    if (range === undefined) throw wrongStatus(answer);
+    return { contentLength: range.contentLength, supportsRange: range.offset === 0 && range.length === 1 };
+  }
+  const contentLength = answer.status === 416 ? unsatisfiedLengthOf(answer) : undefined;
+  return contentLength === undefined ? undefined : { contentLength, supportsRange: contentLength === 0 };
+}
+
+async function lengthByHead(
+  client: OriginClient,
+  request: Omit<Parameters<OriginClient['open']>[0], 'method'>,
+): Promise<number | undefined> {
+  const answer = await openAndDrop(client, { ...request, method: 'HEAD' });
+  return answer.status === 200 ? contentLengthOf(answer) : undefined;
+}
+
+async function openAndDrop(client: OriginClient, request: Parameters<OriginClient['open']>[0]): Promise<OriginAnswer> {
+  const answer = await client.open(request);
+  await drop(answer);
+  return answer;
+}
+
+async function drop({ body, ...head }: OriginAnswer): Promise<void> {
+  const length = contentLengthOf(head);
+  if (length === undefined || length > MAX_DRAINED_BYTES) return body.cancel();
+  while ((await body.read()) !== undefined);
+}
+
+function describe(order: OriginStatOrder, answer: OriginAnswer, extent: Extent): OriginContent {
+  const { headers, location } = answer;
+  const asked = firstRequest(order.url, order.requestHeader);
+  return {
+    ...order,
+    ...extent,
+    etag: headers.etag,
+    lastModified: headers['last-modified'],
+    responseHeader: headers,
+    ...(location.url === asked.url ? {} : { location }),
+  };
+}

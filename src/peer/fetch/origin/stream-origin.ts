@@ -1,0 +1,111 @@
+import { OriginError } from '../../../core/errors.js';
+import type { OriginContent } from '../piece-fetcher.js';
+import { PieceWriter } from '../piece-writer.js';
+import type { Transfer } from '../transfer.js';
+import { lengthError, openOrigin, readBody } from './open-origin.js';
+import type { OriginClient } from './origin-client.js';
+import type { OriginAnswer } from './origin-exchange.js';
+import { redactUrl } from './request-headers.js';
+
+export interface OriginStreamOrder {
+  origin: OriginContent;
+  pieceLength: number;
+  path: string;
+}
+
+/** Brings the whole content into the file in one stream, piece by piece. @throws as PieceFetcher.streamFromOrigin */
+export async function streamOrigin(
+  order: OriginStreamOrder,
+  client: OriginClient,
+  transfer: Transfer,
+): Promise<{ contentLength: number }> {
+  await transfer.permitted(order.pieceLength);
+  const answer = await openOrigin({ origin: order.origin, client, signal: transfer.signal });
+  const cutter = new PieceCutter(order, transfer);
+  try {
+    for (;;) {
+      const chunks = await readBody(answer, cutter.bytes);
+      if (chunks === undefined) break;
+      for (const chunk of chunks) await cutter.write(chunk);
+    }
+    checkLength(answer, order.origin.contentLength, cutter.bytes);
+    await cutter.finish();
+    return { contentLength: cutter.bytes };
+  } finally {
+    answer.body.cancel();
+    cutter.close();
+  }
+}
+
+function checkLength(answer: OriginAnswer, expected: number | undefined, bytes: number): void {
+  if (expected !== undefined && bytes !== expected)
+    throw lengthError(answer, `sent ${bytes} bytes instead of ${expected}`);
+}
+
+interface OpenPiece {
+  number: number;
+  writer: PieceWriter;
+  startedAtMs: number;
+}
+
+/** Cuts a stream into pieces, each written and delivered before the next begins. */
+class PieceCutter {
+  readonly #order: OriginStreamOrder;
+  readonly #transfer: Transfer;
+  #bytes = 0;
+  #piece: OpenPiece | undefined;
+
+  constructor(order: OriginStreamOrder, transfer: Transfer) {
+    this.#order = order;
+    this.#transfer = transfer;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    let rest = chunk;
+    while (rest.length > 0) {
+      const { writer } = (this.#piece ??= this.#begin());
+      const part = rest.subarray(0, writer.remaining);
+      writer.write(part);
+      this.#bytes += part.length;
+      rest = rest.subarray(part.length);
+      if (!this.#transfer.received(part.length)) await this.#transfer.permitted(this.#order.pieceLength);
+      if (writer.remaining === 0) await this.#deliver();
+    }
+  }
+
+  /** Delivers the last piece, which may be shorter than the others. */
+  async finish(): Promise<void> {
+    await this.#transfer.permitted(0);
+    await this.#deliver();
+  }
+
+  close(): void {
+    this.#piece?.writer.close();
+  }
+
+  #begin(): OpenPiece {
+    const { pieceLength, path, origin } = this.#order;
+    const offset = this.#bytes;
+    const left = (origin.contentLength ?? Number.MAX_SAFE_INTEGER) - offset;
+    if (left <= 0)
+      throw new OriginError('DFP_ORIGIN_LENGTH', `origin ${redactUrl(origin.url)} sends more than its ${offset} bytes`);
+    const writer = new PieceWriter(path, { offset, length: Math.min(pieceLength, left) });
+    return { number: offset / pieceLength, writer, startedAtMs: this.#transfer.elapsedMs };
+  }
+
+  async #deliver(): Promise<void> {
+    if (this.#piece === undefined) return;
+    const { number, writer, startedAtMs } = this.#piece;
+    writer.close();
+    this.#piece = undefined;
+    await this.#transfer.deliver({
+      slice: { number, offset: number * this.#order.pieceLength, length: writer.written },
+      digest: writer.digest,
+      costMs: this.#transfer.elapsedMs - startedAtMs,
+    });
+  }
+}

@@ -1,0 +1,88 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+
+export interface ThreadPoolOptions<Report> {
+  entry: URL;
+  /** Handed to each thread at its start. */
+  data: unknown;
+  /** At most this many threads; they start when there is work for them. */
+  size: number;
+  onReport: (report: Report) => void;
+  /** A thread has ended that was not told to; `jobs` are those that it leaves unfinished. */
+  onDeath: (jobs: ReadonlySet<number>, cause: Error) => void;
+}
+
+interface PoolThread {
+  worker: Worker;
+  jobs: Set<number>;
+}
+
+/** Threads that get jobs by number, the least busy first; one that dies is replaced when there is work again. */
+export class ThreadPool<Order, Report> {
+  readonly #options: ThreadPoolOptions<Report>;
+  readonly #threads = new Set<PoolThread>();
+  readonly #threadOf = new Map<number, PoolThread>();
+
+  constructor(options: ThreadPoolOptions<Report>) {
+    this.#options = options;
+  }
+
+  get threadCount(): number {
+    return this.#threads.size;
+  }
+
+  /** Gives a job to a thread. While a thread has jobs it keeps the process alive. */
+  begin(job: number, order: Order): void {
+    const thread = this.#leastBusy();
+    if (thread.jobs.size === 0) thread.worker.ref();
+    thread.jobs.add(job);
+    this.#threadOf.set(job, thread);
+    thread.worker.postMessage(order);
+  }
+
+  /** A message about a job to the thread that has it. */
+  send(job: number, order: Order): void {
+    this.#threadOf.get(job)?.worker.postMessage(order);
+  }
+
+  /** The job's thread has nothing to do with it any more. */
+  end(job: number): void {
+    const thread = this.#threadOf.get(job);
+    this.#threadOf.delete(job);
+    thread?.jobs.delete(job);
+    if (thread?.jobs.size === 0) thread.worker.unref();
+  }
+
+  /** Ends the job's thread by force; its jobs are reported to onDeath once it has ended. */
+  async kill(job: number): Promise<void> {
+    await this.#threadOf.get(job)?.worker.terminate();
+  }
+
+  /** Ends all threads, whatever they do. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#threads].map((thread) => thread.worker.terminate()));
+  }
+
+  #leastBusy(): PoolThread {
+    const [least] = [...this.#threads].sort((a, b) => a.jobs.size - b.jobs.size);
+    const mayStart = this.#threads.size < this.#options.size;
+    return least === undefined || (least.jobs.size > 0 && mayStart) ? this.#startThread() : least;
+  }
+
+  #startThread(): PoolThread {
+    const worker = new Worker(this.#options.entry, { workerData: this.#options.data });
+    const thread: PoolThread = { worker, jobs: new Set() };
+    this.#threads.add(thread);
+    worker.on('message', this.#options.onReport);
+    let cause = new Error('it was terminated');
+    worker.on('error', (error: unknown) => (cause = error instanceof Error ? error : new Error(String(error))));
+    void once(worker, 'exit').then(() => this.#bury(thread, cause));
+    return thread;
+  }
+
+  #bury(thread: PoolThread, cause: Error): void {
+    this.#threads.delete(thread);
+    for (const job of thread.jobs) this.#threadOf.delete(job);
+    if (thread.jobs.size > 0) this.#options.onDeath(thread.jobs, cause);
+  }
+}

@@ -1,0 +1,141 @@
+import { availableParallelism } from 'node:os';
+import type { ByteBudget } from '../../core/byte-budget.js';
+import { type Clock, systemClock } from '../../core/clock.js';
+import { throwIfAborted } from '../../core/deadline.js';
+import { DfpeerError, UsageError } from '../../core/errors.js';
+import { FetchCall } from './fetch-call.js';
+import type { Job, JobKind, JobKinds, ThreadOptions, ThreadOrder, ThreadReport } from './messages.js';
+import type {
+  FetchCommon,
+  FetchedPiece,
+  OriginContent,
+  OriginPieceRequest,
+  OriginStreamRequest,
+  ParentPiece,
+  ParentPieceRequest,
+  PieceFetcher,
+} from './piece-fetcher.js';
+import { ThreadPool } from './thread-pool.js';
+
+/** More at once are refused with DFP_LIMIT. */
+export const MAX_FETCHES_IN_FLIGHT = 256;
+const MAX_DEFAULT_THREADS = 4;
+
+export interface ThreadedPieceFetcherOptions extends Partial<ThreadOptions> {
+  /** Default: one for two cores, at most 4. They start when there is work. */
+  threads?: number;
+  /** Default {@link MAX_FETCHES_IN_FLIGHT}. */
+  maxInFlight?: number;
+  /** Default: our own program; tests bring others. */
+  entry?: URL;
+  clock?: Clock;
+}
+
+/** The PieceFetcher of production: sockets, digests and files are the business of threads, this side only keeps the books. */
+export class ThreadedPieceFetcher implements PieceFetcher {
+  readonly #pool: ThreadPool<ThreadOrder, ThreadReport>;
+  readonly #calls = new Map<number, FetchCall>();
+  readonly #maxInFlight: number;
+  readonly #clock: Clock;
+  #lastId = 0;
+  #closed = false;
+
+  constructor(options: ThreadedPieceFetcherOptions = {}) {
+    this.#maxInFlight = options.maxInFlight ?? MAX_FETCHES_IN_FLIGHT;
+    this.#clock = options.clock ?? systemClock;
+    const data: ThreadOptions = {
+      allowedNetworks: options.allowedNetworks ?? [],
+      certificateAuthorities: options.certificateAuthorities,
+      parentConnectTimeoutMs: options.parentConnectTimeoutMs,
+      originConnectTimeoutMs: options.originConnectTimeoutMs,
+      connectionsPerOrigin: options.connectionsPerOrigin,
+    };
+    this.#pool = new ThreadPool({
+      entry: options.entry ?? new URL('./fetch-thread.js', import.meta.url),
+      data,
+      size: options.threads ?? Math.min(MAX_DEFAULT_THREADS, Math.max(1, Math.floor(availableParallelism() / 2))),
+      onReport: (report) => this.#calls.get(report.id)?.onReport(report),
+      onDeath: (jobs, cause) => this.#onDeath(jobs, cause),
+    });
+  }
+
+  get inFlight(): number {
+    return this.#calls.size;
+  }
+
+  get threadCount(): number {
+    return this.#pool.threadCount;
+  }
+
+  async fromParent(request: ParentPieceRequest): Promise<ParentPiece> {
+    const { endpoint, taskId, childPeerId, slice, path } = request;
+    const order = { endpoint, taskId, childPeerId, slice, path };
+    return this.#run('parent-piece', order, checkSlice(slice.length, request));
+  }
+
+  async fromOrigin(request: OriginPieceRequest): Promise<FetchedPiece> {
+    const { origin, slice, path } = request;
+    return this.#run('origin-piece', { origin, slice, path }, checkSlice(slice.length, request));
+  }
+
+  async streamFromOrigin(request: OriginStreamRequest): Promise<{ contentLength: number }> {
+    const { origin, pieceLength, path } = request;
+    return this.#run('origin-stream', { origin, pieceLength, path }, checkSlice(pieceLength, request));
+  }
+
+  async statOrigin(request: Parameters<PieceFetcher['statOrigin']>[0]): Promise<OriginContent> {
+    const { url, requestHeader, trust } = request;
+    return this.#run('origin-stat', { url, requestHeader, trust }, request);
+  }
+
+  /** Aborts what is under way (DFP_SHUTTING_DOWN), waits for it, ends the threads. Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const calls = [...this.#calls.values()];
+    for (const call of calls) call.abort(new DfpeerError('DFP_SHUTTING_DOWN', 'fetching stops: the daemon shuts down'));
+    await Promise.allSettled(calls.map((call) => call.result));
+    await this.#pool.close();
+  }
+
+  async #run<K extends JobKind>(
+    kind: K,
+    order: JobKinds[K]['order'],
+    request: CallRequest,
+  ): Promise<JobKinds[K]['result']> {
+    if (this.#closed) throw new DfpeerError('DFP_SHUTTING_DOWN', 'nothing is fetched any more: the daemon shuts down');
+    throwIfAborted(request.signal, 'a fetch');
+    if (this.#calls.size >= this.#maxInFlight)
+      throw new DfpeerError('DFP_LIMIT', `${this.#maxInFlight} fetches are in flight; wait for one to end`);
+    const { budgets = [], idleTimeoutMs, timeoutMs } = request;
+    const limits = {
+      timeoutMs,
+      ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
+      metered: budgets.length > 0,
+      reportsProgress: request.onProgress !== undefined,
+    };
+    const id = ++this.#lastId;
+    const call = new FetchCall({ ...request, budgets, id, pool: this.#pool, clock: this.#clock });
+    this.#calls.set(id, call);
+    try {
+      // The mapping from a kind to its order is lost on the compiler in a generic function.
+      this.#pool.begin(id, { type: 'start', id, job: { kind, order, limits } as Job });
+      return (await call.result) as JobKinds[K]['result'];
+    } finally {
+      this.#calls.delete(id);
+      this.#pool.end(id);
+    }
+  }
+
+  #onDeath(jobs: ReadonlySet<number>, cause: Error): void {
+    const error = new DfpeerError('DFP_INTERNAL', `a fetch thread died: ${cause.message}`, { cause });
+    for (const id of jobs) this.#calls.get(id)?.onDeath(error);
+  }
+}
+
+type CallRequest = Pick<FetchCommon, 'signal' | 'timeoutMs' | 'onProgress'> &
+  Partial<Pick<OriginStreamRequest, 'idleTimeoutMs' | 'onPiece'>> & { budgets?: readonly ByteBudget[] };
+
+function checkSlice<T extends CallRequest>(length: number, request: T): T {
+  if (Number.isSafeInteger(length) && length > 0) return request;
+  throw new UsageError(`a piece of ${length} bytes cannot be fetched`, undefined, 'DFP_INVALID_ARGUMENT');
+}

@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { once } from 'node:events';
+import { Client, credentials, makeClientConstructor, status, type ServiceDefinition } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { protoPath, service as healthService } from 'grpc-health-check';
+import { silentLogger } from '../../src/core/logger.js';
+import { unary } from '../../src/grpc/handlers.js';
+import { Scheduler } from '../../src/grpc/protos.js';
+import { RequestGate } from '../../src/grpc/request-gate.js';
+import { startGrpcServer, type GrpcServer, type GrpcServerOptions } from '../../src/grpc/server.js';
+import { FakeClock } from '../scheduler/fake-clock.js';
+
+const NAME = 'scheduler.v2.Scheduler';
+
+/** A service of one method, which is enough to serve. */
+const SERVICE = {
+  name: NAME,
+  definition: { DeleteHost: Scheduler.service.DeleteHost } as ServiceDefinition,
+  implementation: {
+    DeleteHost: unary('scheduler.v2.DeleteHostRequest', ({ hostId }) => {
+      if (hostId === 'bug') throw new TypeError('x is not a function');
+      return {};
+    }),
+  },
+};
+
+function start(options: Partial<GrpcServerOptions> = {}): Promise<GrpcServer> {
+  return startGrpcServer({
+    listen: { ip: '127.0.0.1', port: 0 },
+    services: [SERVICE],
+    logger: silentLogger,
+    ...options,
+  });
+}
+
+async function deleteHost(address: string, hostId = 'h'): Promise<status> {
+  const client = new Scheduler(address, credentials.createInsecure());
+  try {
+    return await new Promise((resolve) => client.deleteHost({ hostId }, (error) => resolve(error?.code ?? status.OK)));
+  } finally {
+    client.close();
+  }
+}
+
+async function health(address: string, service: string): Promise<string> {
+  const client = new (makeClientConstructor(healthService as ServiceDefinition, 'Health'))(
+    address,
+    credentials.createInsecure(),
+  );
+  try {
+    return await new Promise((resolve) => {
+      const check = client.check as (
+        request: object,
+        done: (error: { code: status } | null, response?: { status: string }) => void,
+      ) => void;
+      check.call(client, { service }, (error, response) =>
+        resolve(error === null ? (response?.status ?? '') : (status[error.code] ?? '')),
+      );
+    });
+  } finally {
+    client.close();
+  }
+}
+
+describe('a gRPC server', () => {
+  it('answers health for itself and for its services, and says when it stops serving', async () => {
+    const server = await start();
+    assert.ok(protoPath);
+    assert.equal(await health(server.address, ''), 'SERVING');
+    assert.equal(await health(server.address, NAME), 'SERVING');
+    assert.equal(await health(server.address, 'unknown'), 'NOT_FOUND');
+    server.setServing(false);
+    assert.equal(await health(server.address, ''), 'NOT_SERVING');
+    await server.stop(100);
+  });
+
+  it('tells what it serves by reflection, v1 and v1alpha', async () => {
+    const server = await start();
+    for (const version of ['v1', 'v1alpha']) {
+      const names = await reflectedServices(server.address, version);
+      assert.deepEqual(names, [NAME], version);
+    }
+    await server.stop(100);
+  });
+
+  it('turns what a handler throws into a status, and goes on', async () => {
+    const server = await start();
+    assert.equal(await deleteHost(server.address, ''), status.INVALID_ARGUMENT);
+    assert.equal(await deleteHost(server.address, 'bug'), status.INTERNAL);
+    assert.equal(await deleteHost(server.address), status.OK);
+    await server.stop(100);
+  });
+
+  it('serves on a unix socket, and on connections that somebody else accepted', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'dfpeer-grpc-'));
+    const server = await start({ listen: { socketPath: join(directory, 's.sock') } });
+    assert.equal(await deleteHost(`unix:${server.address}`), status.OK);
+    const front = createServer((socket) => server.injectConnection(socket)).listen(0, '127.0.0.1');
+    await once(front, 'listening');
+    assert.equal(await deleteHost(`127.0.0.1:${(front.address() as AddressInfo).port}`), status.OK);
+    front.close();
+    await server.stop(100);
+    rmSync(directory, { recursive: true });
+  });
+
+  it('closes a connection too many, and serves again when one has left', async () => {
+    const server = await start({ limits: { maxConnections: 1 } });
+    const first = connect(server.port, '127.0.0.1');
+    await once(first, 'connect');
+    const second = connect(server.port, '127.0.0.1');
+    await closed(second);
+    first.destroy();
+    await closed(first);
+    while ((await deleteHost(server.address)) !== status.OK);
+    await server.stop(100);
+  });
+
+  it('refuses a message that is too large', async () => {
+    const server = await start({ limits: { maxMessageBytes: 1000 } });
+    assert.equal(await deleteHost(server.address, 'x'.repeat(2000)), status.RESOURCE_EXHAUSTED);
+    await server.stop(100);
+  });
+
+  it('stops although a client stays connected', async () => {
+    const server = await start();
+    const idle = connect(server.port, '127.0.0.1');
+    await once(idle, 'connect');
+    await Promise.all([server.stop(10), closed(idle)]);
+  });
+
+  it('says what it could not listen on', async () => {
+    const server = await start();
+    await assert.rejects(start({ listen: { ip: '127.0.0.1', port: server.port } }), {
+      code: 'DFP_LISTEN',
+      message: new RegExp(`127.0.0.1:${server.port}.*EADDRINUSE`),
+    });
+    await server.stop(100);
+  });
+});
+
+describe('the request gate', () => {
+  it('lets a burst of one second pass, then its rate', () => {
+    const clock = new FakeClock();
+    const gate = new RequestGate(10, clock);
+    const passing = (tries: number): number =>
+      Array.from({ length: tries }, () => gate.tryPass()).filter(Boolean).length;
+    assert.equal(passing(20), 10);
+    clock.advance(300);
+    assert.equal(passing(20), 3);
+    clock.advance(60_000);
+    assert.equal(passing(20), 10);
+  });
+});
+
+async function closed(socket: Socket): Promise<void> {
+  socket.on('error', () => undefined);
+  socket.resume();
+  if (!socket.destroyed) await once(socket, 'close');
+}
+
+async function reflectedServices(address: string, version: string): Promise<string[]> {
+  const directory = join(import.meta.dirname, '../../../node_modules/@grpc/reflection/build/proto');
+  const loaded = loadSync(`grpc/reflection/${version}/reflection.proto`, { includeDirs: [directory], oneofs: true });
+  const definition = loaded[`grpc.reflection.${version}.ServerReflection`] as ServiceDefinition;
+  const method = definition.ServerReflectionInfo;
+  assert.ok(method);
+  const client = new Client(address, credentials.createInsecure());
+  const call = client.makeBidiStreamRequest<object, ReflectionAnswer>(
+    method.path,
+    method.requestSerialize,
+    method.responseDeserialize as (bytes: Buffer) => ReflectionAnswer,
+  );
+  call.write({ listServices: '' });
+  const answer = await new Promise<ReflectionAnswer>((resolve) => call.once('data', resolve));
+  call.end();
+  client.close();
+  return answer.listServicesResponse.service.map(({ name }) => name);
+}
+
+interface ReflectionAnswer {
+  listServicesResponse: { service: { name: string }[] };
+}

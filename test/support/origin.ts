@@ -1,0 +1,124 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { parseRangeHeader } from '../../src/core/byte-range.js';
+
+export interface OriginRequest {
+  method: string;
+  path: string;
+  range: string | undefined;
+  /** Body bytes that were handed to the socket. */
+  bytes: number;
+}
+
+/** How an origin may treat its clients. */
+export interface OriginBehaviour {
+  ignoresRange?: boolean;
+  /** Answers with chunks and no Content-Length, and without ranges. */
+  hidesLength?: boolean;
+  /** Answers everything with this status. */
+  status?: number;
+  etag?: string;
+  /** Mean rate over all requests together. */
+  bytesPerSecond?: number;
+}
+
+/** A real HTTP server that counts what it gives. */
+export class Origin {
+  readonly content: Buffer;
+  readonly requests: OriginRequest[] = [];
+  behaviour: OriginBehaviour;
+  readonly #server: Server;
+  #budgetStartMs = 0;
+  #budgetUsed = 0;
+
+  private constructor(content: Buffer, behaviour: OriginBehaviour) {
+    this.content = content;
+    this.behaviour = behaviour;
+    this.#server = createServer((request, response) => {
+      this.#answer(request, response).catch(() => response.destroy());
+    });
+  }
+
+  static async start(content: number | Buffer, behaviour: OriginBehaviour = {}): Promise<Origin> {
+    const origin = new Origin(typeof content === 'number' ? randomBytes(content) : content, behaviour);
+    origin.#server.listen(0, '127.0.0.1');
+    await once(origin.#server, 'listening');
+    return origin;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  url(path = '/file.bin'): string {
+    return `http://127.0.0.1:${this.port}${path}`;
+  }
+
+  get sha256(): string {
+    return createHash('sha256').update(this.content).digest('hex');
+  }
+
+  /** Body bytes given so far, one-byte probes left out. */
+  get contentBytes(): number {
+    return this.requests.filter(({ range }) => range !== 'bytes=0-0').reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** Idempotent. */
+  async close(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { behaviour, content } = this;
+    const seen: OriginRequest = {
+      method: request.method ?? '',
+      path: request.url ?? '',
+      range: request.headers.range,
+      bytes: 0,
+    };
+    this.requests.push(seen);
+    if (behaviour.status !== undefined)
+      return void response.writeHead(behaviour.status, { 'x-why': 'told so' }).end('no');
+    const etag = behaviour.etag ?? `"${content.length}"`;
+    const ranges = behaviour.ignoresRange !== true && behaviour.hidesLength !== true;
+    const parsed = ranges ? parseRangeHeader(request.headers.range, content.length) : ({ kind: 'none' } as const);
+    if (parsed.kind === 'unsatisfiable')
+      return void response.writeHead(416, { 'content-range': `bytes */${content.length}` }).end();
+    const { offset, length } = parsed.kind === 'range' ? parsed.range : { offset: 0, length: content.length };
+    response.setHeader('etag', etag);
+    if (ranges) response.setHeader('accept-ranges', 'bytes');
+    if (behaviour.hidesLength !== true) response.setHeader('content-length', length);
+    if (parsed.kind === 'range')
+      response.setHeader('content-range', `bytes ${offset}-${offset + length - 1}/${content.length}`);
+    response.writeHead(parsed.kind === 'range' ? 206 : 200);
+    if (request.method === 'HEAD') return void response.end();
+    await this.#send(response, content.subarray(offset, offset + length), seen);
+    response.end();
+  }
+
+  async #send(response: ServerResponse, body: Buffer, seen: OriginRequest): Promise<void> {
+    const chunk = this.behaviour.bytesPerSecond === undefined ? 1024 * 1024 : 64 * 1024;
+    for (let sent = 0; sent < body.length && !response.destroyed; sent += chunk) {
+      const part = body.subarray(sent, sent + chunk);
+      seen.bytes += part.length;
+      await this.#pace(part.length);
+      if (!response.write(part)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    }
+  }
+
+  async #pace(bytes: number): Promise<void> {
+    const { bytesPerSecond } = this.behaviour;
+    if (bytesPerSecond === undefined) return;
+    const nowMs = performance.now();
+    if (this.#budgetUsed === 0) this.#budgetStartMs = nowMs;
+    this.#budgetUsed += bytes;
+    const dueMs = this.#budgetStartMs + (this.#budgetUsed / bytesPerSecond) * 1000;
+    if (dueMs > nowMs) await new Promise((resolve) => setTimeout(resolve, dueMs - nowMs));
+  }
+}

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import type { LimitedRoute } from '../../src/upload/index.js';
+import { httpClient, vortexClient } from './support/clients.js';
+import { type RunningService, startService, until } from './support/service.js';
+
+const MIB = 1024 * 1024;
+
+/** Counts what arrives at children that read as fast as they can, ask again and again, and never close. */
+class Children {
+  receivedBytes = 0;
+  readonly #perChild: number[];
+  #stopped = false;
+  readonly #done: Promise<unknown>;
+
+  constructor(running: RunningService, count: number) {
+    const task = running.source.add({ content: randomBytes(8 * MIB), pieceLength: 8 * MIB });
+    this.#perChild = Array.from({ length: count }, () => 0);
+    this.#done = Promise.all(
+      this.#perChild.map(async (_, index) => {
+        const client = index % 2 === 0 ? httpClient : vortexClient;
+        while (!this.#stopped) await this.#fetchOnce(client.ask(running, task.taskId, task.layout.slice(0)), index);
+      }),
+    );
+  }
+
+  /** Jain's index of what each child got. */
+  get fairness(): number {
+    const squares = this.#perChild.reduce((sum, bytes) => sum + bytes ** 2, 0);
+    return this.receivedBytes ** 2 / (this.#perChild.length * squares);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#done;
+  }
+
+  #fetchOnce(socket: ReturnType<typeof httpClient.ask>, index: number): Promise<void> {
+    return new Promise((resolve) => {
+      socket.on('data', (chunk: Buffer) => {
+        this.receivedBytes += chunk.length;
+        this.#perChild[index] = (this.#perChild[index] ?? 0) + chunk.length;
+        if (this.#stopped) socket.destroy();
+      });
+      socket.on('error', () => undefined);
+      socket.once('end', () => socket.end());
+      socket.once('close', () => resolve());
+      socket.resume();
+    });
+  }
+}
+
+describe('an upload limit as children see it', () => {
+  for (const limitedRoute of ['copy', 'paced'] satisfies LimitedRoute[])
+    for (const [limit, children] of [
+      [20 * MIB, 1],
+      [20 * MIB, 32],
+    ] as const)
+      it(`is kept within 3 % by the ${limitedRoute} route for ${children} at ${limit / MIB} MiB/s, without bursts`, async () => {
+        const running = await startService({ rates: { total: limit }, limitedRoute });
+        const receivers = new Children(running, children);
+        await until(() => receivers.receivedBytes > 0, 'bytes arrive');
+        const [startedMs, atStart] = [performance.now(), receivers.receivedBytes];
+        let peak = 0;
+        for (let [previousMs, previous] = [startedMs, atStart]; performance.now() - startedMs < 2500;) {
+          await new Promise((resolve) => setTimeout(resolve, 200));
+          const [nowMs, now] = [performance.now(), receivers.receivedBytes];
+          peak = Math.max(peak, (now - previous) / ((nowMs - previousMs) / 1000));
+          [previousMs, previous] = [nowMs, now];
+        }
+        const rate = (receivers.receivedBytes - atStart) / ((performance.now() - startedMs) / 1000);
+        const { fairness } = receivers;
+        await receivers.stop();
+        await running.stop();
+        assert.ok(Math.abs(rate / limit - 1) <= 0.03, `${(rate / limit).toFixed(4)} of the limit`);
+        assert.ok(peak <= 1.3 * limit, `a peak of ${(peak / limit).toFixed(2)} of the limit`);
+        assert.ok(fairness >= 0.95, `Jain index ${fairness.toFixed(3)}`);
+      });
+
+  it('holds per task and per child on top of the total', async () => {
+    const running = await startService({ rates: { total: 100 * MIB, perTask: 8 * MIB, perChildIp: 4 * MIB } });
+    const receivers = new Children(running, 4);
+    await until(() => receivers.receivedBytes > 0, 'bytes arrive');
+    const [startedMs, atStart] = [performance.now(), receivers.receivedBytes];
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    const rate = (receivers.receivedBytes - atStart) / ((performance.now() - startedMs) / 1000);
+    await receivers.stop();
+    await running.stop();
+    assert.ok(Math.abs(rate / (4 * MIB) - 1) <= 0.05, `${(rate / MIB).toFixed(2)} MiB/s to one child's IP`);
+  });
+});

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { type Socket, connect } from 'node:net';
+import { Registry } from 'prom-client';
+import { UploadService } from '../../src/upload/index.js';
+import { taskSizeLevel } from '../../src/upload/metrics.js';
+import { fetchPiece, httpClient, httpRequest, parseHttp, readToEnd, vortexClient } from './support/clients.js';
+import { type RunningService, firstLive, startService, until } from './support/service.js';
+
+const MIB = 1024 * 1024;
+
+describe('the upload service', () => {
+  let running: RunningService;
+
+  beforeEach(async () => {
+    running = await startService();
+  });
+  afterEach(() => running.stop());
+
+  it('drains: finishes what runs, takes nothing new', async () => {
+    const task = running.source.add({ content: randomBytes(32 * MIB), pieceLength: 32 * MIB });
+    const idle: Socket = connect(running.httpPort, '127.0.0.1');
+    await new Promise((resolve) => idle.once('connect', resolve));
+    const socket = vortexClient.ask(running, task.taskId, task.layout.slice(0));
+    await firstLive(running);
+    assert.equal(await running.service.drain(20), false, 'nobody reads yet');
+    const drained = running.service.drain(10_000);
+    idle.write(httpRequest(task.taskId, task.layout.slice(0)));
+    const refused = await readToEnd(idle);
+    if (refused.length > 0) assert.equal(parseHttp(refused).status, 503);
+    await assert.rejects(
+      new Promise((resolve, reject) =>
+        connect(running.httpPort, '127.0.0.1').on('connect', resolve).on('error', reject),
+      ),
+      { code: 'ECONNREFUSED' },
+    );
+    assert.ok(vortexClient.parse(await readToEnd(socket)).body.equals(task.content));
+    assert.equal(await drained, true);
+  });
+
+  it('closes with uploads under way, and lets go of every task', async () => {
+    const task = running.source.add({ content: randomBytes(48 * MIB), pieceLength: 48 * MIB });
+    const missing = running.source.add({ content: randomBytes(10), stored: [], downloading: true });
+    const sockets = [httpClient, vortexClient].flatMap((client) => [
+      client.ask(running, task.taskId, task.layout.slice(0)),
+      client.ask(running, missing.taskId, missing.layout.slice(0)),
+    ]);
+    for (const socket of sockets) socket.on('error', () => undefined);
+    await until(() => running.service.list().length === 2, 'two uploads run');
+    await until(async () => (await running.metric('dfpeer_upload_waiting_for_piece')) === 2, 'two requests wait');
+    await running.service.close();
+    assert.deepEqual(running.service.list(), []);
+    await running.settled();
+    assert.equal(await running.metric('dfpeer_upload_transfers_total', { result: 'complete' }), 0);
+    for (const socket of sockets) socket.destroy();
+  });
+
+  it('says which port is taken, and then listens nowhere', async () => {
+    const other = new UploadService({
+      source: running.source,
+      engine: { available: false, reason: 'engine-disabled' },
+      registry: new Registry(),
+    });
+    const taken = { ip: '127.0.0.1', port: running.vortexPort };
+    await assert.rejects(other.start({ http: { ip: '127.0.0.1', port: 0 }, vortex: taken }), (error: Error) => {
+      assert.match(error.message, new RegExp(`127\\.0\\.0\\.1:${running.vortexPort} .*another process has the port`));
+      return 'code' in error && error.code === 'DFP_LISTEN';
+    });
+    await other.close();
+  });
+
+  it('takes a limit at the speed of the interface as none', async () => {
+    running.service.setRates({ total: 50e9, interface: 125_000_000 });
+    const task = running.source.add({ content: randomBytes(MIB) });
+    await fetchPiece(httpClient, running, task.taskId, task.layout.slice(0));
+    await running.settled();
+    assert.equal(
+      await running.metric('dfpeer_upload_transfers_total', { route: 'sendfile', reason: 'unthrottled' }),
+      1,
+    );
+    assert.equal(await running.metric('dfpeer_upload_limit_bytes_per_second'), 0);
+  });
+
+  it('refuses limits that can never be kept', () => {
+    assert.throws(() => running.service.setRates({ total: 0 }), { code: 'DFP_INVALID_ARGUMENT' });
+    assert.throws(() => running.service.setRates({ perTask: Number.NaN }), { code: 'DFP_INVALID_ARGUMENT' });
+  });
+
+  it("files durations under Dragonfly's size levels", () => {
+    const levels = [0, 1, MIB, 4 * MIB, 1024 * MIB, 4096 * MIB, 1024 * 1024 * MIB, undefined];
+    assert.deepEqual(levels.map(taskSizeLevel), [0, 1, 2, 3, 11, 12, 20, 0]);
+  });
+});
