@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
 import type { DuplicatedFd } from './duplicated-fd.js';
-import type { EngineError, NativeError } from './errors.js';
+import type { NativeError } from './errors.js';
 import type { ProgressListener } from './progress-ticker.js';
 import type { SendState } from './send-state.js';
 import type { SlotRequest, SlotResult } from './slot-table.js';
 import { SyscallError } from './syscall-error.js';
 import type { SendFileOptions, SendFileResult, Transfer } from './transfer.js';
-import type { LaneJob, WorkerLane } from './worker-lane.js';
+import type { LaneJob, WorkerDeath, WorkerLane } from './worker-lane.js';
 
 /** Told by a transfer about itself. */
 export interface TransferOwner {
@@ -93,8 +93,9 @@ export class EngineTransfer implements Transfer, LaneJob, ProgressListener {
     this.#settle(result, true);
   }
 
-  onWorkerDied(error: EngineError, sent: number, headSent: number): void {
-    this.#settle({ bytesSent: sent, headBytesSent: headSent, outcome: 'failed', error }, false);
+  onWorkerDied({ error, started }: WorkerDeath, sent: number, headSent: number): void {
+    const outcome = started ? 'failed' : 'unsupported';
+    this.#settle({ bytesSent: sent, headBytesSent: headSent, outcome, error }, false);
   }
 
   get #initialCounts(): { bytesSent: number; headBytesSent: number } {

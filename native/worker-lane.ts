@@ -17,11 +17,17 @@ export interface LaneOptions extends LoopOptions {
   spawnWorker: (input: WorkerInput) => Worker;
 }
 
+/** Why a worker is no more, and whether it can have touched its jobs. */
+export interface WorkerDeath {
+  error: EngineError;
+  started: boolean;
+}
+
 /** A transfer as its lane sees it. */
 export interface LaneJob {
   /** The worker touches nothing of this job any more. */
   onFinished(result: SlotResult, sent: number, headSent: number): void;
-  onWorkerDied(error: EngineError, sent: number, headSent: number): void;
+  onWorkerDied(death: WorkerDeath, sent: number, headSent: number): void;
 }
 
 export interface LaneEvents {
@@ -165,18 +171,18 @@ export class WorkerLane {
     process.removeListener('exit', this.#onProcessExit);
     this.#release();
     if (!this.#closing) this.#events.onDeath(this);
-    const error = new EngineError(
-      'ERR_ENGINE_WORKER_DIED',
-      'the sendfile worker ended under a transfer: connect anew',
-      {
-        cause: this.#cause,
-      },
-    );
+    const death = this.#explainDeath();
     for (const [slot, job] of this.#jobs.entries()) {
       if (job === undefined) continue;
       this.#jobs[slot] = undefined;
-      job.onWorkerDied(error, this.#table.sent(slot), this.#table.headSent(slot));
+      job.onWorkerDied(death, this.#table.sent(slot), this.#table.headSent(slot));
     }
+  }
+
+  #explainDeath(): WorkerDeath {
+    const { started } = this.#table;
+    const text = `the sendfile worker ${started ? 'ended under a transfer' : 'could not be started'}`;
+    return { error: new EngineError('ERR_ENGINE_WORKER_DIED', text, { cause: this.#cause }), started };
   }
 
   #release(): void {

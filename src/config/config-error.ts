@@ -19,10 +19,11 @@ export class ConfigError extends DfpeerError {
   readonly issues: readonly ConfigIssue[];
 
   constructor(issues: readonly ConfigIssue[], options?: ErrorOptions) {
-    const shown = issues.slice(0, MAX_REPORTED_ISSUES).map(formatIssue);
+    const inOrder = issues.toSorted((a, b) => a.line - b.line || a.column - b.column);
+    const shown = inOrder.slice(0, MAX_REPORTED_ISSUES).map(formatIssue);
     const hidden = issues.length - shown.length;
     super('DFP_CONFIG', [...shown, ...(hidden > 0 ? [`… and ${hidden} more`] : [])].join('\n'), options);
-    this.issues = issues;
+    this.issues = inOrder;
   }
 }
 

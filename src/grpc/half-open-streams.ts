@@ -7,6 +7,7 @@ const RECHECK_MS = 5;
 /**
  * Ends both halves of a streaming call once its status is sent: trailers, then RST_STREAM(NO_ERROR) when the client's half
  * is still open (RFC 9113, 8.1). grpc-go does so, grpc-js alone doesn't, and Rust clients wait for it without a timeout.
+ * Must be the first interceptor: it needs the bare call.
  */
 export const closeHalfOpenStreams: ServerInterceptor = (method, call) => {
   const stream = http2StreamOf(call);
@@ -31,18 +32,12 @@ function closeOnceSent(stream: ServerHttp2Stream): void {
   else setTimeout(closeOnceSent, RECHECK_MS, stream).unref();
 }
 
-/** The HTTP/2 stream under a call, through other interceptors' wrappers; undefined should grpc-js ever rename it. */
+/** The HTTP/2 stream under a bare call; undefined should grpc-js ever rename it. */
 function http2StreamOf(call: object): ServerHttp2Stream | undefined {
-  let inner: unknown = call;
-  while (isObject(inner) && 'nextCall' in inner) inner = inner.nextCall;
-  const stream: unknown = isObject(inner) && 'stream' in inner ? inner.stream : undefined;
+  const stream: unknown = 'stream' in call ? call.stream : undefined;
   return isHttp2Stream(stream) ? stream : undefined;
 }
 
 function isHttp2Stream(value: unknown): value is ServerHttp2Stream {
-  return isObject(value) && 'sendTrailers' in value && 'close' in value;
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
+  return typeof value === 'object' && value !== null && 'sendTrailers' in value && 'close' in value;
 }

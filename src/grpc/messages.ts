@@ -3,12 +3,12 @@ import type { ProtoGrpcType as DfdaemonTypes } from '../generated/dfdaemon.js';
 import type { ProtoGrpcType as ManagerTypes } from '../generated/manager.js';
 import type { ProtoGrpcType as SchedulerTypes } from '../generated/scheduler.js';
 
+type AnyMessage<Output> = MessageTypeDefinition<never, Output>;
+
 type OutputsOf<Package extends string, Types> = {
   [
-    Name in keyof Types & string as Types[Name] extends MessageTypeDefinition<infer _Input, infer _Output>
-      ? `${Package}.v2.${Name}`
-      : never
-  ]: Types[Name] extends MessageTypeDefinition<infer _Input, infer Output> ? Output : never;
+    Name in keyof Types & string as Types[Name] extends AnyMessage<unknown> ? `${Package}.v2.${Name}` : never
+  ]: Types[Name] extends AnyMessage<infer Output> ? Output : never;
 };
 
 /** Every message of the v2 API by its full name, as it is decoded. */

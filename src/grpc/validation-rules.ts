@@ -12,7 +12,6 @@ export interface FieldRule {
   message?: MessageName;
   format?: 'ip' | 'uri' | 'digest' | 'hostname';
   minLength?: 1;
-  /** In code points. */
   maxLength?: number;
   min?: number;
   max?: number;

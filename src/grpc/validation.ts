@@ -40,9 +40,7 @@ function checkText(rule: FieldRule, text: string, path: string): void {
   if (text.length > (rule.cap ?? Infinity)) refuse(path, `must have at most ${rule.cap ?? 0} characters`);
   if (text === '' && rule.ignoreEmpty === true) return;
   if (text.length < (rule.minLength ?? 0)) refuse(path, 'must not be empty');
-  // By code points, as the other implementations count.
-  if ([...text].length > (rule.maxLength ?? Infinity))
-    refuse(path, `must have at most ${rule.maxLength ?? 0} characters`);
+  if (text.length > (rule.maxLength ?? Infinity)) refuse(path, `must have at most ${rule.maxLength ?? 0} characters`);
   if (rule.format !== undefined && !FORMATS[rule.format].test(text))
     refuse(path, `must be ${FORMATS[rule.format].name}`);
 }

@@ -1,5 +1,6 @@
 import type { SchedulerSourceConfig } from '../scheduler-client/index.js';
 import type { TlsFiles } from '../grpc/credentials.js';
+import type { UploadBounds } from '../upload/index.js';
 import type { DownloadSettings } from './download/download-request.js';
 
 /** Where a server listens. Port 0 lets the system choose. */
@@ -44,11 +45,12 @@ export interface DaemonSettings {
   limits: BandwidthLimits;
   upload: {
     limitedRoute: 'copy' | 'paced';
-    maxConcurrentTransfers: number | undefined;
-    maxConcurrentTransfersPerIp: number | undefined;
-    engineWorkers: number | undefined;
+    engineWorkers: number;
+    bounds: Partial<UploadBounds>;
   };
   download: DownloadSettings;
+  /** Tasks downloaded at once. */
+  maxDownloads: number;
   /** CIDRs that requests from the network may have us fetch from, although they are private. */
   originAllowList: readonly string[];
   gc: { intervalMs: number; taskTtlMs: number; thresholdBytes: number; highPercent: number; lowPercent: number };

@@ -2,14 +2,14 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type Clock, systemClock } from '../core/clock.js';
 import { DfpeerError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
-import { startEmbeddedScheduler } from '../scheduler/index.js';
+import { startEmbeddedScheduler } from '../scheduler/embedded-scheduler.js';
 import { createSchedulerClient, HostLoadSampler, type DaemonSchedulerClient } from '../scheduler-client/index.js';
 import type { UploadService } from '../upload/index.js';
 import { StoredTaskAnnouncer } from './announcer.js';
 import type { BandwidthLimits, DaemonSettings, ListenAddress } from './daemon-settings.js';
 import { DownloadLimits } from './download-limits.js';
 import { DownloadManager } from './download/download-manager.js';
-import { createPieceFetcher } from './fetch/index.js';
+import { ThreadedPieceFetcher } from './fetch/threaded-piece-fetcher.js';
 import { Collector } from './gc/collector.js';
 import { startDownloadServer, startUploadServer, type ServerDependencies } from './grpc-servers.js';
 import { describeHost, type HostIdentity } from './host-identity.js';
@@ -213,29 +213,32 @@ export class Daemon {
     scheduler: DaemonSchedulerClient | undefined,
     metrics: DownloadMetrics,
   ): DownloadManager {
-    const { originAllowList, download } = this.#settings;
+    const { originAllowList, download, maxDownloads } = this.#settings;
     const logger = this.#logger.child({ module: 'download' });
     const limits = new DownloadLimits(this.#limits, this.#clock);
     this.#downloadLimits = limits;
     this.#shutdown.add('download limits', async () => limits.close());
-    const fetcher = createPieceFetcher({ originAllowList, logger });
+    const fetcher = new ThreadedPieceFetcher({ allowedNetworks: originAllowList });
     this.#shutdown.add('the fetch workers', () => fetcher.close());
     const parents = new GrpcParentDialer({ hostId: identity.description.id });
     this.#shutdown.add('parents', async () => parents.close());
-    const manager = new DownloadManager({
-      store,
-      fetcher,
-      scheduler,
-      parents,
-      host: { id: identity.description.id, newPeerId: identity.newPeerId },
-      downloadBudgets: () => limits.forDownload(),
-      sourceBudgets: () => limits.forSource(),
-      observer: metrics,
-      settings: download,
-      clock: this.#clock,
-      random: Math.random,
-      logger,
-    });
+    const manager = new DownloadManager(
+      {
+        store,
+        fetcher,
+        scheduler,
+        parents,
+        host: { id: identity.description.id, newPeerId: identity.newPeerId },
+        downloadBudgets: () => limits.forDownload(),
+        sourceBudgets: () => limits.forSource(),
+        observer: metrics,
+        settings: download,
+        clock: this.#clock,
+        random: Math.random,
+        logger,
+      },
+      { maxDownloads },
+    );
     return manager;
   }
 

@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
 import { HostLoadSampler } from '../scheduler-client/index.js';
-import { DEFAULT_UPLOAD_BOUNDS, UploadService, type UploadRates } from '../upload/index.js';
+import { UploadService, type UploadRates } from '../upload/index.js';
 import type { BandwidthLimits, DaemonSettings } from './daemon-settings.js';
 import type { Shutdown } from './shutdown.js';
 import type { TaskStore } from './store/task-store.js';
@@ -29,17 +29,14 @@ export async function createUploadSide(
     perChildIp: limits.uploadPerChild,
     interface: line,
   });
-  const { maxConcurrentTransfers, maxConcurrentTransfersPerIp, limitedRoute } = settings.upload;
+  const { bounds, limitedRoute } = settings.upload;
   const service = new UploadService({
     source: store,
     engine,
     registry,
     rates: toRates(settings.limits),
     limitedRoute,
-    bounds: {
-      maxConcurrentTransfers: maxConcurrentTransfers ?? DEFAULT_UPLOAD_BOUNDS.maxConcurrentTransfers,
-      maxConcurrentTransfersPerIp: maxConcurrentTransfersPerIp ?? DEFAULT_UPLOAD_BOUNDS.maxConcurrentTransfersPerIp,
-    },
+    bounds,
     logger,
     clock,
   });

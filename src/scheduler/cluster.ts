@@ -73,10 +73,9 @@ export class Cluster {
   addPeer(registration: PeerRegistration, host: SchedulerHost, task: SchedulerTask): SchedulerPeer {
     if (task.peers.size >= this.#limits.maxPeersPerTask) this.#evictPeer(task.peers, this.#limits.maxPeersPerTask);
     if (this.peers.size >= this.#limits.maxPeers) this.#evictPeer(this.peers, this.#limits.maxPeers);
-    const { hostId: _hostId, task: _task, ...own } = registration;
     const nowMs = this.#clock.now();
     const peer: SchedulerPeer = {
-      ...own,
+      ...registration,
       host,
       task,
       state: 'Pending',

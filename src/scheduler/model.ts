@@ -73,7 +73,7 @@ export interface PeerRegistration {
 }
 
 /** One download of a task on one host. Times "At" are epoch milliseconds, `seenAtMs` is monotonic. */
-export interface SchedulerPeer extends Omit<PeerRegistration, 'hostId' | 'task'> {
+export interface SchedulerPeer extends Omit<PeerRegistration, 'task'> {
   readonly host: SchedulerHost;
   readonly task: SchedulerTask;
   state: PeerState;

@@ -38,13 +38,20 @@ export class SchedulerService {
           .filter((host) => type === undefined || host.type === type)
           .map((host) => output.host(host)),
       })),
-      DeleteHost: unary('scheduler.v2.DeleteHostRequest', ({ hostId }) => done(core.deleteHost(hostId))),
+      DeleteHost: unary('scheduler.v2.DeleteHostRequest', ({ hostId }) => {
+        core.deleteHost(hostId);
+        return {};
+      }),
       StatPeer: unary('scheduler.v2.StatPeerRequest', ({ peerId }) => output.peer(core.peer(peerId))),
-      DeletePeer: unary('scheduler.v2.DeletePeerRequest', ({ peerId }) => done(core.deletePeer(peerId))),
+      DeletePeer: unary('scheduler.v2.DeletePeerRequest', ({ peerId }) => {
+        core.deletePeer(peerId);
+        return {};
+      }),
       StatTask: unary('scheduler.v2.StatTaskRequest', ({ taskId }) => output.task(core.task(taskId))),
-      DeleteTask: unary('scheduler.v2.DeleteTaskRequest', ({ hostId, taskId }) =>
-        done(core.deleteTask(hostId, taskId)),
-      ),
+      DeleteTask: unary('scheduler.v2.DeleteTaskRequest', ({ hostId, taskId }) => {
+        core.deleteTask(hostId, taskId);
+        return {};
+      }),
     };
   }
 
@@ -91,8 +98,4 @@ export class SchedulerService {
     });
     this.#streams.add(stream);
   }
-}
-
-function done(_nothing: void): object {
-  return {};
 }

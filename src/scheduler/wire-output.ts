@@ -77,8 +77,7 @@ export class WireOutput {
 
   /** As Dragonfly's scheduler does, without what concerns only the host itself. */
   candidateHost(host: SchedulerHost): Host {
-    const { name: _name, schedulerClusterId: _cluster, disableShared: _disableShared, ...rest } = this.host(host);
-    return rest;
+    return { ...this.host(host), name: '', schedulerClusterId: 0, disableShared: false };
   }
 }
 

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import {
+  connect,
+  constants,
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type IncomingHttpHeaders,
+} from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import { silentLogger } from '../../src/core/logger.js';
 import type { AnnouncePeerRequest } from '../../src/generated/scheduler/v2/AnnouncePeerRequest.js';
@@ -74,11 +80,11 @@ async function untilClosed(stream: ClientHttp2Stream): Promise<{ events: string[
   const events: string[] = [];
   let bytes = 0;
   let code: unknown;
-  stream.on('response', (headers) => {
+  stream.on('response', (headers: IncomingHttpHeaders) => {
     events.push('headers');
     code ??= headers['grpc-status'];
   });
-  stream.on('trailers', (trailers) => {
+  stream.on('trailers', (trailers: IncomingHttpHeaders) => {
     events.push('trailers');
     code ??= trailers['grpc-status'];
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { packageDefinition } from '../../src/grpc/protos.js';
 import { readDeclarations } from './proto-text.js';
-import { readFacts, type WireFacts } from './shared-facts.js';
+import { readWireFacts } from './shared-facts.js';
 
 /** Facts leave out what we declare beyond them; each entry says why. */
 const DIFFERENCES = {
@@ -22,7 +22,7 @@ describe('our .proto files', () => {
   });
 
   it('declare every message as the recorded facts do: names, numbers, types, labels, oneofs', function () {
-    const facts = readFacts<WireFacts>(this, 'v2-messages.json');
+    const facts = readWireFacts(this);
     const known = new Map(facts.messages.map((message) => [message.name, message]));
     for (const [name, fields] of declared.messages) {
       const message = known.get(name);
@@ -39,14 +39,14 @@ describe('our .proto files', () => {
   });
 
   it('declare every enum as the recorded facts do', function () {
-    const facts = readFacts<WireFacts>(this, 'v2-messages.json');
+    const facts = readWireFacts(this);
     const known = new Map(facts.enums.map((declaration) => [declaration.name, declaration.values]));
     for (const [name, values] of declared.enums)
       assert.deepEqual(byNumber(values), byNumber(known.get(name) ?? []), name);
   });
 
   it('declare every method as the recorded facts do: messages and streaming', function () {
-    const facts = readFacts<WireFacts>(this, 'v2-messages.json');
+    const facts = readWireFacts(this);
     const known = new Map<string, object>();
     for (const { name: service, methods } of facts.services)
       for (const { name, request, response, client_stream, server_stream } of methods)

@@ -119,7 +119,7 @@ export class ThreadedPieceFetcher implements PieceFetcher {
     try {
       // The mapping from a kind to its order is lost on the compiler in a generic function.
       this.#pool.begin(id, { type: 'start', id, job: { kind, order, limits } as Job });
-      return (await call.result) as JobKinds[K]['result'];
+      return (await call.result);
     } finally {
       this.#calls.delete(id);
       this.#pool.end(id);

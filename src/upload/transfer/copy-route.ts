@@ -9,6 +9,13 @@ const FIRST_CHUNK_BYTES = 64 * 1024;
 /** A chunk that the socket took faster than this doubles the next one; slower than ten times this halves it. */
 const FAST_CHUNK_MS = 20;
 
+/** A buffer of the pool with bytes of the file in it, or why they could not be read. */
+interface FilledBuffer {
+  buffer: Buffer;
+  bytes: Buffer;
+  error: Error | undefined;
+}
+
 /** Userspace copy: works with any file and any socket, and spends leases to the byte. */
 export class CopyRoute {
   readonly #pool: BufferPool;
@@ -22,22 +29,35 @@ export class CopyRoute {
   /** Moves bytes until the segment is complete or something ends it. Never rejects. */
   async run(segment: Segment): Promise<SegmentEnd> {
     let chunkBytes = FIRST_CHUNK_BYTES;
-    while (segment.left > 0) {
-      if (segment.interrupted) return { kind: 'interrupted' };
-      const buffer = this.#pool.acquire(Math.min(chunkBytes, segment.left));
-      try {
-        const filled = await readAt(segment.file.fd, buffer, segment);
-        const startedMs = this.#clock.monotonicMs();
-        const end = await sendChunk(segment, buffer.subarray(0, filled));
-        if (end !== undefined) return end;
-        chunkBytes = nextChunkBytes(chunkBytes, segment.budget === undefined, this.#clock.monotonicMs() - startedMs);
-      } catch (thrown) {
-        return { kind: 'file-error', error: fileError(thrown) };
-      } finally {
-        this.#pool.release(buffer);
-      }
+    let ahead: Promise<FilledBuffer> | undefined;
+    let end: SegmentEnd | undefined;
+    while (end === undefined && segment.left > 0) {
+      const filled = await (ahead ?? this.#fill(segment, 0, chunkBytes));
+      ahead = undefined;
+      // A fast client gets the next chunk read while this one goes out; a slow one doesn't hold two buffers.
+      const rest = segment.left - filled.bytes.length;
+      if (chunkBytes === MAX_COPY_BUFFER_BYTES && rest > 0 && filled.error === undefined)
+        ahead = this.#fill(segment, filled.bytes.length, chunkBytes);
+      const startedMs = this.#clock.monotonicMs();
+      end = filled.error === undefined ? await sendChunk(segment, filled.bytes) : fileError(filled.error);
+      this.#pool.release(filled.buffer);
+      chunkBytes = nextChunkBytes(chunkBytes, segment.budget === undefined, this.#clock.monotonicMs() - startedMs);
     }
-    return { kind: 'complete' };
+    if (ahead !== undefined) this.#pool.release((await ahead).buffer);
+    return end ?? { kind: 'complete' };
+  }
+
+  /** Reads what comes `skip` bytes after the next byte to send. Never rejects. */
+  #fill(segment: Segment, skip: number, chunkBytes: number): Promise<FilledBuffer> {
+    const left = segment.left - skip;
+    const offset = segment.offset + skip;
+    const buffer = this.#pool.acquire(Math.min(chunkBytes, left));
+    return new Promise((resolve) => {
+      read(segment.file.fd, buffer, 0, Math.min(buffer.length, left), offset, (failure, bytesRead) => {
+        const atEnd = bytesRead === 0 ? new Error(`the file ends at byte ${offset}`) : undefined;
+        resolve({ buffer, bytes: buffer.subarray(0, bytesRead), error: failure ?? atEnd });
+      });
+    });
   }
 }
 
@@ -77,17 +97,6 @@ async function takeLease(segment: Segment, wanted: number): Promise<number | und
   }
 }
 
-function readAt(fd: number, buffer: Buffer, segment: Segment): Promise<number> {
-  const length = Math.min(buffer.length, segment.left);
-  return new Promise((resolve, reject) => {
-    read(fd, buffer, 0, length, segment.offset, (error, bytesRead) => {
-      if (error !== null) reject(error);
-      else if (bytesRead === 0) reject(new Error(`the file ends at byte ${segment.offset}`));
-      else resolve(bytesRead);
-    });
-  });
-}
-
 /** Small chunks for slow clients bound their memory and show their progress; large ones cost less per byte. */
 function nextChunkBytes(chunkBytes: number, unlimited: boolean, tookMs: number): number {
   if (tookMs > 10 * FAST_CHUNK_MS && unlimited) return Math.max(chunkBytes / 2, MIN_COPY_BUFFER_BYTES);
@@ -95,8 +104,7 @@ function nextChunkBytes(chunkBytes: number, unlimited: boolean, tookMs: number):
   return chunkBytes;
 }
 
-function fileError(thrown: unknown): Error {
-  if (thrown instanceof DfpeerError) return thrown;
-  const text = thrown instanceof Error ? thrown.message : String(thrown);
-  return new DfpeerError('DFP_STORE_IO', `reading a stored task failed: ${text}`, { cause: thrown });
+function fileError(cause: Error): SegmentEnd {
+  const error = new DfpeerError('DFP_STORE_IO', `reading a stored task failed: ${cause.message}`, { cause });
+  return { kind: 'file-error', error };
 }

@@ -63,6 +63,7 @@ export class FileTask {
   readonly #fd: number;
   readonly #contentDigest: string | undefined;
   readonly #stored = new Set<number>();
+  readonly #digests = new Map<number, string>();
   readonly #waiters = new Set<() => void>();
   #failure: Error | undefined;
 
@@ -135,7 +136,8 @@ export class FileTask {
 
   #record(number: number): StoredPiece {
     const slice = this.layout.slice(number);
-    const digest = formatPieceDigest(crc32(this.bytesOf(slice)));
+    const digest = this.#digests.get(number) ?? formatPieceDigest(crc32(this.bytesOf(slice)));
+    this.#digests.set(number, digest);
     return { ...slice, digest, parentId: 'a-parent', trafficType: 1, costMs: 2500, createdAtMs: 1_700_000_000_000 };
   }
 

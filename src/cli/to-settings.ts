@@ -1,0 +1,125 @@
+import { join } from 'node:path';
+import type { DaemonConfig, SchedulersFrom } from '../config/daemon-config.js';
+import type { TlsFiles } from '../grpc/credentials.js';
+import type { BandwidthLimits, DaemonSettings } from '../peer/daemon-settings.js';
+import { DEFAULT_DOWNLOAD_SETTINGS } from '../peer/download/download-request.js';
+import type { SchedulerSourceConfig } from '../scheduler-client/index.js';
+
+/** Uploads and downloads that run at SIGTERM get this long. */
+export const DRAIN_TIMEOUT_MS = 30_000;
+
+/** From the keys of the configuration to what the daemon works with. */
+export function toSettings(config: DaemonConfig, version: string): DaemonSettings {
+  const { host, download, upload, storage, scheduler, manager, gc } = config;
+  const { policy } = gc;
+  return {
+    version,
+    host: {
+      hostname: host.hostname,
+      ip: host.ip,
+      idc: host.idc,
+      location: host.location,
+      schedulerClusterId: host.schedulerClusterID,
+      name: announcedName(host.hostname),
+    },
+    // A directory of our own: the configured one may hold what Dragonfly's client has stored.
+    storeDirectory: join(storage.dir, 'dfpeer'),
+    socketPath: download.server.socketPath,
+    grpc: {
+      ip: upload.server.ip,
+      port: upload.server.port,
+      tls: tlsFiles(upload.server),
+      requestsPerSecond: upload.server.requestRateLimit,
+    },
+    http: { ip: storage.server.ip, port: storage.server.httpPort },
+    vortex: { ip: storage.server.ip, port: storage.server.tcpPort },
+    metrics: { ip: config.metrics.server.ip ?? host.ip, port: config.metrics.server.port },
+    health: { ip: config.health.server.ip ?? host.ip, port: config.health.server.port },
+    fallBackToFreePorts: config.isLoopbackOnly,
+    schedulers: toSource(scheduler.from, manager),
+    embeddedScheduler: scheduler.embedded.enable
+      ? { ip: scheduler.embedded.ip, port: scheduler.embedded.port }
+      : undefined,
+    schedulerClient: {
+      announceIntervalMs: scheduler.announceIntervalMs,
+      scheduleTimeoutMs: scheduler.scheduleTimeoutMs,
+      refreshIntervalMs: config.dynconfig.refreshIntervalMs,
+      tls: tlsFiles(scheduler),
+    },
+    isSeed: config.seedPeer.enable,
+    disableShared: upload.disableShared,
+    limits: toLimits(config),
+    upload: {
+      limitedRoute: upload.limitedRoute,
+      engineWorkers: upload.engineWorkers,
+      bounds: {
+        maxConcurrentTransfers: upload.maxConcurrentTransfers,
+        maxConcurrentTransfersPerIp: upload.maxConcurrentTransfersPerIP,
+        maxQueuedTransfers: upload.queueLength,
+        queueTimeoutMs: upload.queueTimeoutMs,
+        maxConnections: upload.maxConnections,
+        maxConnectionsPerIp: upload.maxConnectionsPerIP,
+        headersTimeoutMs: upload.headerTimeoutMs,
+        keepAliveTimeoutMs: upload.idleTimeoutMs,
+        noProgressTimeoutMs: upload.minProgressTimeoutMs,
+        minProgressBytes: upload.minProgressSizeBytes,
+        availabilityTimeoutMs: upload.waitForPieceTimeoutMs,
+      },
+    },
+    download: {
+      ...DEFAULT_DOWNLOAD_SETTINGS,
+      concurrentPieceCount: download.concurrentPieceCount,
+      pieceTimeoutMs: download.pieceTimeoutMs,
+      idleTimeoutMs: download.idleTimeoutMs,
+      collectedPieceTimeoutMs: download.collectedPieceTimeoutMs,
+      maxScheduleCount: scheduler.maxScheduleCount,
+      smallTaskBytes: download.smallTaskSizeBytes,
+    },
+    maxDownloads: download.maxConcurrentTasks,
+    originAllowList: download.originAllowList,
+    gc: {
+      intervalMs: gc.intervalMs,
+      taskTtlMs: policy.taskTTLMs,
+      thresholdBytes: policy.diskThresholdBytes,
+      highPercent: policy.diskHighThresholdPercent,
+      lowPercent: policy.diskLowThresholdPercent,
+    },
+    aliveTimeMs: download.aliveTimeMs,
+    drainTimeoutMs: DRAIN_TIMEOUT_MS,
+  };
+}
+
+/** What SIGHUP can change. */
+export function toLimits({ upload, download }: Pick<DaemonConfig, 'upload' | 'download'>): BandwidthLimits {
+  return {
+    upload: upload.bandwidthLimitBytesPerSecond,
+    uploadPerTask: upload.perTaskBandwidthLimitBytesPerSecond,
+    uploadPerChild: upload.perChildBandwidthLimitBytesPerSecond,
+    download: download.bandwidthLimitBytesPerSecond,
+    backToSource: download.backToSourceBandwidthLimitBytesPerSecond,
+  };
+}
+
+function toSource(from: SchedulersFrom, manager: TlsFiles): SchedulerSourceConfig | undefined {
+  switch (from.kind) {
+    case 'static':
+      return { kind: 'static', addrs: from.addrs };
+    case 'dynconfig':
+      return { kind: 'dynconfig', file: from.file };
+    case 'manager':
+      return { kind: 'manager', addr: from.addr, tls: tlsFiles(manager) };
+    case 'embedded':
+    case 'none':
+      return undefined;
+  }
+}
+
+function tlsFiles({ caCert, cert, key }: TlsFiles): TlsFiles | undefined {
+  return caCert === undefined && cert === undefined ? undefined : { caCert, cert, key };
+}
+
+/** As Dragonfly's client names itself. */
+function announcedName(hostname: string): string {
+  const { POD_NAME, POD_NAMESPACE } = process.env;
+  return POD_NAME !== undefined && POD_NAMESPACE !== undefined ? `${POD_NAMESPACE}-${POD_NAME}` : hostname;
+}
