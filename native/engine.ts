@@ -75,6 +75,7 @@ export class SendFileEngine implements TransferEngine {
     if (!load.available) throw new EngineError('ERR_NATIVE_UNAVAILABLE', load.reason);
     this.#libc = load.libc;
     this.#pageCache = new PageCache(load.libc);
+    if (options.workers === 0) throw new RangeError('an engine needs at least one worker');
     this.#maxWorkers = options.workers ?? Math.max(1, Math.floor(availableParallelism() / 2));
     this.#inlineBytes = options.inlineBytes ?? 128 * 1024;
     this.#quantumBytes = options.quantumBytes ?? 1024 * 1024;
@@ -106,10 +107,14 @@ export class SendFileEngine implements TransferEngine {
       return refused(new EngineError('ERR_ENGINE_CLOSED', 'the transfer engine is closed'));
     }
     if (options.signal?.aborted === true) return settled({ bytesSent: 0, headBytesSent: 0, outcome: 'stopped' });
-    const outputFd = socketFd(socket);
-    if (outputFd === undefined) return settled({ bytesSent: 0, headBytesSent: 0, outcome: 'closed' });
-    if (outputFd instanceof EngineError) return refused(outputFd);
-    return this.#startOn(socket, outputFd, file, options);
+    try {
+      const outputFd = socketFd(socket);
+      if (outputFd === undefined) return settled({ bytesSent: 0, headBytesSent: 0, outcome: 'closed' });
+      return this.#startOn(socket, outputFd, file, options);
+    } catch (thrown) {
+      if (thrown instanceof NativeError) return refused(thrown);
+      throw thrown;
+    }
   }
 
   close(): Promise<void> {

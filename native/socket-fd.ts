@@ -2,20 +2,20 @@ import type { Socket } from 'node:net';
 import { EngineError } from './errors.js';
 
 /**
- * The descriptor of a plain TCP or unix socket, undefined once it is closed, or ERR_SOCKET_UNSUPPORTED for TLS sockets,
- * whose descriptor carries ciphertext. It belongs to libuv: never close it, never keep the number beyond the current
- * turn of the event loop, never watch it.
+ * The descriptor of a plain TCP or unix socket, or undefined once it is closed. It belongs to libuv: never close it,
+ * never keep the number beyond the current turn of the event loop, never watch it.
+ * @throws EngineError ERR_SOCKET_UNSUPPORTED for TLS sockets, whose descriptor carries ciphertext
  */
-export function socketFd(socket: Socket): number | undefined | EngineError {
+export function socketFd(socket: Socket): number | undefined {
   if ('encrypted' in socket && socket.encrypted === true) {
-    return new EngineError('ERR_SOCKET_UNSUPPORTED', 'a TLS socket encrypts in user space: write its bytes instead');
+    throw new EngineError('ERR_SOCKET_UNSUPPORTED', 'a TLS socket encrypts in user space: write its bytes instead');
   }
   if (socket.destroyed) return undefined;
   const handle: unknown = '_handle' in socket ? socket._handle : undefined;
   if (typeof handle !== 'object' || handle === null) return undefined;
   const fd: unknown = 'fd' in handle ? handle.fd : undefined;
   if (typeof fd !== 'number') {
-    return new EngineError('ERR_SOCKET_UNSUPPORTED', 'the socket has no file descriptor: write its bytes instead');
+    throw new EngineError('ERR_SOCKET_UNSUPPORTED', 'the socket has no file descriptor: write its bytes instead');
   }
   return fd >= 0 ? fd : undefined;
 }
@@ -25,8 +25,8 @@ export function socketFd(socket: Socket): number | undefined | EngineError {
  * @throws EngineError ERR_SOCKET_UNSUPPORTED
  */
 export function openSocketFd(socket: Socket, purpose: string): number {
-  const fd =
-    socketFd(socket) ?? new EngineError('ERR_SOCKET_UNSUPPORTED', `the socket is closed, too late for ${purpose}`);
-  if (fd instanceof EngineError) throw fd;
+  const fd = socketFd(socket);
+  if (fd === undefined)
+    throw new EngineError('ERR_SOCKET_UNSUPPORTED', `the socket is closed, too late for ${purpose}`);
   return fd;
 }

@@ -2,11 +2,12 @@ import {
   credentials,
   status as grpcStatus,
   type ClientReadableStream,
-  type Metadata,
+  Metadata,
   type StatusObject,
 } from '@grpc/grpc-js';
 import { AbortedError, DfpeerError } from '../core/errors.js';
 import { TrafficType } from '../core/piece.js';
+import type { Piece__Output } from '../generated/common/v2/Piece.js';
 import type { Download } from '../generated/common/v2/Download.js';
 import type { DownloadTaskResponse__Output } from '../generated/dfdaemon/v2/DownloadTaskResponse.js';
 import { DfdaemonDownload } from '../grpc/protos.js';
@@ -14,6 +15,8 @@ import { fromGrpcError } from '../grpc/status.js';
 
 /** Trailer of our own daemon. */
 const OUTPUT_METHOD_HEADER = 'dfpeer-output-method';
+/** Request metadata for our own daemon, in bytes per second. */
+const RATE_LIMIT_HEADER = 'dfpeer-rate-limit';
 
 export interface DownloadProgress {
   taskId: string;
@@ -33,20 +36,33 @@ export interface DownloadResult extends DownloadProgress {
 /** Whoever shows how it goes. */
 export interface DownloadEvents {
   onProgress(progress: DownloadProgress): void;
+  /** A piece's bytes, where the daemon was asked to send them; the offset is within the output. Awaited. */
+  onContent?: ((content: Uint8Array, offset: number) => Promise<void>) | undefined;
+}
+
+export interface DownloadOptions {
+  timeoutMs: number;
+  signal: AbortSignal;
+  events: DownloadEvents;
+  /** Honoured by our own daemon. */
+  rateLimitBytesPerSecond?: number | undefined;
 }
 
 /** One DownloadTask call on a daemon's unix socket, ours or Dragonfly's. Success only when every wanted piece was reported. */
 export async function download(
   socketPath: string,
   message: Download,
-  options: { timeoutMs: number; signal: AbortSignal; events: DownloadEvents },
+  options: DownloadOptions,
 ): Promise<DownloadResult> {
   const client = new DfdaemonDownload(`unix:${socketPath}`, credentials.createInsecure(), {
     'grpc.enable_retries': 0,
     'grpc.max_receive_message_length': -1,
   });
+  const metadata = new Metadata();
+  if (options.rateLimitBytesPerSecond !== undefined)
+    metadata.set(RATE_LIMIT_HEADER, String(options.rateLimitBytesPerSecond));
   try {
-    const call = client.downloadTask({ download: message }, { deadline: Date.now() + options.timeoutMs });
+    const call = client.downloadTask({ download: message }, metadata, { deadline: Date.now() + options.timeoutMs });
     const onAbort = (): void => call.cancel();
     options.signal.addEventListener('abort', onAbort, { once: true });
     try {
@@ -71,11 +87,14 @@ async function follow(
   );
   let progress: DownloadProgress | undefined;
   let untold = new Map<number, number>();
+  let [rangeStart, rangeEnd] = [0, 0];
   for await (const each of call) {
     const response = each as DownloadTaskResponse__Output;
     const started = response.downloadTaskStartedResponse;
     if (started !== null && started !== undefined) {
       untold = new Map(started.pieces.map(({ number, length }) => [number, length]));
+      rangeStart = started.range?.start ?? 0;
+      rangeEnd = rangeStart + (started.range?.length ?? started.contentLength);
       const wantedBytes = [...untold.values()].reduce((sum, length) => sum + length, 0);
       progress = {
         taskId: response.taskId,
@@ -88,6 +107,8 @@ async function follow(
     }
     const piece = response.downloadPieceFinishedResponse?.piece;
     if (progress !== undefined && piece !== null && piece !== undefined && untold.delete(piece.number)) {
+      if (piece.content !== undefined && events.onContent !== undefined)
+        await writeContent(piece, rangeStart, rangeEnd, events.onContent);
       progress.bytes += piece.length;
       progress.bytesBySource[sourceOf(piece.trafficType)] += piece.length;
     }
@@ -122,4 +143,16 @@ function explain(error: unknown, timeoutMs: number): DfpeerError {
         { cause: error },
       )
     : coded;
+}
+
+/** Pieces are whole; of a range only its own bytes are wanted. */
+async function writeContent(
+  piece: Piece__Output,
+  start: number,
+  end: number,
+  write: NonNullable<DownloadEvents['onContent']>,
+): Promise<void> {
+  const from = Math.max(start, piece.offset);
+  const to = Math.min(end, piece.offset + piece.length);
+  await write((piece.content ?? Buffer.alloc(0)).subarray(from - piece.offset, to - piece.offset), from - start);
 }

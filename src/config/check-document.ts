@@ -17,7 +17,7 @@ export function checkDocument<T>(document: YamlDocument, schema: z.ZodType<T>, e
   throw new ConfigError(
     checked.error.issues.map((issue) => {
       const { path, message } = issue;
-      const says = issue.code === 'custom' && issue.params?.['complete'] === true;
+      const says = issue.code === 'custom' && issue.params?.complete === true;
       const found = describe(valueAt(document.value, path));
       return {
         file,
@@ -43,6 +43,6 @@ function describe(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === 'object') return 'a mapping';
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
   return text.length <= MAX_QUOTED_CHARACTERS ? text : `${text.slice(0, MAX_QUOTED_CHARACTERS)}…`;
 }

@@ -29,7 +29,10 @@ export interface LogConfig {
 }
 
 /** Everything the daemon needs to know, from flags, environment, file and machine. Frozen, at every depth. */
-export interface DaemonConfig extends Omit<FileConfig, 'host' | 'download' | 'upload' | 'scheduler' | 'storage' | 'log'> {
+export interface DaemonConfig extends Omit<
+  FileConfig,
+  'host' | 'download' | 'upload' | 'scheduler' | 'storage' | 'log'
+> {
   /** The file it was read from; undefined: defaults. */
   readonly configFile: string | undefined;
   readonly host: Filled<FileConfig['host'], 'hostname' | 'ip'>;

@@ -35,7 +35,8 @@ const EXPECTATIONS: Readonly<Record<string, string>> = {
  */
 export function parseDynconfig(text: string, file: string): HostPort[] {
   const document = parseYaml(text, file);
-  const expects = (path: readonly PropertyKey[]): string => EXPECTATIONS[path.slice(0, 2).join('.')] ?? 'a mapping of keys';
+  const expects = (path: readonly PropertyKey[]): string =>
+    EXPECTATIONS[path.slice(0, 2).join('.')] ?? 'a mapping of keys';
   const { addrs, addr } = checkDocument(document, DYNCONFIG, expects).scheduler;
   const targets = [...addrs, ...(addr === undefined ? [] : [addr])];
   if (targets.length > 0) return targets;

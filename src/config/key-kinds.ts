@@ -5,7 +5,9 @@ import { parseHostPort } from '../scheduler-client/scheduler-address.js';
 import type { KeyDescription, KeyKind, KeySpec } from './key-spec.js';
 
 /** With a default the value is always there. */
-type ValueOf<Value, Description> = Description extends { default: string | number | boolean } ? Value : Value | undefined;
+type ValueOf<Value, Description> = Description extends { default: string | number | boolean }
+  ? Value
+  : Value | undefined;
 
 function key<Kind extends KeyKind, Value, Description extends KeyDescription>(
   kind: Kind,
@@ -13,7 +15,7 @@ function key<Kind extends KeyKind, Value, Description extends KeyDescription>(
   how: { schema: z.ZodType<Value>; expects: string; unit?: string },
 ): KeySpec<Kind, ValueOf<Value, Description>> {
   const absent = description.default;
-  const schema = absent === undefined ? how.schema.optional() : how.schema.prefault(absent as never);
+  const schema = absent === undefined ? unlessEmpty(how.schema.optional()) : how.schema.prefault(absent as never);
   return {
     type: 'key',
     kind,
@@ -22,6 +24,11 @@ function key<Kind extends KeyKind, Value, Description extends KeyDescription>(
     unit: how.unit ?? '',
     description,
   };
+}
+
+/** Dragonfly's own files write out keys that are not set as ''. */
+function unlessEmpty<Value>(schema: z.ZodType<Value>): z.ZodType<Value> {
+  return z.preprocess((value) => (value === '' ? undefined : value), schema);
 }
 
 const scalar = z.union([z.string(), z.number()]);
@@ -43,7 +50,8 @@ const bytes = parsedBy(scalar, parseByteSize);
 export function size<const D extends KeyDescription>(description: D, minimum = 0) {
   return key('size', description, {
     schema: bytes.refine((value) => value >= minimum),
-    expects: minimum === 0 ? 'a size such as 512KiB, 50MiB or 10GB' : `a size of at least ${minimum} bytes, such as 512KiB`,
+    expects:
+      minimum === 0 ? 'a size such as 512KiB, 50MiB or 10GB' : `a size of at least ${minimum} bytes, such as 512KiB`,
     unit: 'bytes',
   });
 }
@@ -61,11 +69,14 @@ export function duration<const D extends KeyDescription>(description: D) {
   return key('duration', description, {
     schema: parsedBy(z.string(), parseDurationMs).refine((value) => value >= 1),
     expects: 'a duration with its unit, such as 500ms, 30s, 5m or 2h',
-    unit: 'time',
+    unit: 'ms, s, m, h or d',
   });
 }
 
-export function count<const D extends KeyDescription>(description: D, bounds: { min: number; max: number; unit?: string }) {
+export function count<const D extends KeyDescription>(
+  description: D,
+  bounds: { min: number; max: number; unit?: string },
+) {
   return key('count', description, {
     schema: z.int().min(bounds.min).max(bounds.max),
     expects: `a whole number from ${bounds.min} to ${bounds.max}`,
@@ -133,7 +144,7 @@ export function choice<const Values extends readonly [string, ...string[]], cons
   description: D,
 ) {
   return key('choice', description, {
-    schema: z.enum(values) as z.ZodType<Values[number]>,
+    schema: z.enum(values),
     expects: `one of ${values.join(', ')}`,
   });
 }
@@ -168,7 +179,8 @@ export function addSubnet(list: BlockList, network: string): void {
   const [address = '', prefix, ...rest] = network.split('/');
   const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
   const bits = prefix === undefined ? (family === 'ipv6' ? 128 : 32) : Number(prefix);
-  if (isIP(address) === 0 || rest.length > 0 || !/^\d{1,3}$/.test(prefix ?? '0')) throw new TypeError(`not a network: ${network}`);
+  if (isIP(address) === 0 || rest.length > 0 || !/^\d{1,3}$/.test(prefix ?? '0'))
+    throw new TypeError(`not a network: ${network}`);
   list.addSubnet(address, bits, family);
 }
 
@@ -186,7 +198,9 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export function logLevels<const D extends Omit<KeyDescription, 'default'>>(description: D) {
   return key('mapping', description, {
-    schema: z.record(z.string().max(64), z.enum(LOG_LEVELS)).refine((record) => Object.keys(record).length <= MAX_ENTRIES),
+    schema: z
+      .record(z.string().max(64), z.enum(LOG_LEVELS))
+      .refine((record) => Object.keys(record).length <= MAX_ENTRIES),
     expects: `a mapping of module names to one of ${LOG_LEVELS.join(', ')}`,
   });
 }

@@ -62,13 +62,15 @@ export interface SectionSpec<Keys extends SectionKeys = SectionKeys> {
   readonly schema: z.ZodType<SectionConfig<Keys>>;
 }
 
-export type SectionKeys = Readonly<Record<string, KeySpec | IgnoredSpec | { type: 'section'; keys: SectionKeys; schema: z.ZodType }>>;
+export type SectionKeys = Readonly<
+  Record<string, KeySpec | IgnoredSpec | { type: 'section'; keys: SectionKeys; schema: z.ZodType }>
+>;
 
 /** The resolved form of a section: units in the names, bytes and milliseconds in the values, ignored keys left out. */
 export type SectionConfig<Keys> = {
-  readonly [Name in keyof Keys & string as Keys[Name] extends IgnoredSpec
-    ? never
-    : ResolvedName<Name, Keys[Name]>]: Keys[Name] extends { schema: z.ZodType<infer Value> } ? Value : never;
+  readonly [
+    Name in keyof Keys & string as Keys[Name] extends IgnoredSpec ? never : ResolvedName<Name, Keys[Name]>
+  ]: Keys[Name] extends { schema: z.ZodType<infer Value> } ? Value : never;
 };
 
 /**

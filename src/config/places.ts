@@ -30,9 +30,11 @@ export interface PlacesInputs {
 }
 
 /** @throws DfpeerError (DFP_CONFIG) when $DFPEER_HOME is not absolute */
-export function findPlaces(inputs: PlacesInputs = { env: process.env, uid: process.getuid?.() ?? 0, home: homedir() }): Places {
+export function findPlaces(
+  inputs: PlacesInputs = { env: process.env, uid: process.getuid?.() ?? 0, home: homedir() },
+): Places {
   const { env, uid, home } = inputs;
-  const root = env['DFPEER_HOME'];
+  const root = env.DFPEER_HOME;
   if (root !== undefined && root !== '') {
     if (!root.startsWith('/'))
       throw new DfpeerError('DFP_CONFIG', `DFPEER_HOME must be an absolute path, not ${JSON.stringify(root)}`);

@@ -34,7 +34,6 @@ export function mergeReloaded(running: DaemonConfig, read: DaemonConfig): Reload
     return Object.freeze(merged);
   };
   const config = merge(asValues(running), asValues(read), DAEMON_SCHEMA.keys, '');
-  if (!isDeepStrictEqual(running.scheduler.from, read.scheduler.from)) needRestart.push('scheduler.addrs');
   // Same keys as `running`, each value from one of two configurations.
   return { config: config as unknown as DaemonConfig, changed, needRestart };
 }

@@ -22,7 +22,10 @@ export interface ResolveInputs {
  * `mergeReloaded`.
  * @throws DfpeerError (DFP_CONFIG) that names file, line, column and key where it can
  */
-export async function resolveDaemonConfig(overrides: DaemonOverrides, inputs: ResolveInputs = {}): Promise<DaemonConfig> {
+export async function resolveDaemonConfig(
+  overrides: DaemonOverrides,
+  inputs: ResolveInputs = {},
+): Promise<DaemonConfig> {
   const { places = findPlaces(), facts = readHostFacts(), processors = availableParallelism() } = inputs;
   const { file, loaded } = await loadFile(overrides, places);
   const { from, warnings } = await chooseSchedulers(overrides, loaded.config, places);
@@ -89,7 +92,6 @@ interface Machine {
 /** Fills in what depends on the machine and on the kind of start. */
 function fillMachine(config: FileConfig, overrides: DaemonOverrides, { places, facts, processors, from }: Machine) {
   const { host, download, upload, storage, scheduler, network } = config;
-  const { addrs: _, embedded, ...schedulerSettings } = scheduler;
   const anywhere = network.enableIPv6 ? '::' : '0.0.0.0';
   const listenOn = (ip: string | undefined): string => (overrides.isLoopbackOnly ? LOOPBACK : (ip ?? anywhere));
   const listening = <Server extends { ip?: string | undefined }>(server: Server): Server & { ip: string } => ({
@@ -115,9 +117,9 @@ function fillMachine(config: FileConfig, overrides: DaemonOverrides, { places, f
       engineWorkers: upload.engineWorkers ?? Math.max(1, Math.floor(processors / 2)),
     },
     scheduler: {
-      ...schedulerSettings,
+      ...scheduler,
       from,
-      embedded: { ...listening(embedded), enable: embedded.enable ?? from.kind === 'embedded' },
+      embedded: { ...listening(scheduler.embedded), enable: scheduler.embedded.enable ?? from.kind === 'embedded' },
     },
     storage: { ...storage, dir: storage.dir ?? places.dataDir, server: listening(storage.server) },
     metrics: { server: listening(config.metrics.server) },

@@ -78,7 +78,7 @@ export function formatBytes(bytes: number): string {
     value /= 1024;
     index++;
   }
-  return `${index === 0 ? value : value.toFixed(1)} ${units[index] ?? 'B'}`;
+  return `${index === 0 ? Math.round(value) : value.toFixed(1)} ${units[index] ?? 'B'}`;
 }
 
 /** 83000 → "1m23s"; under a minute "4.2s". */

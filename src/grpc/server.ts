@@ -91,7 +91,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     socket.once('close', () => sockets.delete(socket));
     injector.injectConnection(socket);
   };
-  const { createListener = (onHttp2) => createServer({ noDelay: true }, onHttp2) } = options;
+  const createListener = options.createListener ?? ((onHttp2) => createServer({ noDelay: true }, onHttp2));
   const listener = createListener(injectConnection, limits.maxConnections);
   listener.maxConnections = limits.maxConnections;
   listener.on('drop', () => options.logger.warn({ limit: limits.maxConnections }, 'gRPC connection refused'));
@@ -104,7 +104,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   };
   setServing(true);
   let stopping: Promise<void> | undefined;
-  const bound = listener.address() as AddressInfo | string | null;
+  const bound = listener.address();
   return {
     address: describeAddress(bound),
     port: typeof bound === 'object' && bound !== null ? bound.port : 0,

@@ -4,7 +4,7 @@ import { DfpeerError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { startEmbeddedScheduler } from '../scheduler/embedded-scheduler.js';
 import { createSchedulerClient, HostLoadSampler, type DaemonSchedulerClient } from '../scheduler-client/index.js';
-import type { UploadService } from '../upload/index.js';
+import { BandwidthLimiter, type UploadService } from '../upload/index.js';
 import { StoredTaskAnnouncer } from './announcer.js';
 import type { BandwidthLimits, DaemonSettings, ListenAddress } from './daemon-settings.js';
 import { DownloadLimits } from './download-limits.js';
@@ -81,6 +81,10 @@ export class Daemon {
     this.#uploads?.setLimits(limits);
     this.#downloadLimits?.set(limits);
     this.#limits = limits;
+  }
+
+  setLimitedRoute(route: DaemonSettings['upload']['limitedRoute']): void {
+    this.#uploads?.service.setLimitedRoute(route);
   }
 
   /** No new work; running uploads and downloads finish within the drain timeout; the schedulers are told. Idempotent, never rejects. */
@@ -231,6 +235,7 @@ export class Daemon {
         host: { id: identity.description.id, newPeerId: identity.newPeerId },
         downloadBudgets: () => limits.forDownload(),
         sourceBudgets: () => limits.forSource(),
+        createBudget: (bytesPerSecond) => new BandwidthLimiter(bytesPerSecond, { clock: this.#clock }),
         observer: metrics,
         settings: download,
         clock: this.#clock,

@@ -25,7 +25,7 @@ export const DEFAULT_SCHEDULER_LIMITS: Readonly<SchedulerLimits> = {
 
 /** All in milliseconds. */
 export interface SchedulerTimings {
-  /** The longest wait of a peer for its first parent; it goes to the source then. */
+  /** A peer's wait for its first parent; it goes to the source then, or as much later when another one has just been sent. */
   parentWaitMs: number;
   /** How long a peer that was sent to the source may take to say that it started; another one is sent then. */
   sourceStartMs: number;

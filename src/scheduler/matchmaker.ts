@@ -37,7 +37,7 @@ export class Matchmaker {
     return [...this.#waiting.values()].reduce((sum, waiters) => sum + waiters.size, 0);
   }
 
-  /** Resolves within parentWaitMs. Rejects with the signal's reason, or with that of {@link forget}. */
+  /** Resolves within parentWaitMs, or twice that when somebody has just been sent to the source. Rejects with the signal's reason, or with that of {@link forget}. */
   async match(peer: SchedulerPeer, signal: AbortSignal): Promise<MatchDecision> {
     if (signal.aborted) throw abortReason(signal, `scheduling of peer ${peer.id}`);
     return this.#decide(peer) ?? (await this.#wait(peer, signal));
@@ -68,15 +68,15 @@ export class Matchmaker {
     const usable = usableParents(peer);
     const rooted = rootedParents(peer, usable);
     if (rooted.size > 0) return this.#giveParents(peer, usable, rooted);
-    const somebodyIsOnTheWay = usable.some((other) => other.sourceClaim?.lapsed === false);
-    if (somebodyIsOnTheWay || peer.disableBackToSource) return undefined;
+    if (usable.some(isOnTheWay) || peer.disableBackToSource) return undefined;
     return this.#sendToSource(peer, 'no other peer has the content, or is about to have it');
   }
 
-  #decideAtDeadline(peer: SchedulerPeer): MatchDecision {
+  /** Its time is up: whatever there is. */
+  #decideAtLast(peer: SchedulerPeer): MatchDecision {
     const usable = usableParents(peer);
     if (peer.disableBackToSource && usable.length > 0) return this.#giveParents(peer, usable, new Set());
-    return this.#decide(peer) ?? this.#sendToSource(peer, `no parent within ${this.#options.timings.parentWaitMs} ms`);
+    return this.#sendToSource(peer, 'no parent in time');
   }
 
   #giveParents(
@@ -125,9 +125,19 @@ export class Matchmaker {
         reject: (reason) => (leave(), reject(reason)),
       };
       const onAbort = (): void => waiter.reject(abortReason(signal, `scheduling of peer ${peer.id}`));
-      const cancelTimer = clock.after(timings.parentWaitMs, () => waiter.settle(this.#decideAtDeadline(peer)));
+      let cancelTimer = clock.after(timings.parentWaitMs, () => {
+        const decision = this.#decide(peer);
+        if (decision !== undefined) return waiter.settle(decision);
+        if (!usableParents(peer).some(isOnTheWay)) return waiter.settle(this.#decideAtLast(peer));
+        // Rather a little longer than all who wait at the source at once.
+        cancelTimer = clock.after(timings.parentWaitMs, () => waiter.settle(this.#decideAtLast(peer)));
+      });
       signal.addEventListener('abort', onAbort, { once: true });
       waiters.add(waiter);
     });
   }
+}
+
+function isOnTheWay(peer: SchedulerPeer): boolean {
+  return peer.sourceClaim?.lapsed === false;
 }

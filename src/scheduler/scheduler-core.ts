@@ -210,9 +210,11 @@ export class SchedulerCore {
       if (!isFinished(peer.state)) this.#settle(peer, 'Failed');
       throw error;
     }
-    if (event === 'DownloadBackToSource') this.matchmaker.releaseSourceClaim(peer);
-    if (isFinished(peer.state)) this.#settle(peer, peer.state);
-    else this.matchmaker.taskChanged(peer.task);
+    if (isFinished(peer.state)) return this.#settle(peer, peer.state);
+    // Only a peer at the origin is news for those who wait: one that merely registered or started has nothing yet.
+    if (event !== 'DownloadBackToSource') return;
+    this.matchmaker.releaseSourceClaim(peer);
+    this.matchmaker.taskChanged(peer.task);
   }
 
   #settle(peer: SchedulerPeer, state: PeerState): void {

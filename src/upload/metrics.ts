@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { ServedTask } from './piece-source.js';
 import type { RouteChoice } from './route.js';
-import type { UploadOutcome, UploadProtocol } from './transfer/upload.js';
+import type { UploadOutcome, UploadProtocol, UploadResult } from './transfer/upload.js';
 
 /** Why a request got no bytes: label `cause` of dfpeer_upload_refused_total. */
 export type RefusalCause =
@@ -45,6 +45,20 @@ export function taskSizeLevel(bytes: number | undefined): number {
   return index === -1 ? SIZE_LEVEL_BOUNDS.length + 1 : index + 1;
 }
 
+/** Series of one route, looked up once: finding a series by its labels costs more than counting. */
+interface RouteSeries {
+  bytes: Counter.Internal;
+  seconds: Histogram.Internal<string>;
+  transfers: Map<UploadResult, Counter.Internal>;
+}
+
+/** Series of one set of task labels. */
+interface TaskSeries {
+  begun: Counter.Internal;
+  failed: Counter.Internal;
+  running: Gauge.Internal<string>;
+}
+
 const ROUTE_LABELS = ['protocol', 'route', 'reason'] as const;
 const TASK_LABELS = ['type', 'tag', 'app'] as const;
 
@@ -60,7 +74,8 @@ export class UploadMetrics {
   readonly #runningTasks;
   readonly #runningPieces;
   readonly #taskMilliseconds;
-  readonly #taskLabels = new Set<string>();
+  readonly #routeSeries = new Map<string, RouteSeries>();
+  readonly #taskSeries = new Map<string, TaskSeries>();
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -122,42 +137,64 @@ export class UploadMetrics {
     });
   }
 
-  bytes(protocol: UploadProtocol, { route, reason }: RouteChoice, count: number): void {
-    this.#bytes.inc({ protocol, route, reason }, count);
+  bytes(protocol: UploadProtocol, choice: RouteChoice, count: number): void {
+    this.#seriesOf(protocol, choice).bytes.inc(count);
     this.#traffic.inc(count);
   }
 
   started(task: ServedTask): void {
-    const labels = this.#labelsOf(task);
-    this.#tasks.inc(labels);
-    this.#runningTasks.inc(labels);
+    const series = this.#taskSeriesOf(task);
+    series.begun.inc();
+    series.running.inc();
     this.#runningPieces.inc();
   }
 
   finished(protocol: UploadProtocol, task: ServedTask, outcome: UploadOutcome): void {
-    const { route, reason } = outcome.choice;
-    const labels = this.#labelsOf(task);
-    this.#transfers.inc({ protocol, route, reason, result: outcome.result });
-    this.#seconds.observe({ protocol, route, reason }, outcome.durationMs / 1000);
-    this.#runningTasks.dec(labels);
+    const { choice, result, durationMs } = outcome;
+    const series = this.#seriesOf(protocol, choice);
+    series.seconds.observe(durationMs / 1000);
+    let transfers = series.transfers.get(result);
+    if (transfers === undefined) {
+      transfers = this.#transfers.labels({ protocol, route: choice.route, reason: choice.reason, result });
+      series.transfers.set(result, transfers);
+    }
+    transfers.inc();
+    const taskSeries = this.#taskSeriesOf(task);
+    taskSeries.running.dec();
     this.#runningPieces.dec();
-    if (outcome.result !== 'complete') return this.#taskFailures.inc(labels);
+    if (result !== 'complete') return taskSeries.failed.inc();
     const level = taskSizeLevel(task.contentLength);
-    this.#taskMilliseconds.observe({ task_type: task.labels.type, task_size_level: level }, outcome.durationMs);
+    this.#taskMilliseconds.observe({ task_type: task.labels.type, task_size_level: level }, durationMs);
   }
 
   refused(protocol: UploadProtocol, cause: RefusalCause): void {
     this.#refused.inc({ protocol, cause });
   }
 
-  #labelsOf(task: ServedTask): { type: number; tag: string; app: string } {
+  #seriesOf(protocol: UploadProtocol, { route, reason }: RouteChoice): RouteSeries {
+    const key = `${protocol} ${route} ${reason}`;
+    const known = this.#routeSeries.get(key);
+    if (known !== undefined) return known;
+    const labels = { protocol, route, reason };
+    const series = { bytes: this.#bytes.labels(labels), seconds: this.#seconds.labels(labels), transfers: new Map() };
+    this.#routeSeries.set(key, series);
+    return series;
+  }
+
+  #taskSeriesOf(task: ServedTask): TaskSeries {
     const { type, tag, application } = task.labels;
-    const key = JSON.stringify([tag, application]);
-    if (!this.#taskLabels.has(key)) {
-      if (this.#taskLabels.size >= MAX_TASK_LABELS) return { type, tag: 'other', app: 'other' };
-      this.#taskLabels.add(key);
-    }
-    return { type, tag, app: application };
+    const key = JSON.stringify([type, tag, application]);
+    const known = this.#taskSeries.get(key);
+    if (known !== undefined) return known;
+    const full = this.#taskSeries.size >= MAX_TASK_LABELS;
+    const labels = full ? { type, tag: 'other', app: 'other' } : { type, tag, app: application };
+    const series = {
+      begun: this.#tasks.labels(labels),
+      failed: this.#taskFailures.labels(labels),
+      running: this.#runningTasks.labels(labels),
+    };
+    if (!full) this.#taskSeries.set(key, series);
+    return series;
   }
 }
 

@@ -92,7 +92,7 @@ export class UploadService {
     });
   }
 
-  /** Resolves with the ports in use. @throws DFP_LISTEN; then nothing listens. */
+  /** Resolves with the ports in use. @throws DFP_LISTEN; then nothing of this call listens. */
   async start(addresses: UploadAddresses): Promise<{ httpPort: number | undefined; vortexPort: number | undefined }> {
     const { http, vortex } = addresses;
     const httpPort = http === undefined ? undefined : await this.#http.listen(http.ip, http.port);
@@ -100,7 +100,7 @@ export class UploadService {
       const vortexPort = vortex === undefined ? undefined : await this.#vortex.listen(vortex.ip, vortex.port);
       return { httpPort, vortexPort };
     } catch (error) {
-      await this.#http.close();
+      if (httpPort !== undefined) await this.#http.close();
       throw error;
     }
   }

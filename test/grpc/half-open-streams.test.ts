@@ -60,7 +60,7 @@ class RawClient implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.session.close();
+    this.session.destroy();
     await this.stop();
   }
 }

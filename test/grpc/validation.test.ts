@@ -114,7 +114,7 @@ describe('validation of messages', () => {
       for (const field of Object.keys(rules?.fields ?? {}))
         assert.ok(names.has(field), `${name} has no field ${field}`);
       for (const field of message.fields) {
-        const ours = rules?.fields[toCamelCase(field.name)] ?? {};
+        const ours = ruleOf(name, field.name) ?? {};
         assert.deepEqual(wireRuleOf(ours), factsRule(field, facts), `${name}.${field.name}`);
       }
     }
@@ -124,7 +124,7 @@ describe('validation of messages', () => {
     for (const [name, fields] of readDeclarations().messages)
       for (const field of fields) {
         const nested = field.type as MessageName;
-        const rule = MESSAGE_RULES[name as MessageName]?.fields[toCamelCase(field.name)];
+        const rule = ruleOf(name as MessageName, field.name);
         const expected = MESSAGE_RULES[nested] === undefined ? undefined : nested;
         assert.equal(rule?.message, expected, `${name}.${field.name}`);
       }
@@ -160,6 +160,10 @@ function checkPeer(request: AnnouncePeerRequest): void {
 function refusal(start: string): (error: unknown) => boolean {
   return (error) =>
     error instanceof UsageError && error.code === 'DFP_INVALID_ARGUMENT' && error.message.startsWith(start);
+}
+
+function ruleOf(message: MessageName, field: string): FieldRule | undefined {
+  return new Map(Object.entries(MESSAGE_RULES[message]?.fields ?? {})).get(toCamelCase(field));
 }
 
 function toCamelCase(name: string): string {

@@ -69,11 +69,29 @@ describe('matchmaking', () => {
     assert.deepEqual(summary(await thirdAnswer), ['host0-peer', 'host1-peer']);
   });
 
-  it('never lets a peer wait longer than two seconds', async () => {
-    const cluster = new TestCluster({ timings: { sourceStartMs: 60_000 } });
-    const [first, second] = joinAll(cluster, 2);
+  it('sends peers one by one when none of them starts, and lets none wait longer than four seconds', async () => {
+    const cluster = new TestCluster();
+    const [first, ...others] = joinAll(cluster, 10);
     await cluster.decide(first);
-    const answer = cluster.decide(second);
+    let sent = 0;
+    for (const peer of others)
+      void cluster.decide(peer).then(({ kind }) => (sent += kind === 'back-to-source' ? 1 : 0));
+    const sentAfter = async (ms: number): Promise<number> => {
+      cluster.clock.advance(ms);
+      await new Promise(setImmediate);
+      return sent;
+    };
+    assert.equal(await sentAfter(999), 0);
+    assert.equal(await sentAfter(1), 1);
+    assert.equal(await sentAfter(1000), 2);
+    assert.equal(await sentAfter(1000), 3);
+    assert.equal(await sentAfter(1000), 9);
+  });
+
+  it('waits no longer than two seconds when nobody is on the way', async () => {
+    const cluster = new TestCluster();
+    const shy = cluster.join('shy', { disableBackToSource: true });
+    const answer = cluster.decide(shy);
     cluster.clock.advance(1999);
     assert.equal(cluster.core.matchmaker.waitingCount, 1);
     cluster.clock.advance(1);

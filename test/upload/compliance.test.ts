@@ -64,6 +64,15 @@ for (const client of [httpClient, vortexClient])
         assert.equal(await running.metric('dragonfly_client_concurrent_upload_piece_total'), 0);
       });
 
+      it('starts with head and first bytes in one segment', async () => {
+        const task = running.source.add({ content: randomBytes(1000) });
+        const socket = client.ask(running, task.taskId, task.layout.slice(0));
+        const chunks: number[] = [];
+        const bytes = await readToEnd(socket, (chunk) => chunks.push(chunk.length));
+        assert.equal(client.parse(bytes).ok, true);
+        assert.equal(chunks[0], bytes.length, 'the head came on its own');
+      });
+
       it('serves 24 children at once', async () => {
         const task = running.source.add({ content: randomBytes(4 * MIB), pieceLength: MIB });
         const numbers = Array.from({ length: 24 }, (_, index) => index % 4);

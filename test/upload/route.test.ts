@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { type RouteInputs, chooseRoute, effectiveLimit } from '../../src/upload/route.js';
+import { socketKind } from '../../src/upload/transfer/socket.js';
 
 const GBIT = 125_000_000;
 
@@ -61,6 +64,10 @@ describe('the choice of a route', () => {
     assert.equal(chooseRoute(limited).limited, true);
     assert.equal(chooseRoute({ ...limited, socket: 'tls' }).limited, true);
     assert.equal(chooseRoute({ ...limited, interfaceBytesPerSecond: 1 }).limited, false);
+  });
+
+  it('knows a TLS socket from a plain one', () => {
+    assert.equal(socketKind(new TLSSocket(new Socket())), 'tls');
   });
 
   it('takes a limit as none only when the interface is known to be no faster', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { type Socket, connect } from 'node:net';
 import { Registry } from 'prom-client';
+import { SendFileEngine } from '../../native/index.js';
 import { UploadService } from '../../src/upload/index.js';
 import { taskSizeLevel } from '../../src/upload/metrics.js';
 import { fetchPiece, httpClient, httpRequest, parseHttp, readToEnd, vortexClient } from './support/clients.js';
@@ -53,6 +54,22 @@ describe('the upload service', () => {
     await running.settled();
     assert.equal(await running.metric('dfpeer_upload_transfers_total', { result: 'complete' }), 0);
     for (const socket of sockets) socket.destroy();
+  });
+
+  it('finishes by copying what a broken engine leaves, and says so', async () => {
+    const engine = new SendFileEngine({ workers: 1 });
+    const broken = await startService({ engine: { available: true, engine } });
+    const task = broken.source.add({ content: randomBytes(48 * MIB), pieceLength: 48 * MIB });
+    const socket = httpClient.ask(broken, task.taskId, task.layout.slice(0));
+    await until(() => (broken.service.list()[0]?.bytesSent ?? 0) > 0, 'sendfile has begun');
+    await engine.close();
+    assert.ok(httpClient.parse(await readToEnd(socket)).body.equals(task.content));
+    await broken.settled();
+    const bySendfile = await broken.metric('dfpeer_upload_bytes_total', { route: 'sendfile' });
+    const byCopy = await broken.metric('dfpeer_upload_bytes_total', { route: 'copy', reason: 'engine-failed' });
+    assert.ok(bySendfile > 0 && byCopy > 0, `${bySendfile} by sendfile, ${byCopy} by copy`);
+    assert.equal(bySendfile + byCopy, task.content.length);
+    await broken.stop();
   });
 
   it('says which port is taken, and then listens nowhere', async () => {

@@ -22,7 +22,7 @@ function decodeOne(bytes: Buffer): VortexPacket | undefined {
 }
 
 const hexTaskId = fc
-  .string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 64, maxLength: 64 })
+  .string({ unit: fc.constantFrom(...Array.from('0123456789abcdef')), minLength: 64, maxLength: 64 })
   .map(parseTaskId);
 const byte = fc.nat(255);
 const uint32 = fc.nat(0xffffffff);

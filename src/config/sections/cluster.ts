@@ -24,9 +24,9 @@ export const scheduler = section({
   }),
   announceInterval: duration({ meaning: 'Time between two announcements of this host.', default: '300s' }),
   scheduleTimeout: duration({
-    meaning: 'A download on its way to a first parent or to the origin, everything tried.',
+    meaning: 'Answer of the scheduler when a download asks for other parents.',
     default: '3h',
-    whenReached: 'the download fails with DFP_DEADLINE',
+    whenReached: 'the rest comes from the origin',
   }),
   maxScheduleCount: count(
     {

@@ -21,7 +21,8 @@ export const download = section({
   server,
   protocol: ignored('each parent says what it speaks: HTTP or vortex over TCP'),
   bandwidthLimit: rate({
-    meaning: 'All downloads together, from parents and origins. At or above the speed of the interface it has no effect.',
+    meaning:
+      'All downloads together, from parents and origins. At or above the speed of the interface it has no effect.',
     default: '50GB',
     reload: true,
     whenReached: 'downloads wait for their turn',

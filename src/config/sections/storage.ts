@@ -23,7 +23,11 @@ export const storage = section({
 export const backend = section({
   requestHeader: headers({ meaning: 'Headers added to every request to an origin.', otherwise: 'none' }),
   maxRetries: count(
-    { meaning: 'Attempts after the first one for a piece from an origin.', default: 1, whenReached: 'the download fails' },
+    {
+      meaning: 'Attempts after the first one for a piece from an origin.',
+      default: 1,
+      whenReached: 'the download fails',
+    },
     { min: 0, max: 100, unit: 'times' },
   ),
   enableCacheTemporaryRedirect: ignored('redirects are followed anew for every request'),
@@ -39,7 +43,6 @@ const policy = section(
     taskTTL: duration({
       meaning: 'Age at which a task that nobody used is removed.',
       default: '30d',
-      reload: true,
       whenReached: 'the task is removed, unless in use',
     }),
     persistentTaskTTL: ignored('dfpeer has no persistent tasks'),
@@ -48,16 +51,14 @@ const policy = section(
     diskThreshold: size({
       meaning: 'Bytes that stored tasks may take; 0 means the size of the file system.',
       default: 0,
-      reload: true,
       whenReached: 'tasks are removed by the two percentages below',
     }),
     diskHighThresholdPercent: percent({
       meaning: 'Share of `diskThreshold` above which the least recently used tasks are removed.',
       default: 80,
-      reload: true,
       whenReached: 'least recently used tasks are removed, unless in use',
     }),
-    diskLowThresholdPercent: percent({ meaning: 'Share of `diskThreshold` at which removing ends.', default: 60, reload: true }),
+    diskLowThresholdPercent: percent({ meaning: 'Share of `diskThreshold` at which removing ends.', default: 60 }),
   },
   ({ diskHighThresholdPercent: high, diskLowThresholdPercent: low }) =>
     high >= low

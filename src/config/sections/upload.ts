@@ -4,7 +4,10 @@ import { ignored, section } from '../key-spec.js';
 const server = section({
   ip: ipAddress({ meaning: 'Address that the upload gRPC service listens on.', otherwise: '0.0.0.0' }),
   port: announcedPort({ meaning: 'gRPC for other peers and the scheduler; also takes vortex.', default: 4000 }),
-  caCert: path({ meaning: 'Authorities that sign client certificates (PEM); makes clients present one.', otherwise: 'none' }),
+  caCert: path({
+    meaning: 'Authorities that sign client certificates (PEM); makes clients present one.',
+    otherwise: 'none',
+  }),
   cert: path({ meaning: 'Certificate chain of the upload gRPC service (PEM).', otherwise: 'plain text' }),
   key: path({ meaning: 'Key of `upload.server.cert` (PEM).', otherwise: 'plain text' }),
   requestRateLimit: count(
@@ -45,7 +48,6 @@ export const upload = section({
   limitedRoute: choice(['copy', 'paced'], {
     meaning: 'How bytes travel while a limit is in force: `copy` through userspace, `paced` by sendfile in leases.',
     default: 'copy',
-    reload: true,
   }),
   maxConcurrentTransfers: count(
     { meaning: 'Uploads at once.', default: 1000, whenReached: 'further ones queue' },
@@ -69,7 +71,11 @@ export const upload = section({
     { min: 1, max: 1_000_000, unit: 'connections' },
   ),
   maxConnectionsPerIP: count(
-    { meaning: 'Connections of one IP to the piece servers.', default: 1024, whenReached: 'new ones of that IP are closed' },
+    {
+      meaning: 'Connections of one IP to the piece servers.',
+      default: 1024,
+      whenReached: 'new ones of that IP are closed',
+    },
     { min: 1, max: 1_000_000, unit: 'connections' },
   ),
   headerTimeout: duration({

@@ -21,6 +21,8 @@ export interface DownloadDependencies {
   downloadBudgets(): ByteBudget[];
   /** Those that bytes from the origin spend in addition. */
   sourceBudgets(): ByteBudget[];
+  /** A budget of one download's own; closed with it. */
+  createBudget(bytesPerSecond: number): ByteBudget & { close(): void };
   observer: DownloadObserver;
   settings: DownloadSettings;
   clock: Clock;

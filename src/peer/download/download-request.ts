@@ -21,6 +21,8 @@ export interface DownloadRequest {
   /** A scheduler told us to fetch from the origin (seed peers). */
   needBackToSource: boolean;
   trust: OriginTrust;
+  /** Of this download alone, in bytes per second; the client that starts a download sets it. */
+  rateLimitBytesPerSecond: number | undefined;
 }
 
 /** Bounds of one download; durations in milliseconds. */

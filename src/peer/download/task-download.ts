@@ -36,6 +36,7 @@ export class TaskDownload {
   readonly #fetches = new Set<Promise<void>>();
   readonly #ranges: ((contentLength: number) => ByteRange)[] = [];
   readonly #onTask: (task: StoredTask) => void;
+  #ownBudget: { close(): void } | undefined;
   #wantsAll = false;
   #task: StoredTask | undefined;
   #content: OriginContent | undefined;
@@ -48,10 +49,7 @@ export class TaskDownload {
   constructor(dependencies: DownloadDependencies, request: DownloadRequest, onTask: (task: StoredTask) => void) {
     this.taskId = request.taskId;
     this.peerId = dependencies.host.newPeerId();
-    this.#dependencies = {
-      ...dependencies,
-      logger: dependencies.logger.child({ taskId: request.taskId, peerId: this.peerId }),
-    };
+    this.#dependencies = this.#withOwnLimit(dependencies, request);
     this.#request = request;
     this.#onTask = onTask;
     this.#board = new PieceBoard(dependencies.random);
@@ -76,6 +74,14 @@ export class TaskDownload {
 
   /** Resolves with the task once everything wanted is stored. */
   async run(): Promise<StoredTask> {
+    try {
+      return await this.#restarting();
+    } finally {
+      this.#ownBudget?.close();
+    }
+  }
+
+  async #restarting(): Promise<StoredTask> {
     for (let restarts = 0; ; restarts++) {
       try {
         return await this.#attempt();
@@ -117,6 +123,18 @@ export class TaskDownload {
     this.#wantPieces(task);
     this.#onTask(task);
     return task;
+  }
+
+  /** dfget's --ratelimit is one more budget that every byte spends. */
+  #withOwnLimit(
+    dependencies: DownloadDependencies,
+    { taskId, rateLimitBytesPerSecond }: DownloadRequest,
+  ): DownloadDependencies {
+    const logger = dependencies.logger.child({ taskId, peerId: this.peerId });
+    if (rateLimitBytesPerSecond === undefined) return { ...dependencies, logger };
+    const own = dependencies.createBudget(rateLimitBytesPerSecond);
+    this.#ownBudget = own;
+    return { ...dependencies, logger, downloadBudgets: () => [...dependencies.downloadBudgets(), own] };
   }
 
   #wantPieces(task: StoredTask): void {

@@ -33,6 +33,7 @@ export class FetchCall {
   #cancelWatchdog: () => void;
   #resolve: (result: JobResult) => void = () => undefined;
   #reject: (error: Error) => void = () => undefined;
+  #granted = 0;
   /** Why it was aborted from here: what the caller gets, whatever the thread makes of it. */
   #abortedBy: Error | undefined;
 
@@ -66,24 +67,26 @@ export class FetchCall {
       case 'piece':
         return void this.#deliver(report.piece);
       case 'done':
-        this.#settle(report.unspent);
+        this.#settle(report.spent);
         return this.#resolve(report.result);
       case 'failed':
-        this.#settle(report.unspent);
+        this.#settle(report.spent);
         return this.#reject(this.#abortedBy ?? unpackError(report.error));
     }
   }
 
   onDeath(error: DfpeerError): void {
-    this.#settle(0);
+    // Nobody knows what the thread had received: better charged twice than moved for nothing.
+    this.#settle(this.#granted);
     this.#reject(this.#abortedBy ?? error);
   }
 
   async #lease(wanted: number): Promise<void> {
     try {
       const bytes = await this.#budget.take(wanted, this.#leases.signal);
-      if (this.#leases.signal.aborted) this.#budget.giveBack(bytes);
-      else this.#options.pool.send(this.#options.id, { type: 'grant', id: this.#options.id, bytes });
+      if (this.#leases.signal.aborted) return this.#budget.giveBack(bytes);
+      this.#granted += bytes;
+      this.#options.pool.send(this.#options.id, { type: 'grant', id: this.#options.id, bytes });
     } catch (error) {
       if (!this.#leases.signal.aborted) this.abort(toDfpeerError(error));
     }
@@ -106,11 +109,11 @@ export class FetchCall {
     }
   }
 
-  #settle(unspent: number): void {
+  #settle(spent: number): void {
     this.#cancelWatchdog();
     this.#options.signal.removeEventListener('abort', this.#onAbort);
     this.#leases.abort(new AbortedError('a lease'));
-    if (unspent > 0) this.#budget.giveBack(unspent);
+    if (this.#granted > spent) this.#budget.giveBack(this.#granted - spent);
   }
 
   /** Even a thread that hangs must not make its callers hang; ending it settles all its jobs. */

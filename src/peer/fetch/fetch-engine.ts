@@ -59,10 +59,10 @@ export class FetchEngine {
     let report: ThreadReport;
     try {
       const result = await this.#run(job, transfer);
-      report = { type: 'done', id, result, unspent: transfer.unspent };
+      report = { type: 'done', id, result, spent: transfer.bytes };
     } catch (error) {
       const failure = packError(toDfpeerError(error, 'DFP_INTERNAL', transfer.waitingFor));
-      report = { type: 'failed', id, error: failure, unspent: transfer.unspent };
+      report = { type: 'failed', id, error: failure, spent: transfer.bytes };
     }
     transfer.close();
     this.#running.delete(id);

@@ -33,13 +33,13 @@ export type ThreadOrder =
   | { type: 'grant'; id: number; bytes: number }
   | { type: 'piece-accepted'; id: number };
 
-/** From a thread. After `done` or `failed` nothing writes for this job any more. */
+/** From a thread. After `done` or `failed` nothing writes for this job any more; `spent` bytes of its leases were used. */
 export type ThreadReport =
   | { type: 'progress'; id: number; bytes: number }
   | { type: 'want-lease'; id: number; bytes: number }
   | { type: 'piece'; id: number; piece: FetchedPiece }
-  | { type: 'done'; id: number; result: JobResult; unspent: number }
-  | { type: 'failed'; id: number; error: ErrorMessage; unspent: number };
+  | { type: 'done'; id: number; result: JobResult; spent: number }
+  | { type: 'failed'; id: number; error: ErrorMessage; spent: number };
 
 /** What every thread is started with. */
 export interface ThreadOptions {

@@ -70,7 +70,7 @@ export class ThreadPool<Order, Report> {
   }
 
   #startThread(): PoolThread {
-    const worker = new Worker(this.#options.entry, { workerData: this.#options.data });
+    const worker = new Worker(this.#options.entry, { workerData: this.#options.data, name: 'fetch' });
     const thread: PoolThread = { worker, jobs: new Set() };
     this.#threads.add(thread);
     worker.on('message', this.#options.onReport);

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { ByteBudget } from '../../core/byte-budget.js';
 import { type Clock, systemClock } from '../../core/clock.js';
 import { throwIfAborted } from '../../core/deadline.js';
-import { DfpeerError, UsageError } from '../../core/errors.js';
+import { DfpeerError, toDfpeerError, UsageError } from '../../core/errors.js';
 import { FetchCall } from './fetch-call.js';
 import type { Job, JobKind, JobKinds, ThreadOptions, ThreadOrder, ThreadReport } from './messages.js';
 import type {
@@ -117,12 +117,19 @@ export class ThreadedPieceFetcher implements PieceFetcher {
     const call = new FetchCall({ ...request, budgets, id, pool: this.#pool, clock: this.#clock });
     this.#calls.set(id, call);
     try {
-      // The mapping from a kind to its order is lost on the compiler in a generic function.
-      this.#pool.begin(id, { type: 'start', id, job: { kind, order, limits } as Job });
-      return (await call.result);
+      this.#begin(call, id, { kind, order, limits } as Job);
+      return await call.result;
     } finally {
       this.#calls.delete(id);
       this.#pool.end(id);
+    }
+  }
+
+  #begin(call: FetchCall, id: number, job: Job): void {
+    try {
+      this.#pool.begin(id, { type: 'start', id, job });
+    } catch (error) {
+      call.onDeath(toDfpeerError(error, 'DFP_INTERNAL', 'starting a fetch thread'));
     }
   }
 

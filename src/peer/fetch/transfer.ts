@@ -67,9 +67,9 @@ export class Transfer {
     return this.#clock.monotonicMs() - this.startedAtMs;
   }
 
-  /** What is to be given back to the budgets at the end. */
-  get unspent(): number {
-    return Math.max(0, this.#balance);
+  /** Bytes of the piece so far. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   abort(reason: Error): void {

@@ -1,3 +1,4 @@
+import type { Metadata } from '@grpc/grpc-js';
 import { isAbsolute } from 'node:path';
 import { UsageError } from '../../core/errors.js';
 import { parseRangeHeader } from '../../core/byte-range.js';
@@ -61,6 +62,7 @@ export function readDownload(download: Download__Output, trust: OriginTrust): Cl
       disableBackToSource: download.disableBackToSource,
       needBackToSource: download.needBackToSource,
       trust,
+      rateLimitBytesPerSecond: undefined,
     },
     digest,
     range,
@@ -119,4 +121,20 @@ export function toWirePiece(piece: StoredPiece): Piece {
 /** A piece that is still to come: where it lies, and nothing else. */
 export function toWireSlice(slice: PieceSlice): Piece {
   return { ...slice, digest: '', cost: toDuration(0), createdAt: toTimestamp(0) };
+}
+
+/** Request metadata of our own dfget, in bytes per second. */
+const RATE_LIMIT_HEADER = 'dfpeer-rate-limit';
+
+/** @throws UsageError for a limit that isn't a positive number */
+export function readRateLimit(metadata: Metadata): number | undefined {
+  const [text] = metadata.get(RATE_LIMIT_HEADER);
+  if (text === undefined) return undefined;
+  const limit = Number(text);
+  if (Number.isSafeInteger(limit) && limit > 0) return limit;
+  throw new UsageError(
+    `${RATE_LIMIT_HEADER} must be bytes per second, not ${JSON.stringify(text)}`,
+    undefined,
+    'DFP_INVALID_ARGUMENT',
+  );
 }

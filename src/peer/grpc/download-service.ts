@@ -9,7 +9,7 @@ import { validateMessage } from '../../grpc/validation.js';
 import type { DaemonSchedulerClient } from '../../scheduler-client/index.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { TaskStore } from '../store/task-store.js';
-import { readDownload } from './download-message.js';
+import { readDownload, readRateLimit } from './download-message.js';
 import { DownloadStream, type DownloadStreamDependencies } from './download-stream.js';
 import { serverStream, unary } from './handlers.js';
 import { toLocalTask, toWireTask } from './task-messages.js';
@@ -29,10 +29,11 @@ export interface DownloadServiceDependencies extends DownloadStreamDependencies 
 export function makeDownloadService(dependencies: DownloadServiceDependencies): GrpcService {
   const { logger, store, scheduler } = dependencies;
   const implementation: DfdaemonDownloadHandlers = {
-    DownloadTask: serverStream(logger, async (request, send, _call, signal) => {
+    DownloadTask: serverStream(logger, async (request, send, call, signal) => {
       validateMessage('dfdaemon.v2.DownloadTaskRequest', request);
       if (request.download === null) throw new DfpeerError('DFP_INVALID_ARGUMENT', 'download must be set');
       const client = readDownload(request.download, 'local-user');
+      client.request.rateLimitBytesPerSecond = readRateLimit(call.metadata);
       dependencies.assertAllowed(client.request);
       return new DownloadStream(dependencies, client, send, signal).run();
     }),

@@ -14,18 +14,20 @@ export interface LeaseSource {
 
 /** 20 ms a lease keeps the peaks of 100 ms windows at 6/5 and Bottleneck at 50 schedules a second. */
 export const LEASES_PER_SECOND = 50;
-/** A lease grows by at most this share to make up for late timers: 6/5 × 1.04 stays below 1.25. */
+/** A lease that comes late grows by what its own lateness cost, up to this share: the time it covers is that much longer. */
+const MAX_LATE_SHARE = 0.3;
+/** Older arrears are made up for at this pace: 6/5 × 1.04 stays below 1.25. */
 const CATCH_UP_SHARE = 0.04;
-/** What late timers cost beyond this is forgotten, so that a suspended machine doesn't run fast for minutes. */
-const MAX_ARREARS_LEASES = 10;
+/** Arrears beyond this are forgotten: at most 1 % too much in 10 s. */
+const MAX_ARREARS_LEASES = 5;
 /** Nobody asked for this many lease times: the rate is measured anew. */
 const IDLE_LEASES = 5;
 
 /**
- * Leases of limit/50 bytes out of a Bottleneck reservoir that starts empty and holds one lease at most.
+ * Leases of about limit/50 bytes out of a Bottleneck reservoir that starts empty and holds one lease at most.
  *
- * Timers come late, never early, so the reservoir alone stays some percent below the limit: each lease is
- * topped up by what the clock says was missed.
+ * Timers come late and unevenly, so the reservoir alone stays some percent below the limit: it says when a lease is
+ * granted, the clock says how large it is.
  */
 export class BottleneckLeases implements LeaseSource {
   readonly leaseBytes: number;
@@ -61,7 +63,7 @@ export class BottleneckLeases implements LeaseSource {
       this.#grantedBytes = 0;
     }
     await this.#limiter.schedule({ weight: this.leaseBytes }, () => Promise.resolve());
-    const bytes = this.leaseBytes + this.#arrears();
+    const bytes = this.#dueBytes();
     this.#grantedBytes += bytes;
     this.#lastGrantMs = this.#clock.monotonicMs();
     return bytes;
@@ -71,14 +73,19 @@ export class BottleneckLeases implements LeaseSource {
     void this.#limiter.disconnect();
   }
 
-  /** Bytes by which this lease may exceed an ordinary one. */
-  #arrears(): number {
+  /** What the clock says is due: less than an ordinary lease when this one is early, somewhat more when it is late. */
+  #dueBytes(): number {
     const nowMs = this.#clock.monotonicMs();
-    const dueBytes = ((nowMs - this.#countingSinceMs) / 1000) * this.#limitBytesPerSecond;
-    const missing = dueBytes - this.#grantedBytes - this.leaseBytes;
-    const forgotten = missing - MAX_ARREARS_LEASES * this.leaseBytes;
+    const due = this.#bytesIn(nowMs - this.#countingSinceMs) - this.#grantedBytes;
+    const forgotten = due - (MAX_ARREARS_LEASES + 1) * this.leaseBytes;
     if (forgotten > 0) this.#grantedBytes += forgotten;
-    return Math.max(0, Math.min(Math.floor(missing), Math.max(1, Math.floor(this.leaseBytes * CATCH_UP_SHARE))));
+    const late = this.#bytesIn(nowMs - Math.max(this.#lastGrantMs, this.#countingSinceMs)) - this.leaseBytes;
+    const growth = Math.max(Math.min(late, this.leaseBytes * MAX_LATE_SHARE), this.leaseBytes * CATCH_UP_SHARE, 1);
+    return Math.max(1, Math.floor(Math.min(due, this.leaseBytes + growth)));
+  }
+
+  #bytesIn(elapsedMs: number): number {
+    return (elapsedMs / 1000) * this.#limitBytesPerSecond;
   }
 }
 

@@ -29,11 +29,13 @@ export class UploadLimits {
   readonly #perChildIp: KeyedLimiters;
   readonly #listeners = new Set<() => void>();
   #rates: UploadRates;
+  #tightest: number | undefined;
 
   /** @throws UsageError for a limit that isn't positive. */
   constructor(rates: UploadRates, options: BandwidthLimiterOptions = {}) {
     const effective = effectiveRates(rates);
     this.#rates = rates;
+    this.#tightest = tightest(effective);
     this.total = new BandwidthLimiter(effective.total, options);
     this.#perTask = new KeyedLimiters(effective.perTask, options);
     this.#perChildIp = new KeyedLimiters(effective.perChildIp, options);
@@ -45,15 +47,14 @@ export class UploadLimits {
 
   /** The tightest limit that binds an upload; undefined: none does. */
   get limitBytesPerSecond(): number | undefined {
-    const { total, perTask, perChildIp } = effectiveRates(this.#rates);
-    const limits = [total, perTask, perChildIp].filter((limit) => limit !== undefined);
-    return limits.length === 0 ? undefined : Math.min(...limits);
+    return this.#tightest;
   }
 
   /** Takes effect on running uploads at their next quantum. @throws UsageError for a limit that isn't positive. */
   setRates(rates: UploadRates): void {
     const effective = effectiveRates(rates);
     this.#rates = rates;
+    this.#tightest = tightest(effective);
     this.total.setLimit(effective.total);
     this.#perTask.setLimit(effective.perTask);
     this.#perChildIp.setLimit(effective.perChildIp);
@@ -95,4 +96,9 @@ function effectiveRates(rates: UploadRates): UploadRates {
     perTask: effectiveLimit(rates.perTask, rates.interface),
     perChildIp: effectiveLimit(rates.perChildIp, rates.interface),
   };
+}
+
+function tightest({ total, perTask, perChildIp }: UploadRates): number | undefined {
+  const limits = [total, perTask, perChildIp].filter((limit) => limit !== undefined);
+  return limits.length === 0 ? undefined : Math.min(...limits);
 }

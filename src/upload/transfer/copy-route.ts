@@ -2,6 +2,7 @@ import { read } from 'node:fs';
 import { type Clock, systemClock } from '../../core/clock.js';
 import { DfpeerError } from '../../core/errors.js';
 import { type BufferPool, MAX_COPY_BUFFER_BYTES, MIN_COPY_BUFFER_BYTES } from './buffer-pool.js';
+import { takeLease } from './lease.js';
 import type { Segment, SegmentEnd } from './segment.js';
 import { writeAll } from './socket.js';
 
@@ -67,7 +68,7 @@ async function sendChunk(segment: Segment, chunk: Buffer): Promise<SegmentEnd | 
   while (sent < chunk.length) {
     if (segment.interrupted) return { kind: 'interrupted' };
     const lease = await takeLease(segment, chunk.length - sent);
-    if (lease === undefined) return { kind: 'interrupted' };
+    if (typeof lease !== 'number') return lease;
     const head = segment.head;
     const taken = segment.interrupted
       ? false
@@ -81,20 +82,6 @@ async function sendChunk(segment: Segment, chunk: Buffer): Promise<SegmentEnd | 
     sent += lease;
   }
   return undefined;
-}
-
-/** Undefined: the upload ended while it waited. */
-async function takeLease(segment: Segment, wanted: number): Promise<number | undefined> {
-  if (segment.budget === undefined) return wanted;
-  segment.waitingForBudget = true;
-  try {
-    return await segment.budget.take(wanted, segment.signal);
-  } catch (error) {
-    if (segment.signal.aborted) return undefined;
-    throw error;
-  } finally {
-    segment.waitingForBudget = false;
-  }
 }
 
 /** Small chunks for slow clients bound their memory and show their progress; large ones cost less per byte. */

@@ -1,6 +1,6 @@
-import { SyscallError } from '../../../native/syscall-error.js';
-import type { SendFileResult, TransferEngine } from '../../../native/transfer.js';
+import { SyscallError, type SendFileResult, type TransferEngine } from '../../../native/index.js';
 import { DfpeerError, toDfpeerError } from '../../core/errors.js';
+import { takeLease } from './lease.js';
 import type { Segment, SegmentEnd } from './segment.js';
 import { drained, writeAll } from './socket.js';
 
@@ -22,7 +22,7 @@ export async function runSendfile(engine: TransferEngine, segment: Segment): Pro
 export async function runPaced(engine: TransferEngine, segment: Segment): Promise<SegmentEnd> {
   await prepareSocket(segment);
   while (segment.left > 0) {
-    const lease = await takeLease(segment);
+    const lease = await takeLease(segment, Math.min(segment.left, MAX_PACED_QUANTUM_BYTES));
     if (typeof lease !== 'number') return lease;
     if (segment.interrupted) {
       segment.budget?.giveBack(lease);
@@ -37,21 +37,6 @@ export async function runPaced(engine: TransferEngine, segment: Segment): Promis
     if (result.outcome !== 'complete') return segmentEnd(result);
   }
   return { kind: 'complete' };
-}
-
-async function takeLease(segment: Segment): Promise<number | SegmentEnd> {
-  const wanted = Math.min(segment.left, MAX_PACED_QUANTUM_BYTES);
-  if (segment.budget === undefined) return wanted;
-  segment.waitingForBudget = true;
-  try {
-    return await segment.budget.take(wanted, segment.signal);
-  } catch (thrown) {
-    if (segment.signal.aborted) return { kind: 'interrupted' };
-    const error = new DfpeerError('DFP_INTERNAL', 'no lease for a paced upload', { cause: thrown });
-    return { kind: 'file-error', error };
-  } finally {
-    segment.waitingForBudget = false;
-  }
 }
 
 /** Nothing of ours may be in the socket's own buffer when the engine starts, or the order would be lost. */

@@ -9,6 +9,7 @@ export type SegmentEnd =
   | { kind: 'unsupported' } // the kernel refuses this pair of file and socket, which is still good
   | { kind: 'engine-failed'; error: Error } // the engine can't go on, another route can
   | { kind: 'broken'; error: Error } // how many bytes went out isn't certain: no route can go on
+  | { kind: 'refused'; error: Error } // the limiter takes nobody any more
   | { kind: 'file-error'; error: Error };
 
 /** The stretch of an upload that one route serves: from where the last one stopped to the end, or to an interruption. */

@@ -124,7 +124,8 @@ export class Upload implements Segment {
     socket.once('close', onClose);
     if (socket.destroyed) this.stop('client-closed');
     while (this.#result === undefined) {
-      this.#enterSegment();
+      if (this.#choice.limited) this.#allowance ??= this.#host.allow(this.spec);
+      this.budget = this.#choice.limited ? this.#allowance?.budget : undefined;
       this.#leaveSegment(await this.#host.runRoute(this.#choice, this));
     }
     socket.off('close', onClose);
@@ -181,21 +182,17 @@ export class Upload implements Segment {
     this.head = bytes >= this.head.length ? NOTHING : this.head.subarray(bytes);
   }
 
-  #enterSegment(): void {
-    this.#rerouteWanted = false;
-    this.#choice = this.#host.choose(this.spec.socket, this.#fallback);
-    if (this.#choice.limited) this.#allowance ??= this.#host.allow(this.spec);
-    this.budget = this.#choice.limited ? this.#allowance?.budget : undefined;
-  }
-
   #leaveSegment(end: SegmentEnd): void {
     if (end.kind === 'unsupported') this.#fallback = 'unsupported-file';
     if (end.kind === 'engine-failed') this.#fallback = 'engine-failed';
     if ('error' in end) this.#error = end.error;
     if (this.#result !== undefined) return;
+    this.#rerouteWanted = false;
     if (end.kind === 'complete') this.#result = 'complete';
     if (end.kind === 'closed') this.#result = 'client-closed';
     if (end.kind === 'file-error') this.#result = 'file-error';
     if (end.kind === 'broken') this.#result = 'engine-error';
+    if (end.kind === 'refused') this.#result = 'stopped';
+    if (this.#result === undefined) this.#choice = this.#host.choose(this.spec.socket, this.#fallback);
   }
 }

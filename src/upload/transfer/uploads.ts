@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { TransferEngine } from '../../../native/transfer.js';
+import type { TransferEngine } from '../../../native/index.js';
 import { type Clock, systemClock } from '../../core/clock.js';
 import { type Logger, silentLogger } from '../../core/logger.js';
 import type { UploadAllowance, UploadLimits } from '../limiter/upload-limits.js';

@@ -1,5 +1,5 @@
 import { Registry } from 'prom-client';
-import { SendFileEngine } from '../../../native/engine.js';
+import { SendFileEngine } from '../../../native/index.js';
 import { UploadService, type UploadServiceOptions } from '../../../src/upload/index.js';
 import type { LiveUpload } from '../../../src/upload/index.js';
 import { FilePieceSource } from './file-piece-source.js';
@@ -46,11 +46,7 @@ async function readMetric(registry: Registry, name: string, labels: Record<strin
   const metrics = await registry.getMetricsAsJSON();
   const values = metrics.find((metric) => metric.name === name)?.values ?? [];
   return values
-    .filter((sample) =>
-      Object.entries(labels).every(
-        ([label, value]) => String(sample.labels[label as keyof typeof sample.labels]) === value,
-      ),
-    )
+    .filter((sample) => Object.entries(labels).every(([label, value]) => String(sample.labels[label]) === value))
     .reduce((sum, sample) => sum + sample.value, 0);
 }
 

@@ -19,8 +19,10 @@ export class ResponseBody {
   /** Everything that has come since, at least one chunk; undefined at the end. @throws what ended the body before its time */
   async read(): Promise<Uint8Array[] | undefined> {
     if (this.#chunks.length === 0 && this.#end === undefined) {
+      const woken = new Promise<void>((resolve) => (this.#wakeReader = resolve));
+      // May deliver bytes before it returns.
       this.#controller.resume();
-      await new Promise<void>((resolve) => (this.#wakeReader = resolve));
+      await woken;
     }
     const chunks = this.#chunks;
     if (chunks.length > 0) {

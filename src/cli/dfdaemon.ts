@@ -1,0 +1,102 @@
+import { mergeReloaded } from '../config/reload.js';
+import type { DaemonConfig, DaemonOverrides } from '../config/daemon-config.js';
+import { resolveDaemonConfig } from '../config/resolve.js';
+import type { Logger } from '../core/logger.js';
+import { Daemon } from '../peer/daemon.js';
+import { parseDfdaemonOptions } from './dfdaemon-options.js';
+import { EXIT_CODES } from './exit-codes.js';
+import { openLog, type Log } from './log.js';
+import { reportError } from './report-error.js';
+import { toLimits, toSettings } from './to-settings.js';
+import { readVersion } from './version.js';
+
+/** dfdaemon: flags → configuration → daemon, then signals until the end. Resolves with the exit code. */
+async function main(): Promise<number> {
+  const version = readVersion();
+  const parsed = parseDfdaemonOptions(process.argv.slice(2), process.env, version);
+  if (parsed.kind === 'show') {
+    process.stdout.write(parsed.text);
+    return EXIT_CODES.ok;
+  }
+  const config = await resolveDaemonConfig(parsed.options);
+  const log = await openLog({ ...config.log, name: 'dfdaemon' });
+  try {
+    return await run(parsed.options, config, version, log);
+  } finally {
+    await log.close();
+  }
+}
+
+async function run(overrides: DaemonOverrides, config: DaemonConfig, version: string, log: Log): Promise<number> {
+  const { logger } = log;
+  for (const warning of config.warnings) logger.warn({}, warning);
+  // From here on: a signal during the start must not end the process half-way.
+  const ended = nextSignal(['SIGTERM', 'SIGINT']);
+  const daemon = await Daemon.start(toSettings(config, version), logger).catch((error: unknown) => {
+    logger.error({ err: error }, 'dfdaemon could not start');
+    throw error;
+  });
+  announceReady(daemon, config, logger);
+  const stopReloading = reloadOnHangup(overrides, config, daemon, log);
+  const reason = await Promise.race([ended, daemon.idle.then(() => 'idle')]);
+  logger.info({ reason }, 'stopping');
+  stopReloading();
+  await daemon.stop();
+  logger.info({}, 'stopped');
+  return EXIT_CODES.ok;
+}
+
+function announceReady(daemon: Daemon, config: DaemonConfig, logger: Logger): void {
+  const { ports } = daemon;
+  logger.info(
+    { ports, ip: config.host.ip, socket: config.download.server.socketPath, config: config.configFile ?? 'defaults' },
+    'ready',
+  );
+  // On a terminal somebody wants to know where the log went and how others join.
+  if (!process.stderr.isTTY || config.log.console) return;
+  const join =
+    ports.scheduler === undefined
+      ? ''
+      : `\nanother node joins with: dfdaemon --scheduler ${config.host.ip}:${ports.scheduler}`;
+  process.stderr.write(
+    `dfdaemon is ready: pieces on ${config.host.ip}:${ports.http}, metrics on port ${ports.metrics}, log in ${config.log.dir}${join}\n`,
+  );
+}
+
+/** SIGHUP: reads the configuration again and takes over what can change; a bad file changes nothing. */
+function reloadOnHangup(
+  overrides: DaemonOverrides,
+  initial: DaemonConfig,
+  daemon: Daemon,
+  { logger, setLevels }: Log,
+): () => void {
+  let running = initial;
+  const reload = async (): Promise<void> => {
+    const { config, changed, needRestart } = mergeReloaded(running, await resolveDaemonConfig(overrides));
+    daemon.setLimits(toLimits(config));
+    daemon.setLimitedRoute(config.upload.limitedRoute);
+    setLevels(config.log.level, config.log.levels);
+    running = config;
+    logger.info(
+      { changed, needRestart },
+      needRestart.length === 0 ? 'configuration reloaded' : 'configuration reloaded; some keys need a restart',
+    );
+  };
+  const onHangup = (): void => {
+    reload().catch((error: unknown) =>
+      logger.error({ err: error }, 'the configuration could not be reloaded; the old one stays in force'),
+    );
+  };
+  process.on('SIGHUP', onHangup);
+  return () => void process.off('SIGHUP', onHangup);
+}
+
+/** The first one starts the drain; a second one ends the process at once, as everywhere. */
+async function nextSignal(signals: readonly NodeJS.Signals[]): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of signals) process.once(signal, resolve);
+  });
+}
+
+// Everything was drained and closed by now; a connection that lingers somewhere must not keep the process.
+process.exit(await main().catch((error: unknown) => reportError('dfdaemon', error)));

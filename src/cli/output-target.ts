@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdtemp, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { DfpeerError, errnoOf } from '../core/errors.js';
+import type { TaskDigest } from '../core/task-digest.js';
+import { digestFile, expectDigest } from '../peer/output/content-digest.js';
+import { checkOutput } from '../peer/output/output-file.js';
+import type { DfgetOptions } from './dfget-options.js';
+
+/** Where the bytes end up, and who writes them. */
+export interface OutputTarget {
+  /** The daemon writes this file; undefined: it sends the bytes to us. */
+  readonly daemonPath: string | undefined;
+  /** For people. */
+  readonly shown: string;
+  /** A piece's bytes, at the offset within the output. */
+  readonly write: ((content: Uint8Array, offset: number) => Promise<void>) | undefined;
+  /** The download succeeded: the output gets its name, or goes to stdout. */
+  finish(digest: TaskDigest | undefined): Promise<void>;
+  /** Removes what is only ours. Idempotent; nothing happens to a finished output. */
+  discard(): Promise<void>;
+}
+
+/** @throws UsageError DFP_OUTPUT_EXISTS, DfpeerError DFP_OUTPUT_IO: before anything is downloaded */
+export async function openOutput(options: DfgetOptions): Promise<OutputTarget> {
+  const { output, overwrite, transferFromDfdaemon } = options;
+  if (output.kind === 'stdout') return openStdout();
+  // For a file that is already the daemon's own only the daemon can tell.
+  if (transferFromDfdaemon) await checkOutput({ path: output.path, overwrite });
+  else await checkOutput({ path: output.path, overwrite: true });
+  return transferFromDfdaemon ? openTransfer(output.path) : byDaemon(output.path);
+}
+
+function byDaemon(path: string): OutputTarget {
+  const nothing = (): Promise<void> => Promise.resolve();
+  return { daemonPath: path, shown: path, write: undefined, finish: nothing, discard: nothing };
+}
+
+/** By way of a file, so that not one byte is printed that was not verified. */
+async function openStdout(): Promise<OutputTarget> {
+  const directory = await mkdtemp(join(tmpdir(), 'dfget-'));
+  const path = join(directory, 'content');
+  return {
+    daemonPath: path,
+    shown: 'stdout',
+    write: undefined,
+    finish: async () => {
+      try {
+        await pipeline(createReadStream(path), process.stdout, { end: false });
+      } catch (error) {
+        // The reader has had enough: `dfget URL -O - | head` is no failure.
+        if (errnoOf(error) !== 'EPIPE') throw error;
+      }
+    },
+    discard: () => rm(directory, { recursive: true, force: true }),
+  };
+}
+
+/** The daemon can't write there: the bytes come through the socket. */
+async function openTransfer(path: string): Promise<OutputTarget> {
+  const temporary = join(dirname(path), `.${basename(path).slice(0, 100)}.${randomUUID()}.dfget`);
+  let file: FileHandle | undefined;
+  let length = 0;
+  try {
+    file = await open(temporary, 'wx', 0o644);
+  } catch (cause) {
+    throw new DfpeerError('DFP_OUTPUT_IO', `could not write ${path}: ${errnoOf(cause) ?? String(cause)}`, { cause });
+  }
+  const close = async (): Promise<void> => {
+    const open = file;
+    file = undefined;
+    await open?.close();
+  };
+  return {
+    daemonPath: undefined,
+    shown: path,
+    write: async (content, offset) => {
+      await file?.write(content, 0, content.length, offset);
+      length = Math.max(length, offset + content.length);
+    },
+    finish: async (digest) => {
+      await close();
+      if (digest !== undefined)
+        expectDigest(await digestFile(temporary, digest.algorithm, { offset: 0, length }), digest, path);
+      await rename(temporary, path);
+    },
+    discard: async () => {
+      await close();
+      await rm(temporary, { force: true });
+    },
+  };
+}

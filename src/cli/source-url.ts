@@ -1,0 +1,28 @@
+import { UsageError } from '../core/errors.js';
+import { redactUrl } from '../core/redact.js';
+
+export const MAX_URL_CHARACTERS = 16 * 1024;
+
+/** The URL as it was written, once it is one that can be downloaded. @throws UsageError */
+export function parseSourceUrl(text: string): string {
+  const shown = redactUrl(text).slice(0, 200);
+  if (text.length > MAX_URL_CHARACTERS)
+    throw new UsageError(`the URL is longer than ${MAX_URL_CHARACTERS} characters: ${shown}`);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined) throw new UsageError(`not a URL: ${JSON.stringify(shown)}; write http://… or https://…`);
+  if (url.protocol === 'http:' || url.protocol === 'https:') return text;
+  throw new UsageError(`${url.protocol}// is not supported: dfget downloads from http:// and https:// only (${shown})`);
+}
+
+/** The file name that a URL suggests, as curl -O sees it. @throws UsageError when it suggests none */
+export function nameFromUrl(text: string): string {
+  const encoded = new URL(text).pathname.split('/').at(-1) ?? '';
+  let name = encoded;
+  try {
+    name = decodeURIComponent(encoded);
+  } catch {
+    // Stays as it is: a stray % is allowed in names.
+  }
+  if (name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name)) return name;
+  throw new UsageError(`${redactUrl(text).slice(0, 200)} suggests no file name; give one with -O`);
+}

@@ -1,0 +1,84 @@
+import { DEFAULT_FILTERED_QUERY_PARAMS } from './task-id.js';
+
+const REDACTED = 'redacted';
+
+const FILTERED_NAMES = new Set(DEFAULT_FILTERED_QUERY_PARAMS.map((name) => name.toLowerCase()));
+const SECRET_PARAM =
+  /signature|token|credential|secret|passw(?:or)?d|passphrase|api[-_]?key|access[-_]?key|private[-_]?key|^auth|^sig$|^key$|^code$/i;
+const SECRET_FIELD =
+  /^(?:proxy-)?authorization$|^(?:set-)?cookie$|^x-.*(?:token|key|secret)$|passw(?:or)?d|secret|credential|^(?:access|api|security|session|delegation)[-_]?(?:token|key)$|^token$/i;
+
+const USER_INFO = /^(\s*[a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i;
+const PARAM = /([?&#;])([^=&#?;]+)=([^&#]*)/g;
+const URL_IN_TEXT = /[a-z][a-z0-9+.-]*:\/\/[^\s"'<>`]+/gi;
+const AUTHORIZATION_IN_TEXT = /\b((?:proxy-)?authorization|(?:set-)?cookie)(\s*[:=]\s*)[^\r\n]+/gi;
+
+/** A URL for people to read: without user and password, and without the values of parameters that sign or authorise. */
+export function redactUrl(url: string): string {
+  return url
+    .replace(USER_INFO, '$1')
+    .replace(PARAM, (whole, separator: string, name: string) =>
+      isSecretParam(name) ? `${separator}${name}=${REDACTED}` : whole,
+    );
+}
+
+/** Any text: URLs in it as by {@link redactUrl}, and credential headers. */
+export function redactText(text: string): string {
+  return text
+    .replace(URL_IN_TEXT, redactUrl)
+    .replace(AUTHORIZATION_IN_TEXT, (_, name: string, separator: string) => `${name}${separator}${REDACTED}`);
+}
+
+/** Deeper values and further entries are left out of logs. */
+export const MAX_REDACT_DEPTH = 6;
+export const MAX_REDACT_ENTRIES = 200;
+
+/**
+ * A copy of a value that is safe to log: fields named like secrets are replaced, texts go through {@link redactText},
+ * errors become plain objects, and what is too deep or too much is cut.
+ */
+export function redactFields(value: unknown, depth = 0): unknown {
+  if (typeof value === 'string') return redactText(value);
+  if (typeof value === 'bigint') return String(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth >= MAX_REDACT_DEPTH) return '…';
+  if (value instanceof Error) return redactError(value, depth);
+  if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
+  if (value instanceof Map) return redactFields(Object.fromEntries(value), depth);
+  if (Array.isArray(value) || value instanceof Set)
+    return [...value].slice(0, MAX_REDACT_ENTRIES).map((entry) => redactFields(entry, depth + 1));
+  if ('toJSON' in value && typeof value.toJSON === 'function') return redactFields(callToJson(value), depth + 1);
+  const entries = Object.entries(value).slice(0, MAX_REDACT_ENTRIES);
+  return Object.fromEntries(
+    entries.map(([name, entry]) => [name, SECRET_FIELD.test(name) ? REDACTED : redactFields(entry, depth + 1)]),
+  );
+}
+
+function redactError(error: Error, depth: number): object {
+  const { name, message, stack, cause } = error;
+  return {
+    ...('code' in error ? { code: redactFields(error.code, depth + 1) } : {}),
+    type: name,
+    message: redactText(message),
+    ...(stack === undefined ? {} : { stack: redactText(stack) }),
+    ...(cause === undefined ? {} : { cause: redactFields(cause, depth + 1) }),
+  };
+}
+
+function callToJson(value: object): unknown {
+  try {
+    return JSON.parse(JSON.stringify(value));
+  } catch {
+    return '…';
+  }
+}
+
+function isSecretParam(encoded: string): boolean {
+  let name = encoded;
+  try {
+    name = decodeURIComponent(encoded);
+  } catch {
+    // Not percent-encoded properly: judged as it stands.
+  }
+  return FILTERED_NAMES.has(name.toLowerCase()) || SECRET_PARAM.test(name);
+}

@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict';
+import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { DfpeerError } from '../../../src/core/errors.js';
+import type { FetchCommon } from '../../../src/peer/fetch/piece-fetcher.js';
+import { ThreadedPieceFetcher } from '../../../src/peer/fetch/threaded-piece-fetcher.js';
+import { encodeContent } from '../../../src/upload/vortex/codec.js';
+import {
+  bytesOf,
+  coded,
+  CONTENT,
+  digestOf,
+  foundAt,
+  LAYOUT,
+  origin,
+  PIECE_LENGTH,
+  Servers,
+  StoreFile,
+  TASK_ID,
+} from './support/fixtures.js';
+
+const ATTEMPTS = 40;
+
+describe('an aborted fetch', () => {
+  const servers = new Servers();
+  let fetcher: ThreadedPieceFetcher;
+  let file: StoreFile;
+  let httpPort: number;
+  let vortexPort: number;
+
+  beforeEach(async () => {
+    fetcher = new ThreadedPieceFetcher({ threads: 2 });
+    file = new StoreFile();
+    httpPort = (await servers.http(origin())).port;
+    const slice = LAYOUT.slice(0);
+    const metadata = {
+      ...slice,
+      digest: digestOf(slice),
+      parentId: '',
+      trafficType: 1,
+      costSeconds: 0,
+      createdAtSeconds: 0,
+    };
+    const answer = Buffer.concat([encodeContent(metadata), bytesOf(slice)]);
+    vortexPort = await servers.tcp((socket) => socket.once('data', () => socket.end(answer)));
+  });
+  afterEach(async () => {
+    await fetcher.close();
+    servers.close();
+    file.clean();
+  });
+
+  function common(signal: AbortSignal): FetchCommon {
+    return { path: file.path, signal, idleTimeoutMs: 5000, timeoutMs: 10_000 };
+  }
+
+  const slice = LAYOUT.slice(0);
+  const ways: Record<string, (signal: AbortSignal) => Promise<unknown>> = {
+    'from a parent over HTTP': (signal) =>
+      fetcher.fromParent({
+        ...common(signal),
+        endpoint: { protocol: 'http', host: '127.0.0.1', port: httpPort },
+        taskId: TASK_ID,
+        childPeerId: 'c',
+        slice,
+      }),
+    'from a parent over vortex': (signal) =>
+      fetcher.fromParent({
+        ...common(signal),
+        endpoint: { protocol: 'vortex', host: '127.0.0.1', port: vortexPort },
+        taskId: TASK_ID,
+        childPeerId: 'c',
+        slice,
+      }),
+    'from the origin': (signal) =>
+      fetcher.fromOrigin({ ...common(signal), origin: foundAt(`http://127.0.0.1:${httpPort}/`), slice }),
+    'in a stream': (signal) =>
+      fetcher.streamFromOrigin({
+        ...common(signal),
+        origin: foundAt(`http://127.0.0.1:${httpPort}/`),
+        pieceLength: PIECE_LENGTH,
+        onPiece: async () => undefined,
+      }),
+  };
+
+  for (const [way, fetchPiece] of Object.entries(ways))
+    it(`${way} writes nothing once its promise has settled, whenever it is aborted`, async () => {
+      const sentinel = Buffer.alloc(CONTENT.length, 0xaa);
+      let aborted = 0;
+      await fetchPiece(new AbortController().signal);
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const controller = new AbortController();
+        const settled = fetchPiece(controller.signal).catch((error: unknown) => {
+          assert.ok(error instanceof DfpeerError && error.code === 'DFP_ABORTED', String(error));
+          aborted++;
+        });
+        setTimeout(() => controller.abort(), (attempt / ATTEMPTS) * 8);
+        await settled;
+        const fd = openSync(file.path, 'r+');
+        writeSync(fd, sentinel, 0, sentinel.length, 0);
+        closeSync(fd);
+        // A second fetch goes through the same threads: whatever the first left behind would run before it ends.
+        await fetcher.statOrigin({
+          url: `http://127.0.0.1:${httpPort}/`,
+          requestHeader: {},
+          signal: new AbortController().signal,
+          timeoutMs: 5000,
+          trust: 'local-user',
+        });
+        assert.equal(readFileSync(file.path).compare(sentinel), 0, `attempt ${attempt}`);
+      }
+      assert.ok(aborted > 0, 'some aborts came in time');
+    });
+
+  it('rejects with the reason it was aborted for', async () => {
+    const { url } = await servers.http(() => undefined);
+    const controller = new AbortController();
+    const piece = fetcher.fromOrigin({ ...common(controller.signal), origin: foundAt(url), slice });
+    controller.abort(new DfpeerError('DFP_BLOCKED', 'not wanted any more'));
+    await assert.rejects(piece, coded('DFP_BLOCKED', /not wanted/));
+    await assert.rejects(
+      fetcher.fromOrigin({ ...common(controller.signal), origin: foundAt(url), slice }),
+      coded('DFP_BLOCKED'),
+    );
+  });
+
+  it('leaves no file descriptor behind, nor does one that succeeds or fails', async function () {
+    const openFds = (): number => readdirSync('/proc/self/fd').length;
+    const round = async (): Promise<void> => {
+      for (const fetchPiece of Object.values(ways)) {
+        const controller = new AbortController();
+        const running = Array.from({ length: 4 }, () => fetchPiece(controller.signal).catch(() => undefined));
+        setTimeout(() => controller.abort(), 2);
+        await Promise.all(running);
+        await fetchPiece(new AbortController().signal);
+      }
+    };
+    if (process.platform !== 'linux') return this.skip();
+    for (let warmUp = 0; warmUp < 3; warmUp++) await round();
+    const filesBefore = openFds();
+    for (let rounds = 0; rounds < 10; rounds++) await round();
+    // Kept connections come and go within their bound, on both sides; files must not add to them.
+    assert.ok(openFds() - filesBefore <= 16, `${filesBefore} before, ${openFds()} after`);
+    const links = readdirSync('/proc/self/fd').length;
+    assert.ok(links > 0);
+  });
+});
+
+describe('a fetcher', () => {
+  const servers = new Servers();
+  let file: StoreFile;
+  beforeEach(() => (file = new StoreFile()));
+  afterEach(() => {
+    servers.close();
+    file.clean();
+  });
+
+  function request(url: string): Parameters<ThreadedPieceFetcher['fromOrigin']>[0] {
+    const signal = new AbortController().signal;
+    const common = { path: file.path, signal, idleTimeoutMs: 5000, timeoutMs: 10_000 };
+    return { ...common, origin: foundAt(url), slice: LAYOUT.slice(0) };
+  }
+
+  it('starts threads only for work, no more than it may, and spreads the work', async () => {
+    const { url } = await servers.http(origin());
+    const fetcher = new ThreadedPieceFetcher({ threads: 2 });
+    assert.equal(fetcher.threadCount, 0);
+    await fetcher.fromOrigin(request(url));
+    await fetcher.fromOrigin(request(url));
+    assert.equal(fetcher.threadCount, 1);
+    await Promise.all(Array.from({ length: 5 }, () => fetcher.fromOrigin(request(url))));
+    assert.equal(fetcher.threadCount, 2);
+    await fetcher.close();
+    assert.equal(fetcher.threadCount, 0);
+  });
+
+  it('fails what a dying thread had under way, and goes on with a new one', async () => {
+    const { url } = await servers.http(origin());
+    const crashing = new URL('./support/crashing-thread.js', import.meta.url);
+    const fetcher = new ThreadedPieceFetcher({ threads: 1, entry: crashing });
+    await Promise.all(
+      [1, 2].map(() => assert.rejects(fetcher.fromOrigin(request(url)), coded('DFP_INTERNAL', /thread died: told to/))),
+    );
+    assert.equal(fetcher.threadCount, 0);
+    assert.equal(fetcher.inFlight, 0);
+    await assert.rejects(fetcher.fromOrigin(request(url)), coded('DFP_INTERNAL', /thread died/));
+    await fetcher.close();
+  });
+
+  it('refuses more than its bound of fetches at once', async () => {
+    const { url } = await servers.http(() => undefined);
+    const fetcher = new ThreadedPieceFetcher({ threads: 1, maxInFlight: 2 });
+    const first = [fetcher.fromOrigin(request(url)), fetcher.fromOrigin(request(url))];
+    await assert.rejects(fetcher.fromOrigin(request(url)), coded('DFP_LIMIT', /2 fetches/));
+    await Promise.all([...first.map((piece) => assert.rejects(piece, coded('DFP_SHUTTING_DOWN'))), fetcher.close()]);
+  });
+
+  it('refuses everything once closed, and closes twice without harm', async () => {
+    const fetcher = new ThreadedPieceFetcher({ threads: 1 });
+    await fetcher.close();
+    await fetcher.close();
+    await assert.rejects(fetcher.fromOrigin(request('http://127.0.0.1/')), coded('DFP_SHUTTING_DOWN'));
+  });
+
+  it('does not keep the process alive when it has nothing to do', async () => {
+    const { url } = await servers.http(origin());
+    const idle = new Worker(
+      `const { workerData } = require('node:worker_threads');
+      import(workerData.module).then(async ({ ThreadedPieceFetcher }) => {
+        const fetcher = new ThreadedPieceFetcher({ threads: 1 });
+        const signal = new AbortController().signal;
+        await fetcher.statOrigin({ url: workerData.url, requestHeader: {}, signal, timeoutMs: 5000, trust: 'local-user' });
+      });`,
+      {
+        eval: true,
+        workerData: { url, module: new URL('../../../src/peer/fetch/threaded-piece-fetcher.js', import.meta.url).href },
+      },
+    );
+    const code = await new Promise((resolve, reject) => idle.on('exit', resolve).on('error', reject));
+    assert.equal(code, 0);
+  });
+
+  describe('writing', () => {
+    let fetcher: ThreadedPieceFetcher;
+    before(() => (fetcher = new ThreadedPieceFetcher({ threads: 1 })));
+    after(() => fetcher.close());
+
+    it('fails with DFP_STORE_IO when the file is missing, or a symbolic link', async () => {
+      const { url } = await servers.http(origin());
+      const missing = { ...request(url), path: `${file.path}-missing` };
+      await assert.rejects(fetcher.fromOrigin(missing), coded('DFP_STORE_IO', /ENOENT/));
+      const link = { ...request(url), path: file.link() };
+      await assert.rejects(fetcher.fromOrigin(link), coded('DFP_STORE_IO', /ELOOP/));
+      assert.ok(file.readAll().every((byte) => byte === 0));
+    });
+
+    it('fails with DFP_STORE_FULL when there is no space', async () => {
+      const { url, port } = await servers.http(origin());
+      await assert.rejects(fetcher.fromOrigin({ ...request(url), path: '/dev/full' }), coded('DFP_STORE_FULL'));
+      const endpoint = { protocol: 'http', host: '127.0.0.1', port } as const;
+      const parent = { ...request(url), path: '/dev/full', endpoint, taskId: TASK_ID, childPeerId: 'c' };
+      await assert.rejects(fetcher.fromParent(parent), coded('DFP_STORE_FULL'));
+    });
+  });
+});

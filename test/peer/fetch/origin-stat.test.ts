@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import type { RequestListener } from 'node:http';
+import { OriginError } from '../../../src/core/errors.js';
+import type { OriginContent } from '../../../src/peer/fetch/piece-fetcher.js';
+import { ThreadedPieceFetcher } from '../../../src/peer/fetch/threaded-piece-fetcher.js';
+import { coded, CONTENT, origin, Servers } from './support/fixtures.js';
+
+describe('asking an origin what it has', () => {
+  const servers = new Servers();
+  let fetcher: ThreadedPieceFetcher;
+
+  before(() => (fetcher = new ThreadedPieceFetcher({ threads: 1 })));
+  after(() => fetcher.close());
+  afterEach(() => servers.close());
+
+  function stat(url: string, requestHeader: Record<string, string> = {}, timeoutMs = 5000): Promise<OriginContent> {
+    return fetcher.statOrigin({
+      url,
+      requestHeader,
+      signal: new AbortController().signal,
+      timeoutMs,
+      trust: 'local-user',
+    });
+  }
+
+  async function statOf(listener: RequestListener): Promise<OriginContent> {
+    return stat((await servers.http(listener)).url);
+  }
+
+  it('finds length, validators and ranges with one request for one byte', async () => {
+    const ranges: (string | undefined)[] = [];
+    const { url } = await servers.http((request, response) => {
+      ranges.push(request.headers.range);
+      origin()(request, response);
+    });
+    const { responseHeader, ...found } = await stat(url, { 'X-Mine': '1' });
+    assert.deepEqual(found, {
+      url,
+      requestHeader: { 'X-Mine': '1' },
+      trust: 'local-user',
+      contentLength: CONTENT.length,
+      supportsRange: true,
+      etag: '"v1"',
+      lastModified: 'Wed, 21 Oct 2015 07:28:00 GMT',
+    });
+    assert.equal(responseHeader['content-range'], `bytes 0-0/${CONTENT.length}`);
+    assert.deepEqual(ranges, ['bytes=0-0']);
+  });
+
+  it('finds no ranges when they are ignored, and does not read the content', async () => {
+    let sentAll = false;
+    const found = await statOf((_, response) => {
+      response.writeHead(200, { 'Content-Length': 1e12 });
+      response.write(CONTENT);
+      response.on('finish', () => (sentAll = true));
+    });
+    assert.equal(found.supportsRange, false);
+    assert.equal(found.contentLength, 1e12);
+    assert.equal(sentAll, false);
+  });
+
+  it('asks with HEAD when an answer has no length, and lives without one', async () => {
+    const methods: (string | undefined)[] = [];
+    const chunked =
+      (headLength?: number): RequestListener =>
+      (request, response) => {
+        methods.push(request.method);
+        if (request.method === 'HEAD' && headLength !== undefined) response.setHeader('Content-Length', headLength);
+        response.writeHead(200);
+        response.end(request.method === 'HEAD' ? undefined : 'some bytes');
+      };
+    assert.equal((await statOf(chunked(77))).contentLength, 77);
+    const found = await statOf(chunked());
+    assert.equal(found.contentLength, undefined);
+    assert.equal(found.supportsRange, false);
+    assert.deepEqual(methods, ['GET', 'HEAD', 'GET', 'HEAD']);
+  });
+
+  it('finds an empty content behind a 416', async () => {
+    const found = await statOf((_, response) => response.writeHead(416, { 'Content-Range': 'bytes */0' }).end());
+    assert.equal(found.contentLength, 0);
+  });
+
+  it('asks without Range when a 416 tells nothing', async () => {
+    const found = await statOf((request, response) => {
+      if (request.headers.range !== undefined) return response.writeHead(416).end();
+      return response.writeHead(200, { 'Content-Length': 3 }).end('abc');
+    });
+    assert.equal(found.contentLength, 3);
+    assert.equal(found.supportsRange, false);
+  });
+
+  it('does not trust ranges when one byte was asked and more came', async () => {
+    const found = await statOf((_, response) =>
+      response.writeHead(206, { 'Content-Range': 'bytes 0-9/10', 'Content-Length': 10 }).end('0123456789'),
+    );
+    assert.equal(found.supportsRange, false);
+    assert.equal(found.contentLength, 10);
+  });
+
+  it('fails with status and headers of a refusal', async () => {
+    await assert.rejects(
+      statOf((_, response) => response.writeHead(404, { 'X-Why': 'gone' }).end('not here')),
+      (error) => {
+        assert.ok(error instanceof OriginError);
+        assert.equal(error.status, 404);
+        assert.equal(error.headers['x-why'], 'gone');
+        return coded('DFP_ORIGIN_STATUS', /answers 404/)(error);
+      },
+    );
+  });
+
+  it('fails when the content comes compressed all the same', async () => {
+    await assert.rejects(
+      statOf((_, response) => response.writeHead(200, { 'Content-Encoding': 'gzip', 'Content-Length': 3 }).end('abc')),
+      coded('DFP_ORIGIN_STATUS', /gzip/),
+    );
+  });
+
+  it('misses its deadline when the origin never answers', async () => {
+    const port = await servers.tcp(() => undefined);
+    await assert.rejects(stat(`http://127.0.0.1:${port}/`, {}, 60), coded('DFP_DEADLINE', /60 ms/));
+  });
+
+  it('refuses schemes other than http and https, and what is no URL', async () => {
+    await assert.rejects(stat('file:///etc/passwd'), coded('DFP_ORIGIN_FORBIDDEN', /file:/));
+    await assert.rejects(stat('nonsense'), coded('DFP_INVALID_ARGUMENT'));
+  });
+
+  it('follows redirects, relative ones too, and remembers where they led', async () => {
+    const found = await statOf((request, response) => {
+      const next = { '/file': '/a', '/a': 'b?x=1', '/b?x=1': undefined }[request.url ?? ''];
+      if (next === undefined) return origin()(request, response);
+      return response.writeHead(307, { Location: next }).end();
+    });
+    assert.equal(found.contentLength, CONTENT.length);
+    assert.match(found.location?.url ?? '', /^http:\/\/127\.0\.0\.1:\d+\/b\?x=1$/);
+  });
+
+  it('gives up on redirects without end, to nowhere, and to another scheme', async () => {
+    let hops = 0;
+    const endless: RequestListener = (_, response) => response.writeHead(302, { Location: `/${++hops}` }).end();
+    await assert.rejects(statOf(endless), coded('DFP_ORIGIN_REDIRECTS', /more than 10/));
+    assert.equal(hops, 11);
+    const to =
+      (location: string): RequestListener =>
+      (_, response) =>
+        response.writeHead(301, { Location: location }).end();
+    await assert.rejects(statOf(to('http://[')), coded('DFP_ORIGIN_REDIRECTS', /no URL/));
+    await assert.rejects(statOf(to('file:///etc/passwd')), coded('DFP_ORIGIN_FORBIDDEN'));
+    await assert.rejects(
+      statOf((_, response) => response.writeHead(302).end()),
+      coded('DFP_ORIGIN_STATUS', /answers 302/),
+    );
+  });
+
+  it('keeps credentials within an origin and drops them on the way to another, even when it leads back', async () => {
+    const seen: [string, string | undefined, string | undefined, unknown][] = [];
+    const record =
+      (name: string): RequestListener =>
+      (request, response) => {
+        const { authorization, cookie } = request.headers;
+        seen.push([`${name}${request.url ?? ''}`, authorization, cookie, request.headers['x-mine']]);
+        const next = redirects[`${name}${request.url ?? ''}`];
+        if (next === undefined) return origin()(request, response);
+        return response.writeHead(302, { Location: next }).end();
+      };
+    const [first, second] = [await servers.http(record('first')), await servers.http(record('second'))];
+    const redirects: Record<string, string> = {
+      'first/file': '/same',
+      'first/same': `http://127.0.0.1:${second.port}/other`,
+      'second/other': `http://127.0.0.1:${first.port}/back`,
+    };
+    const secrets = { Authorization: 'Bearer t', Cookie: 'c=1', 'X-Mine': '1' };
+    const found = await stat(first.url, secrets);
+    assert.deepEqual(seen, [
+      ['first/file', 'Bearer t', 'c=1', '1'],
+      ['first/same', 'Bearer t', 'c=1', '1'],
+      ['second/other', undefined, undefined, '1'],
+      ['first/back', undefined, undefined, '1'],
+    ]);
+    assert.deepEqual(found.location?.requestHeader, { 'x-mine': '1' });
+  });
+});
