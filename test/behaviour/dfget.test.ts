@@ -93,8 +93,9 @@ describe('dfget', function () {
 
   it('says that the origin can not be reached', async () => {
     const { origin, daemon, output } = await start(1000);
+    const url = origin.url();
     await origin.close();
-    const result = await daemon.dfget(origin.url(), '-O', output);
+    const result = await daemon.dfget(url, '-O', output);
     assert.equal(result.code, 3);
     assert.match(result.stderr, /DFP_ORIGIN_UNREACHABLE/);
   });

@@ -77,7 +77,7 @@ describe('two daemons', function () {
     );
     assert.equal(await a.metric('dfpeer_upload_bytes_total'), origin.content.length);
     assert.equal(await a.metric('dragonfly_client_upload_traffic'), origin.content.length);
-    assert.equal(await a.metric('dfpeer_upload_limiter_spent_bytes_total'), origin.content.length);
+    assert.equal(await a.metric('dfpeer_upload_limiter_spent_bytes'), origin.content.length);
   });
 
   it('the second is fed while the first still downloads, and the origin serves the file once', async () => {

@@ -72,10 +72,10 @@ describe('dfdaemon.yaml', () => {
     assert.equal(config.download.aliveTimeMs, undefined);
   });
 
-  it('shows metrics and health to this machine only unless told otherwise', () => {
-    assert.equal(parse('').config.metrics.server.ip, '127.0.0.1');
-    assert.equal(parse('').config.health.server.ip, '127.0.0.1');
-    assert.equal(parse('metrics: {server: {ip: 0.0.0.0}}').config.metrics.server.ip, '0.0.0.0');
+  it('leaves it to the kind of start where metrics and health listen', () => {
+    assert.equal(parse('').config.metrics.server.ip, undefined);
+    assert.equal(parse('').config.health.server.ip, undefined);
+    assert.equal(parse('metrics: {server: {ip: 10.0.0.1}}').config.metrics.server.ip, '10.0.0.1');
   });
 
   it('takes a key or section without a value as not there, and an empty text where none is needed', () => {

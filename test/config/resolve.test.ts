@@ -42,7 +42,8 @@ describe('the resolved configuration', () => {
       assert.equal(config.scheduler.embedded.enable, true);
       assert.equal(config.scheduler.embedded.ip, '0.0.0.0');
       assert.equal(config.upload.server.ip, '0.0.0.0');
-      assert.equal(config.metrics.server.ip, '127.0.0.1');
+      assert.equal(config.metrics.server.ip, '0.0.0.0');
+      assert.equal(config.status.server.ip, '127.0.0.1');
       assert.equal(config.host.hostname, 'machine');
       assert.equal(config.host.ip, '10.0.0.5');
       assert.equal(config.upload.engineWorkers, 4);

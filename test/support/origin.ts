@@ -108,7 +108,7 @@ export class Origin {
       const part = body.subarray(sent, sent + chunk);
       seen.bytes += part.length;
       await this.#pace(part.length);
-      if (!response.write(part)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+      if (!response.write(part)) await drained(response);
     }
   }
 
@@ -121,4 +121,15 @@ export class Origin {
     const dueMs = this.#budgetStartMs + (this.#budgetUsed / bytesPerSecond) * 1000;
     if (dueMs > nowMs) await new Promise((resolve) => setTimeout(resolve, dueMs - nowMs));
   }
+}
+
+/** The socket took it all, or is gone. */
+async function drained(response: ServerResponse): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const settle = (): void => {
+      response.off('drain', settle).off('close', settle);
+      resolve();
+    };
+    response.once('drain', settle).once('close', settle);
+  });
 }

@@ -1,6 +1,19 @@
 import { ipAddress, logLevels, port } from '../key-kinds.js';
 import { ignored, section } from '../key-spec.js';
 
+/** Read-only, and names neither URLs nor secrets: listens where Dragonfly's client does, so that scrapers and probes find it. */
+function openServer(what: string, defaultPort: number) {
+  return section({
+    server: section({
+      ip: ipAddress({
+        meaning: `Address that ${what} listens on.`,
+        otherwise: '0.0.0.0; 127.0.0.1 when dfget started it',
+      }),
+      port: port({ meaning: `Port of ${what}.`, default: defaultPort }),
+    }),
+  });
+}
+
 /** Reveals what runs here, so the network sees it only where somebody says so. */
 function localServer(what: string, defaultPort: number) {
   return section({
@@ -11,8 +24,8 @@ function localServer(what: string, defaultPort: number) {
   });
 }
 
-export const metrics = localServer('/metrics (Prometheus)', 4002);
-export const health = localServer('/healthy', 4003);
+export const metrics = openServer('/metrics (Prometheus)', 4002);
+export const health = openServer('/healthy', 4003);
 export const status = localServer('the status page', 4008);
 
 export const log = section({

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
 export interface ThreadPoolOptions<Report> {
@@ -76,7 +75,7 @@ export class ThreadPool<Order, Report> {
     worker.on('message', this.#options.onReport);
     let cause = new Error('it was terminated');
     worker.on('error', (error: unknown) => (cause = error instanceof Error ? error : new Error(String(error))));
-    void once(worker, 'exit').then(() => this.#bury(thread, cause));
+    worker.on('exit', () => this.#bury(thread, cause));
     return thread;
   }
 

@@ -134,7 +134,10 @@ describe('fetching under budgets', () => {
 
   it('asks for nothing before it may receive, and waiting for a budget is no stall', async () => {
     let requests = 0;
-    const parent = await endpoint(() => void requests++);
+    const parent = await endpoint(() => {
+      requests++;
+      return undefined;
+    });
     const budget = new ClosedBudget();
     const limits = common([budget], { idleTimeoutMs: 30 });
     const piece = fetcher.fromParent({

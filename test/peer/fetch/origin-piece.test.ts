@@ -45,11 +45,6 @@ describe('a piece from the origin', () => {
     return fetchPiece(foundAt((await servers.http(listener)).url, more));
   }
 
-  /** An origin that spoils its 206 by `write`. */
-  function spoilt(...write: Parameters<typeof origin>): RequestListener {
-    return origin(...write);
-  }
-
   it('is written at its offset and summed up; every piece of a content makes the content', async () => {
     const { url } = await servers.http(origin());
     const { costMs, ...piece } = await fetchPiece(foundAt(url));
@@ -64,15 +59,15 @@ describe('a piece from the origin', () => {
 
   it('is asked for with the user’s headers, but with our own Range and without compression', async () => {
     let seen: Record<string, unknown> = {};
-    const listener = spoilt((request) => {
+    const listener = origin((request) => {
       seen = request.headers;
       return undefined;
     });
     const requestHeader = { 'X-Mine': '1', Authorization: 'Bearer t', Range: 'bytes=0-1', 'accept-encoding': 'br' };
     await fetchFrom(listener, { requestHeader });
     assert.equal(seen['x-mine'], '1');
-    assert.equal(seen['authorization'], 'Bearer t');
-    assert.equal(seen['range'], `bytes=${SLICE.offset}-${SLICE.offset + SLICE.length - 1}`);
+    assert.equal(seen.authorization, 'Bearer t');
+    assert.equal(seen.range, `bytes=${SLICE.offset}-${SLICE.offset + SLICE.length - 1}`);
     assert.equal(seen['accept-encoding'], 'identity');
   });
 
@@ -116,7 +111,7 @@ describe('a piece from the origin', () => {
     ['another Content-Length', { 'Content-Range': RANGE, 'Content-Length': '5' }, 'DFP_ORIGIN_LENGTH'],
   ] as const)
     it(`fails with ${code} when the origin answers with ${what}`, async () => {
-      const listener = spoilt((_, response) => {
+      const listener = origin((_, response) => {
         response.writeHead(206, headers).end(bytesOf(SLICE).subarray(0, 5));
         return true;
       });
@@ -128,9 +123,9 @@ describe('a piece from the origin', () => {
     });
 
   it('takes an ETag that was weakened on the way, and a missing one', async () => {
-    const weak = spoilt((_, response) => void response.setHeader('ETag', 'W/"v1"'));
+    const weak = origin((_, response) => void response.setHeader('ETag', 'W/"v1"'));
     assert.equal((await fetchFrom(weak)).digest, digestOf(SLICE));
-    const missing = spoilt((_, response) => response.removeHeader('ETag') as undefined);
+    const missing = origin((_, response) => response.removeHeader('ETag') as undefined);
     assert.equal((await fetchFrom(missing)).digest, digestOf(SLICE));
   });
 
@@ -160,7 +155,7 @@ describe('a piece from the origin', () => {
     });
 
   it('fails when the body ends too early', async () => {
-    const listener = spoilt((_, response) => {
+    const listener = origin((_, response) => {
       response.writeHead(206, { 'Content-Range': RANGE, 'Content-Length': SLICE.length });
       response.write(bytesOf(SLICE).subarray(0, 1000), () => response.socket?.end());
       return true;
@@ -173,7 +168,7 @@ describe('a piece from the origin', () => {
 
   it('fails when a chunked body is shorter or longer than the piece', async () => {
     const chunked = (bytes: Buffer): RequestListener =>
-      spoilt((_, response) => {
+      origin((_, response) => {
         response.writeHead(206, { 'Content-Range': RANGE }).end(bytes);
         return true;
       });
@@ -186,15 +181,16 @@ describe('a piece from the origin', () => {
   });
 
   it('fails when the connection is reset in mid-body', async () => {
-    const listener = spoilt((_, response) => {
+    const listener = origin((_, response) => {
       response.writeHead(206, { 'Content-Range': RANGE, 'Content-Length': SLICE.length });
       response.write(bytesOf(SLICE).subarray(0, 1000), () => response.socket?.resetAndDestroy());
       return true;
     });
-    await assert.rejects(
-      fetchFrom(listener),
-      (error) => isRetryable(error) && coded('DFP_ORIGIN_UNREACHABLE')(error as never),
-    );
+    await assert.rejects(fetchFrom(listener), (error) => {
+      // libuv may report a reset as an end when bytes came just before it.
+      assert.ok(error instanceof OriginError && ['DFP_ORIGIN_UNREACHABLE', 'DFP_ORIGIN_LENGTH'].includes(error.code));
+      return isRetryable(error);
+    });
   });
 
   it('stalls when the body stops coming, and misses its deadline when it drips', async () => {

@@ -23,7 +23,7 @@ export function firstRequest(url: string, requestHeader: Readonly<Record<string,
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(requestHeader))
     if (!RESERVED.has(name.toLowerCase())) headers[name.toLowerCase()] = value;
-  const credentials = basicAuthorization(new URL(url));
+  const credentials = URL.canParse(url) ? basicAuthorization(new URL(url)) : undefined;
   if (credentials !== undefined) headers.authorization ??= credentials;
   return { url, requestHeader: headers };
 }
