@@ -41,9 +41,9 @@ export class Origin {
     });
   }
 
-  static async start(content: number | Buffer, behaviour: OriginBehaviour = {}): Promise<Origin> {
+  static async start(content: number | Buffer, behaviour: OriginBehaviour = {}, host = '127.0.0.1'): Promise<Origin> {
     const origin = new Origin(typeof content === 'number' ? randomBytes(content) : content, behaviour);
-    origin.#server.listen(0, '127.0.0.1');
+    origin.#server.listen(0, host);
     await once(origin.#server, 'listening');
     return origin;
   }
@@ -53,7 +53,8 @@ export class Origin {
   }
 
   url(path = '/file.bin'): string {
-    return `http://127.0.0.1:${this.port}${path}`;
+    const { address, port } = this.#server.address() as AddressInfo;
+    return `http://${address}:${port}${path}`;
   }
 
   get sha256(): string {

@@ -96,6 +96,9 @@ describe('asking an origin what it has', () => {
     );
     assert.equal(found.supportsRange, false);
     assert.equal(found.contentLength, 10);
+    const mute = await statOf((_, response) => response.writeHead(206, { 'Content-Length': 1 }).end('0'));
+    assert.equal(mute.supportsRange, false);
+    assert.equal(mute.contentLength, undefined);
   });
 
   it('fails with status and headers of a refusal', async () => {

@@ -44,8 +44,7 @@ export async function statOrigin(
 function extentOfFirstByte(answer: OriginAnswer): Extent | undefined {
   if (answer.status === 206) {
     const range = parseContentRange(answer.headers['content-range']);
-    if (range === undefined) throw wrongStatus(answer);
-    return { contentLength: range.contentLength, supportsRange: range.offset === 0 && range.length === 1 };
+    return { contentLength: range?.contentLength, supportsRange: range?.offset === 0 && range.length === 1 };
   }
   const contentLength = answer.status === 416 ? unsatisfiedLengthOf(answer) : undefined;
   return contentLength === undefined ? undefined : { contentLength, supportsRange: contentLength === 0 };

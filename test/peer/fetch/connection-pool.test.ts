@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { type Clock, systemClock } from '../../../src/core/clock.js';
+import {
+  ConnectionPool,
+  IDLE_CONNECTION_MS,
+  MAX_IDLE_PER_PARENT,
+} from '../../../src/peer/fetch/parent/connection-pool.js';
+import type { ParentConnection } from '../../../src/peer/fetch/parent/parent-connection.js';
+import type { ParentEndpoint } from '../../../src/peer/fetch/piece-fetcher.js';
+import { Transfer } from '../../../src/peer/fetch/transfer.js';
+import { coded, Servers } from './support/fixtures.js';
+
+const port = { requestLease: () => undefined, reportProgress: () => undefined, deliverPiece: () => undefined };
+
+describe('the pool of connections to parents', () => {
+  const servers = new Servers();
+  const idleTimers: (() => void)[] = [];
+  const clock: Clock = {
+    ...systemClock,
+    after(delayMs, callback) {
+      assert.equal(delayMs, IDLE_CONNECTION_MS);
+      idleTimers.push(callback);
+      return () => undefined;
+    },
+  };
+  let pool: ConnectionPool;
+  let accepted: Socket[];
+  let endpoint: ParentEndpoint;
+  let transfer: Transfer;
+
+  beforeEach(async () => {
+    accepted = [];
+    idleTimers.length = 0;
+    pool = new ConnectionPool({ clock });
+    const listening = await servers.tcp((socket) => accepted.push(socket.resume()));
+    endpoint = { protocol: 'http', host: '127.0.0.1', port: listening };
+    transfer = new Transfer({ waitingFor: 'parent', timeoutMs: 10_000, metered: false, reportsProgress: false, port });
+  });
+  afterEach(() => {
+    transfer.close();
+    pool.close();
+    servers.close();
+  });
+
+  async function connectMany(count: number): Promise<ParentConnection[]> {
+    return Promise.all(Array.from({ length: count }, () => pool.connect(endpoint, transfer)));
+  }
+
+  it('keeps so many for a parent and closes the others', async () => {
+    const connections = await connectMany(MAX_IDLE_PER_PARENT + 2);
+    for (const connection of connections) pool.giveBack(connection);
+    assert.equal(pool.idleCount, MAX_IDLE_PER_PARENT);
+    assert.equal(connections.filter(({ usable }) => usable).length, MAX_IDLE_PER_PARENT);
+  });
+
+  it('gives out the one used last, and never one that was opened under other conditions', async () => {
+    const [first, second] = await connectMany(2);
+    assert.ok(first !== undefined && second !== undefined);
+    pool.giveBack(first);
+    pool.giveBack(second);
+    assert.equal(pool.takeIdle({ ...endpoint, host: '127.0.0.2' }, false), undefined);
+    assert.equal(pool.takeIdle(endpoint, true), undefined);
+    assert.equal(pool.takeIdle(endpoint, false), second);
+    assert.equal(pool.takeIdle(endpoint, false), first);
+    assert.equal(pool.takeIdle(endpoint, false), undefined);
+    assert.equal(pool.idleCount, 0);
+    first.destroy();
+    second.destroy();
+  });
+
+  it('closes one that was not used for a while', async () => {
+    const [connection] = await connectMany(1);
+    assert.ok(connection !== undefined);
+    pool.giveBack(connection);
+    idleTimers[0]?.();
+    assert.equal(pool.idleCount, 0);
+    assert.equal(connection.usable, false);
+  });
+
+  it('does not give out one that the parent closed, or that it sent bytes on unasked', async () => {
+    for (const disturb of [
+      (socket: Socket) => socket.end(),
+      (socket: Socket) => socket.write('HTTP/1.1 408 too slow'),
+    ]) {
+      const [connection] = await connectMany(1);
+      const server = accepted.at(-1);
+      assert.ok(connection !== undefined && server !== undefined);
+      pool.giveBack(connection);
+      const closed = once(server, 'close');
+      server.on('end', () => server.end());
+      disturb(server);
+      await closed;
+      assert.equal(pool.takeIdle(endpoint, false), undefined);
+    }
+  });
+
+  it('gives up connecting after its time, and when aborted', async () => {
+    const impatient = new ConnectionPool({ connectTimeoutMs: 0 });
+    await assert.rejects(impatient.connect(endpoint, transfer), coded('DFP_PARENT_UNREACHABLE', /within 0 ms/));
+    const connecting = pool.connect(endpoint, transfer);
+    transfer.abort(new Error('enough'));
+    await assert.rejects(connecting, /enough/);
+    await assert.rejects(pool.connect(endpoint, transfer), /enough/);
+  });
+});
