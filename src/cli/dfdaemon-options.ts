@@ -4,7 +4,7 @@ import { LOG_LEVELS } from '../config/key-kinds.js';
 import type { Environment } from '../config/places.js';
 import { parseByteSize, parseDurationMs } from '../core/units.js';
 import { UsageError } from '../core/errors.js';
-import { parseHostPort } from '../scheduler-client/scheduler-address.js';
+import { parseHostPort } from '../core/host-port.js';
 import { collect, FlagReader, parseCommandLine, type Parsed, parseInteger, parseWord, readValue } from './arguments.js';
 
 export const DEFAULT_LOG_MAX_FILES = 6;

@@ -10,7 +10,7 @@ export const DRAIN_TIMEOUT_MS = 30_000;
 
 /** From the keys of the configuration to what the daemon works with. */
 export function toSettings(config: DaemonConfig, version: string): DaemonSettings {
-  const { host, download, upload, storage, scheduler, manager, gc } = config;
+  const { host, download, upload, storage, scheduler, manager, backend, gc } = config;
   const { policy } = gc;
   return {
     version,
@@ -25,6 +25,7 @@ export function toSettings(config: DaemonConfig, version: string): DaemonSetting
     // A directory of our own: the configured one may hold what Dragonfly's client has stored.
     storeDirectory: join(storage.dir, 'dfpeer'),
     socketPath: download.server.socketPath,
+    socketRequestsPerSecond: download.server.requestRateLimit,
     grpc: {
       ip: upload.server.ip,
       port: upload.server.port,
@@ -46,6 +47,7 @@ export function toSettings(config: DaemonConfig, version: string): DaemonSetting
       refreshIntervalMs: config.dynconfig.refreshIntervalMs,
       tls: tlsFiles(scheduler),
     },
+    parentTls: tlsFiles(upload.client),
     isSeed: config.seedPeer.enable,
     disableShared: upload.disableShared,
     limits: toLimits(config),
@@ -74,6 +76,8 @@ export function toSettings(config: DaemonConfig, version: string): DaemonSetting
       collectedPieceTimeoutMs: download.collectedPieceTimeoutMs,
       maxScheduleCount: scheduler.maxScheduleCount,
       smallTaskBytes: download.smallTaskSizeBytes,
+      maxOriginAttempts: backend.maxRetries + 1,
+      originRequestHeader: backend.requestHeader ?? {},
     },
     maxDownloads: download.maxConcurrentTasks,
     originAllowList: download.originAllowList,

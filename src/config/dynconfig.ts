@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { parseHostPort, type HostPort } from '../scheduler-client/scheduler-address.js';
+import { parseHostPort, type HostPort } from '../core/host-port.js';
 import { ConfigError } from './config-error.js';
 import { checkDocument } from './check-document.js';
 import { parseYaml } from './yaml-document.js';
@@ -18,7 +18,7 @@ const DYNCONFIG = z.object({
   scheduler: z
     .object({
       addrs: z.array(hostPort.refine(({ host }) => isIP(host) !== 0)).default([]),
-      addr: hostPort.optional(),
+      addr: z.preprocess((value) => (value === '' ? undefined : value), hostPort.optional()),
     })
     .prefault({}),
 });

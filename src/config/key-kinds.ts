@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
+import { parseHostPort } from '../core/host-port.js';
 import { parseByteRate, parseByteSize, parseDurationMs } from '../core/units.js';
-import { parseHostPort } from '../scheduler-client/scheduler-address.js';
 import type { KeyDescription, KeyKind, KeySpec } from './key-spec.js';
 
 /** With a default the value is always there. */

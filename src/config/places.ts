@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { DfpeerError } from '../core/errors.js';
+import { MAX_SOCKET_PATH_BYTES } from '../core/socket-path.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -19,9 +20,6 @@ export interface Places {
 
 /** Where a system daemon listens; also worth a try for a user who runs none. */
 export const SYSTEM_SOCKET_PATH = '/var/run/dragonfly/dfdaemon.sock';
-
-/** sun_path of sockaddr_un holds 108 bytes with the final NUL (unix(7)). */
-export const MAX_SOCKET_PATH_BYTES = 107;
 
 export interface PlacesInputs {
   env: Environment;

@@ -124,7 +124,6 @@ function fillMachine(config: FileConfig, overrides: DaemonOverrides, { places, f
     storage: { ...storage, dir: storage.dir ?? places.dataDir, server: listening(storage.server) },
     metrics: { server: listening(config.metrics.server) },
     health: { server: listening(config.health.server) },
-    status: { server: listening(config.status.server) },
   };
 }
 

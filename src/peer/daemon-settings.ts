@@ -23,6 +23,8 @@ export interface DaemonSettings {
   /** Tasks are kept below this directory. */
   storeDirectory: string;
   socketPath: string;
+  /** Calls of local clients. */
+  socketRequestsPerSecond: number;
   grpc: ListenAddress & { tls: TlsFiles | undefined; requestsPerSecond: number };
   http: ListenAddress;
   vortex: ListenAddress;
@@ -40,6 +42,8 @@ export interface DaemonSettings {
     refreshIntervalMs: number;
     tls: TlsFiles | undefined;
   };
+  /** What we show to and demand of other peers' upload services; undefined: plain text. */
+  parentTls: TlsFiles | undefined;
   isSeed: boolean;
   disableShared: boolean;
   limits: BandwidthLimits;

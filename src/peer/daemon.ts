@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type Clock, systemClock } from '../core/clock.js';
 import { DfpeerError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
+import { loadChannelCredentials } from '../grpc/credentials.js';
 import { startEmbeddedScheduler } from '../scheduler/embedded-scheduler.js';
 import { createSchedulerClient, HostLoadSampler, type DaemonSchedulerClient } from '../scheduler-client/index.js';
 import { BandwidthLimiter, type UploadService } from '../upload/index.js';
@@ -128,7 +129,12 @@ export class Daemon {
       logger: this.#logger,
     });
     const scheduler = this.#createSchedulerClient(identity, schedulerPort, load, announcer);
-    const manager = this.#createDownloads(store, identity, scheduler, metrics);
+    const parents = new GrpcParentDialer({
+      hostId: identity.description.id,
+      credentials: await loadChannelCredentials(settings.parentTls),
+    });
+    this.#shutdown.add('parents', async () => parents.close());
+    const manager = this.#createDownloads({ store, identity, scheduler, metrics, parents });
 
     const servers: ServerDependencies = {
       ...shared,
@@ -211,12 +217,14 @@ export class Daemon {
     return client;
   }
 
-  #createDownloads(
-    store: TaskStore,
-    identity: HostIdentity,
-    scheduler: DaemonSchedulerClient | undefined,
-    metrics: DownloadMetrics,
-  ): DownloadManager {
+  #createDownloads(parts: {
+    store: TaskStore;
+    identity: HostIdentity;
+    scheduler: DaemonSchedulerClient | undefined;
+    metrics: DownloadMetrics;
+    parents: GrpcParentDialer;
+  }): DownloadManager {
+    const { store, identity, scheduler, metrics, parents } = parts;
     const { originAllowList, download, maxDownloads } = this.#settings;
     const logger = this.#logger.child({ module: 'download' });
     const limits = new DownloadLimits(this.#limits, this.#clock);
@@ -224,9 +232,7 @@ export class Daemon {
     this.#shutdown.add('download limits', async () => limits.close());
     const fetcher = new ThreadedPieceFetcher({ allowedNetworks: originAllowList });
     this.#shutdown.add('the fetch workers', () => fetcher.close());
-    const parents = new GrpcParentDialer({ hostId: identity.description.id });
-    this.#shutdown.add('parents', async () => parents.close());
-    const manager = new DownloadManager(
+    return new DownloadManager(
       {
         store,
         fetcher,
@@ -244,7 +250,6 @@ export class Daemon {
       },
       { maxDownloads },
     );
-    return manager;
   }
 
   async #startOperations(): Promise<{ metrics: number; health: number }> {

@@ -20,7 +20,7 @@ import type { TaskStore } from './store/task-store.js';
 import { prepareSocketPath, protectSocket } from './unix-socket.js';
 
 /** Calls that still run when everything else has ended get this long. */
-const GRACE_MS = 2_000;
+export const GRPC_STOP_GRACE_MS = 2_000;
 
 export interface ServerDependencies {
   settings: DaemonSettings;
@@ -71,23 +71,24 @@ export async function startUploadServer(
     logger,
     clock,
   });
-  shutdown.add('the upload gRPC server', () => server.stop(GRACE_MS));
+  shutdown.add('the upload gRPC server', () => server.stop(GRPC_STOP_GRACE_MS));
   return server.port;
 }
 
 /** DfdaemonDownload for clients of this user, on the unix socket. */
 export async function startDownloadServer(dependencies: ServerDependencies, shutdown: Shutdown): Promise<void> {
-  const { socketPath } = dependencies.settings;
+  const { socketPath, socketRequestsPerSecond } = dependencies.settings;
   await prepareSocketPath(socketPath);
   const server = await startGrpcServer({
     listen: { socketPath },
     services: [makeDownloadService(serviceDependencies(dependencies))],
+    limits: { requestsPerSecond: socketRequestsPerSecond },
     logger: dependencies.logger,
     clock: dependencies.clock,
   });
   await protectSocket(socketPath);
   shutdown.add('the download gRPC server', async () => {
-    await server.stop(GRACE_MS);
+    await server.stop(GRPC_STOP_GRACE_MS);
     await rm(socketPath, { force: true });
   });
 }

@@ -6,7 +6,7 @@ import type { ListenAddress } from './daemon-settings.js';
 
 /** Scrapers and probes are few; more connections than this are turned away. */
 export const MAX_OPERATIONS_CONNECTIONS = 64;
-const REQUEST_TIMEOUT_MS = 10_000;
+export const REQUEST_TIMEOUT_MS = 10_000;
 
 /** What one path answers; read-only. */
 export type OperationsAnswer = () => Promise<{ contentType: string; body: string }>;

@@ -2,9 +2,7 @@ import { chmod, lstat, mkdir, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { DfpeerError, errnoOf } from '../core/errors.js';
-
-/** sun_path of Linux, less its terminator. */
-export const MAX_SOCKET_PATH_BYTES = 107;
+import { MAX_SOCKET_PATH_BYTES } from '../core/socket-path.js';
 
 /**
  * Makes room for a listening socket: its directory, and no stale file of a daemon that is gone.

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { Client } from '@grpc/grpc-js';
+import { parseHostPort } from '../core/host-port.js';
 import type { ListSchedulersRequest } from '../generated/manager/v2/ListSchedulersRequest.js';
 import type { ListSchedulersResponse__Output } from '../generated/manager/v2/ListSchedulersResponse.js';
 import { SourceType } from '../generated/manager/v2/SourceType.js';
@@ -8,12 +9,12 @@ import { loadChannelCredentials, type TlsFiles } from '../grpc/credentials.js';
 import { Manager } from '../grpc/protos.js';
 import { parseBlockList, type BlockList } from './block-list.js';
 import { checkHealth } from './health.js';
-import { parseHostPort, type SchedulerAddress } from './scheduler-address.js';
+import type { SchedulerAddress } from './scheduler-address.js';
 import { channelOptions } from './scheduler-connection.js';
 import type { SchedulerList, SchedulerSource, SourceOptions } from './scheduler-source.js';
 import { callUnary, type Callee } from './unary-call.js';
 
-const LIST_TIMEOUT_MS = 10_000;
+export const LIST_TIMEOUT_MS = 10_000;
 
 /** Asks a manager which schedulers there are, and what the cluster's administrator blocks (Dragonfly v2 wire facts, 7.5). */
 export class ManagerSource implements SchedulerSource {

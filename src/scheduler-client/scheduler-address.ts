@@ -3,6 +3,7 @@ import { isIP, isIPv4 } from 'node:net';
 import { type Clock } from '../core/clock.js';
 import { withDeadline } from '../core/deadline.js';
 import { DfpeerError } from '../core/errors.js';
+import type { HostPort } from '../core/host-port.js';
 
 export const DNS_TIMEOUT_MS = 10_000;
 
@@ -16,30 +17,10 @@ export interface SchedulerAddress {
   clusterId?: number | undefined;
 }
 
-export interface HostPort {
-  host: string;
-  port: number;
-}
-
 /** Every address of a name, in any order. */
 export type Lookup = (name: string) => Promise<{ address: string; family: number }[]>;
 
 export const systemLookup: Lookup = (name) => lookup(name, { all: true });
-
-const HOST_PORT = /^(?:https?:\/\/)?(?:\[([0-9a-f:.]+)\]|([^\s/:[\]]+)):(\d{1,5})\/?$/i;
-
-/** "10.0.0.1:8002", "scheduler.svc:8002", "[fd00::1]:8002"; a leading http:// or https:// is ignored. @throws DfpeerError (DFP_CONFIG) */
-export function parseHostPort(text: string, what: string): HostPort {
-  const [, bracketed, plain, digits] = HOST_PORT.exec(text.trim()) ?? [];
-  const host = bracketed ?? plain ?? '';
-  const port = Number(digits);
-  const valid = host !== '' && port >= 1 && port <= 65535 && (bracketed === undefined || isIP(bracketed) === 6);
-  if (valid) return { host, port };
-  throw new DfpeerError(
-    'DFP_CONFIG',
-    `${what} must be host:port or [IPv6 address]:port, not ${JSON.stringify(text.slice(0, 200))}`,
-  );
-}
 
 /** "10.0.0.1:8002" or "[fd00::1]:8002": the form gRPC dials, and the key of a scheduler everywhere here. */
 export function formatAddress({ ip, port }: Pick<SchedulerAddress, 'ip' | 'port'>): string {

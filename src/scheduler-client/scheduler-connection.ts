@@ -19,7 +19,7 @@ export const UNARY_TIMEOUT_MS = 10_000;
 export const MAX_RECEIVE_BYTES = 16 * 1024 * 1024;
 /** Go servers close connections that are pinged more often than every five minutes. */
 const KEEPALIVE_INTERVAL_MS = 310_000;
-const KEEPALIVE_TIMEOUT_MS = 20_000;
+export const KEEPALIVE_TIMEOUT_MS = 20_000;
 const MAX_RECONNECT_BACKOFF_MS = 5000;
 
 export type AnnounceCall = ClientDuplexStream<OutgoingMessage, IncomingMessage>;

@@ -1,4 +1,5 @@
-import { parseHostPort, resolveSchedulers, type HostPort } from './scheduler-address.js';
+import { parseHostPort, type HostPort } from '../core/host-port.js';
+import { resolveSchedulers } from './scheduler-address.js';
 import type { SchedulerList, SchedulerSource, SourceOptions } from './scheduler-source.js';
 
 /** Addresses from flags or the configuration. Names are resolved at each refresh. */

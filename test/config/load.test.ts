@@ -36,10 +36,10 @@ describe('dfdaemon.yaml', () => {
     assert.equal(config.scheduler.announceIntervalMs, 300_000);
     assert.equal(config.scheduler.scheduleTimeoutMs, 3 * 3_600_000);
     assert.equal(config.scheduler.maxScheduleCount, 5);
-    assert.deepEqual(config.seedPeer, { enable: false, type: 'normal' });
+    assert.deepEqual(config.seedPeer, { enable: false });
     assert.equal(config.dynconfig.refreshIntervalMs, 60_000);
     assert.equal(config.storage.server.tcpPort, 4005);
-    assert.equal(config.backend.maxRetries, 1);
+    assert.equal(config.backend.maxRetries, 3);
     assert.equal(config.gc.intervalMs, 900_000);
     assert.deepEqual(config.gc.policy, {
       taskTTLMs: 30 * 86_400_000,
@@ -67,8 +67,6 @@ describe('dfdaemon.yaml', () => {
     assert.equal(config.scheduler.embedded.port, 8002);
     assert.equal(config.scheduler.embedded.enable, undefined);
     assert.equal(config.upload.limitedRoute, 'copy');
-    assert.equal(config.upload.dropBehind, false);
-    assert.deepEqual(config.status.server, { ip: '127.0.0.1', port: 4008 });
     assert.equal(config.download.aliveTimeMs, undefined);
   });
 

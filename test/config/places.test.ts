@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { checkSocketPath, findPlaces, MAX_SOCKET_PATH_BYTES, SYSTEM_SOCKET_PATH } from '../../src/config/places.js';
+import { checkSocketPath, findPlaces, SYSTEM_SOCKET_PATH } from '../../src/config/places.js';
+import { MAX_SOCKET_PATH_BYTES } from '../../src/core/socket-path.js';
 
 describe('where things live', () => {
   it("is where Dragonfly's are, for root", () => {

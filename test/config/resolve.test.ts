@@ -43,7 +43,6 @@ describe('the resolved configuration', () => {
       assert.equal(config.scheduler.embedded.ip, '0.0.0.0');
       assert.equal(config.upload.server.ip, '0.0.0.0');
       assert.equal(config.metrics.server.ip, '0.0.0.0');
-      assert.equal(config.status.server.ip, '127.0.0.1');
       assert.equal(config.host.hostname, 'machine');
       assert.equal(config.host.ip, '10.0.0.5');
       assert.equal(config.upload.engineWorkers, 4);
@@ -129,8 +128,8 @@ describe('the resolved configuration', () => {
   it('in loopback mode listens and is announced on 127.0.0.1 only, whatever the file says', () =>
     withDirectory(async (directory) => {
       const config = await resolveWith(directory, { isLoopbackOnly: true }, { 'dfdaemon.yaml': DRAGONFLY_YAML });
-      const { upload, storage, scheduler, metrics, health, status, host } = config;
-      const servers = [upload.server, storage.server, scheduler.embedded, metrics.server, health.server, status.server];
+      const { upload, storage, scheduler, metrics, health, host } = config;
+      const servers = [upload.server, storage.server, scheduler.embedded, metrics.server, health.server];
       assert.deepEqual(new Set([host.ip, ...servers.map(({ ip }) => ip)]), new Set(['127.0.0.1']));
     }));
 

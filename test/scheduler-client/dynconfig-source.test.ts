@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { systemClock } from '../../src/core/clock.js';
+import { MAX_CONFIG_BYTES } from '../../src/config/config-file.js';
+import { parseDynconfig } from '../../src/config/dynconfig.js';
 import { DfpeerError } from '../../src/core/errors.js';
-import { DynconfigSource, MAX_DYNCONFIG_BYTES, parseDynconfig } from '../../src/scheduler-client/dynconfig-source.js';
-import { parseHostPort, resolveSchedulers } from '../../src/scheduler-client/scheduler-address.js';
+import { parseHostPort } from '../../src/core/host-port.js';
+import { DynconfigSource } from '../../src/scheduler-client/dynconfig-source.js';
+import { resolveSchedulers } from '../../src/scheduler-client/scheduler-address.js';
 import { StaticSource } from '../../src/scheduler-client/static-source.js';
 
 const options = {
@@ -91,7 +94,7 @@ describe('a dynconfig file', () => {
     ['has no address', 'scheduler: {addrs: []}\n'],
     ['has a name among the IP addresses', 'scheduler: {addrs: ["scheduler.test:8002"]}\n'],
     ['has an address without port', 'scheduler: {addr: scheduler.test}\n'],
-    ['is too long', `#${'x'.repeat(MAX_DYNCONFIG_BYTES)}`],
+    ['is too long', `#${'x'.repeat(MAX_CONFIG_BYTES)}`],
   ] as const)
     it(`is refused by name when it ${problem}`, async () => {
       await assert.rejects(list(text), (error: DfpeerError) => {

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import { mergeConfig, type Config } from './config.js';
+import { scrape, sumSamples } from './metrics.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const DFDAEMON = join(ROOT, 'bin', 'dfdaemon');
@@ -19,9 +21,6 @@ export interface DaemonPorts {
   health: number;
   scheduler?: number;
 }
-
-/** Deep enough for dfdaemon.yaml. */
-type Config = Record<string, unknown>;
 
 /** A real dfdaemon in a process of its own, all ports chosen by the system. */
 export class DaemonProcess {
@@ -68,7 +67,7 @@ export class DaemonProcess {
       metrics: { server },
       health: { server },
     };
-    await writeFile(join(this.directory, 'dfdaemon.yaml'), stringify(merge(base, config)));
+    await writeFile(join(this.directory, 'dfdaemon.yaml'), stringify(mergeConfig(base, config)));
   }
 
   get socketPath(): string {
@@ -135,18 +134,12 @@ export class DaemonProcess {
 
   /** One sample a line, comments left out. */
   async metrics(): Promise<string[]> {
-    const response = await fetch(`http://127.0.0.1:${this.ports.metrics}/metrics`);
-    return (await response.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    return scrape(`http://127.0.0.1:${this.ports.metrics}/metrics`);
   }
 
   /** The sum of all samples of a metric whose labels include the given ones. */
   async metric(name: string, labels: Record<string, string> = {}): Promise<number> {
-    const wanted = Object.entries(labels).map(([key, value]) => `${key}="${value}"`);
-    const samples = (await this.metrics()).filter(
-      (line) =>
-        (line.startsWith(`${name}{`) || line.startsWith(`${name} `)) && wanted.every((label) => line.includes(label)),
-    );
-    return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+    return sumSamples(await this.metrics(), name, labels);
   }
 
   dfget(...args: string[]): Promise<ProcessResult> {
@@ -177,17 +170,4 @@ function readyPorts(line: string): DaemonPorts | undefined {
   if (!line.startsWith('{')) return undefined;
   const entry = JSON.parse(line) as { msg?: string; ports?: DaemonPorts };
   return entry.msg === 'ready' ? entry.ports : undefined;
-}
-
-function merge(base: Config, over: Config): Config {
-  const merged: Config = { ...base };
-  for (const [key, value] of Object.entries(over)) {
-    const known = merged[key];
-    merged[key] = isConfig(known) && isConfig(value) ? merge(known, value) : value;
-  }
-  return merged;
-}
-
-function isConfig(value: unknown): value is Config {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

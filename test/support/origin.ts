@@ -26,7 +26,7 @@ export interface OriginBehaviour {
 
 /** A real HTTP server that counts what it gives. */
 export class Origin {
-  readonly content: Buffer;
+  content: Buffer;
   readonly requests: OriginRequest[] = [];
   behaviour: OriginBehaviour;
   readonly #server: Server;
@@ -64,6 +64,12 @@ export class Origin {
   /** Body bytes given so far, one-byte probes left out. */
   get contentBytes(): number {
     return this.requests.filter(({ range }) => range !== 'bytes=0-0').reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** Another content under the same URLs from now on. */
+  replace(content: Buffer, behaviour: OriginBehaviour): void {
+    this.content = content;
+    this.behaviour = behaviour;
   }
 
   /** Idempotent. */

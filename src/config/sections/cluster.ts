@@ -1,5 +1,5 @@
-import { choice, count, duration, flag, hostPortText, hostPorts, ipAddress, path, port } from '../key-kinds.js';
-import { section } from '../key-spec.js';
+import { count, duration, flag, hostPortText, hostPorts, ipAddress, path, port } from '../key-kinds.js';
+import { ignored, section } from '../key-spec.js';
 
 function tls(who: string) {
   return {
@@ -49,7 +49,7 @@ export const scheduler = section({
 
 export const seedPeer = section({
   enable: flag({ meaning: 'Be a seed: the scheduler triggers downloads from origins here first.', default: false }),
-  type: choice(['normal', 'super'], { meaning: 'Kind of seed; the scheduler treats both alike.', default: 'normal' }),
+  type: ignored('schedulers treat all kinds of seeds alike; every seed announces itself as the usual kind'),
 });
 
 export const dynconfig = section({

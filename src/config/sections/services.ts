@@ -14,19 +14,8 @@ function openServer(what: string, defaultPort: number) {
   });
 }
 
-/** Reveals what runs here, so the network sees it only where somebody says so. */
-function localServer(what: string, defaultPort: number) {
-  return section({
-    server: section({
-      ip: ipAddress({ meaning: `Address that ${what} listens on.`, default: '127.0.0.1' }),
-      port: port({ meaning: `Port of ${what}.`, default: defaultPort }),
-    }),
-  });
-}
-
 export const metrics = openServer('/metrics (Prometheus)', 4002);
 export const health = openServer('/healthy', 4003);
-export const status = localServer('the status page', 4008);
 
 export const log = section({
   levels: logLevels({
@@ -39,4 +28,5 @@ export const log = section({
 export const stats = ignored('profiles are taken with the tools of Node.js');
 export const proxy = ignored('dfpeer has no proxy');
 export const security = ignored('certificates are configured where they are used');
+export const status = ignored('there is no status page yet');
 export const tracing = ignored('dfpeer sends no traces');

@@ -21,11 +21,12 @@ export const storage = section({
 });
 
 export const backend = section({
-  requestHeader: headers({ meaning: 'Headers added to every request to an origin.', otherwise: 'none' }),
+  requestHeader: headers({ meaning: 'Headers added to every request to an origin; what a download itself sets wins.', otherwise: 'none' }),
   maxRetries: count(
     {
-      meaning: 'Attempts after the first one for a piece from an origin.',
-      default: 1,
+      meaning:
+        'Attempts after the first one for a piece from an origin, with pauses of about 0.2, 0.4, 0.8, … 5 s. Refusals such as 404 are not tried again. Dragonfly tries once more; three outlast an origin that restarts or sheds load for a second.',
+      default: 3,
       whenReached: 'the download fails',
     },
     { min: 0, max: 100, unit: 'times' },
@@ -47,7 +48,7 @@ const policy = section(
     }),
     persistentTaskTTL: ignored('dfpeer has no persistent tasks'),
     persistentCacheTaskTTL: ignored('dfpeer has no persistent cache tasks'),
-    pageCacheIdleTimeout: ignored('see `upload.dropBehind`'),
+    pageCacheIdleTimeout: ignored('the kernel decides what stays in its page cache'),
     diskThreshold: size({
       meaning: 'Bytes that stored tasks may take; 0 means the size of the file system.',
       default: 0,

@@ -48,6 +48,7 @@ export const upload = section({
   limitedRoute: choice(['copy', 'paced'], {
     meaning: 'How bytes travel while a limit is in force: `copy` through userspace, `paced` by sendfile in leases.',
     default: 'copy',
+    reload: true,
   }),
   maxConcurrentTransfers: count(
     { meaning: 'Uploads at once.', default: 1000, whenReached: 'further ones queue' },
@@ -103,8 +104,5 @@ export const upload = section({
     { meaning: 'Threads that call sendfile.', otherwise: 'one for two processors, at least one' },
     { min: 1, max: 64, unit: 'threads' },
   ),
-  dropBehind: flag({
-    meaning: 'Drop what was uploaded from the page cache when it was not there before.',
-    default: false,
-  }),
+  dropBehind: ignored('the kernel decides what stays in its page cache'),
 });

@@ -23,6 +23,8 @@ export interface DownloadDependencies {
   sourceBudgets(): ByteBudget[];
   /** A budget of one download's own; closed with it. */
   createBudget(bytesPerSecond: number): ByteBudget & { close(): void };
+  /** Takes over work that nobody need wait for; a shutdown does. A failure is logged. */
+  inBackground(work: Promise<void>): void;
   observer: DownloadObserver;
   settings: DownloadSettings;
   clock: Clock;

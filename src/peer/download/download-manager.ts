@@ -28,12 +28,13 @@ interface Running {
 /** All downloads of this host: one a task, whoever asks. */
 export class DownloadManager {
   readonly #dependencies: DownloadDependencies;
+  readonly #background = new Set<Promise<void>>();
   readonly #maxDownloads: number;
   readonly #running = new Map<TaskId, Running>();
   #closing = false;
 
-  constructor(dependencies: DownloadDependencies, options?: { maxDownloads?: number }) {
-    this.#dependencies = dependencies;
+  constructor(dependencies: Omit<DownloadDependencies, 'inBackground'>, options?: { maxDownloads?: number }) {
+    this.#dependencies = { ...dependencies, inBackground: (work) => this.#inBackground(work) };
     this.#maxDownloads = options?.maxDownloads ?? DEFAULT_MAX_DOWNLOADS;
   }
 
@@ -49,9 +50,10 @@ export class DownloadManager {
     if (this.#closing)
       throw new DfpeerError('DFP_SHUTTING_DOWN', 'this daemon is shutting down and starts no download');
     const known = this.#running.get(request.taskId);
-    const running = known ?? this.#begin(request);
+    // One that is ending can't take more: the next one waits until nothing of it writes any more.
+    const joined = known !== undefined && known.clients.size > 0 && known.download.want(request.range);
+    const running = joined ? known : this.#begin(request, known?.done);
     running.clients.add(onTask);
-    if (known !== undefined) known.download.want(request.range);
     if (running.task !== undefined) onTask(running.task);
     return {
       peerId: running.download.peerId,
@@ -68,24 +70,39 @@ export class DownloadManager {
   async drain(timeoutMs: number): Promise<void> {
     this.#closing = true;
     const finished = Promise.allSettled([...this.#running.values()].map(({ done }) => done));
-    await Promise.race([finished, sleep(timeoutMs, undefined, this.#dependencies.clock)]);
+    const giveUp = new AbortController();
+    const patience = sleep(timeoutMs, giveUp.signal, this.#dependencies.clock).catch(() => undefined);
+    await Promise.race([finished, patience]);
+    giveUp.abort();
     const reason = new DfpeerError(
       'DFP_SHUTTING_DOWN',
       'this daemon is shutting down; start the download again, it resumes',
     );
     for (const { download } of this.#running.values()) download.abort(reason);
     await finished;
+    await Promise.all(this.#background);
   }
 
-  #begin(request: DownloadRequest): Running {
-    if (this.#running.size >= this.#maxDownloads)
+  #inBackground(work: Promise<void>): void {
+    const settled = work
+      .catch((error: unknown) => this.#dependencies.logger.error({ err: error }, 'the end of a download failed'))
+      .finally(() => this.#background.delete(settled));
+    this.#background.add(settled);
+  }
+
+  #begin(request: DownloadRequest, predecessor: Promise<StoredTask> | undefined): Running {
+    if (predecessor === undefined && this.#running.size >= this.#maxDownloads)
       throw new DfpeerError('DFP_LIMIT', `${this.#maxDownloads} tasks are being downloaded already; try again later`);
     const clients: Running['clients'] = new Set();
     const download = new TaskDownload(this.#dependencies, request, (task) => {
       running.task = task;
       for (const client of [...clients]) client(task);
     });
-    const done = Promise.resolve()
+    const done = (predecessor ?? Promise.resolve())
+      .then(
+        () => undefined,
+        () => undefined,
+      )
       .then(() => download.run())
       .finally(() => {
         if (this.#running.get(request.taskId) === running) this.#running.delete(request.taskId);

@@ -39,6 +39,8 @@ export interface DownloadSettings {
   originTimeoutMs: number;
   /** Attempts for one piece at the origin. */
   maxOriginAttempts: number;
+  /** Sent with every request to an origin, unless the download sets the header itself. */
+  originRequestHeader: Readonly<Record<string, string>>;
   /** At or below this a task goes straight to the origin: the scheduler's answer would take longer than the bytes. */
   smallTaskBytes: number;
 }
@@ -51,5 +53,6 @@ export const DEFAULT_DOWNLOAD_SETTINGS: DownloadSettings = {
   maxScheduleCount: 5,
   originTimeoutMs: 30_000,
   maxOriginAttempts: 4,
+  originRequestHeader: {},
   smallTaskBytes: 4 * 1024 * 1024,
 };

@@ -1,6 +1,7 @@
 import { sleep } from '../../core/deadline.js';
-import { DfpeerError, OriginError, toDfpeerError } from '../../core/errors.js';
+import { toDfpeerError } from '../../core/errors.js';
 import type { PieceSlice } from '../../core/piece.js';
+import { isRetryable, retryAfterMsOf } from '../fetch/fetch-errors.js';
 import type { FetchCommon, FetchedPiece, OriginContent } from '../fetch/piece-fetcher.js';
 import type { DownloadDependencies } from './dependencies.js';
 import type { DownloadRequest } from './download-request.js';
@@ -22,7 +23,8 @@ export class OriginSource {
 
   async stat(): Promise<OriginContent> {
     const { fetcher, settings } = this.#dependencies;
-    const { url, requestHeader, trust } = this.#request;
+    const { url, trust } = this.#request;
+    const requestHeader = mergeHeaders(settings.originRequestHeader, this.#request.requestHeader);
     return this.#retrying('ask the origin', () =>
       fetcher.statOrigin({ url, requestHeader, signal: this.#signal, timeoutMs: settings.originTimeoutMs, trust }),
     );
@@ -66,8 +68,11 @@ export class OriginSource {
         return await attempt();
       } catch (thrown) {
         const error = toDfpeerError(thrown, 'DFP_ORIGIN_UNREACHABLE', doing);
-        if (this.#signal.aborted || attempts >= settings.maxOriginAttempts || !isWorthRetrying(error)) throw error;
-        const delayMs = Math.min(FIRST_RETRY_DELAY_MS * 2 ** (attempts - 1), MAX_RETRY_DELAY_MS) * (0.5 + random() / 2);
+        if (this.#signal.aborted || attempts >= settings.maxOriginAttempts || !isRetryable(error)) throw error;
+        const delayMs = Math.min(
+          retryAfterMsOf(error) ?? FIRST_RETRY_DELAY_MS * 2 ** (attempts - 1) * (0.5 + random() / 2),
+          MAX_RETRY_DELAY_MS,
+        );
         logger.warn(
           { taskId: this.#request.taskId, code: error.code, attempt: attempts, delayMs: Math.round(delayMs) },
           `could not ${doing}, trying again: ${error.message}`,
@@ -78,14 +83,11 @@ export class OriginSource {
   }
 }
 
-/** Refusals stay refusals; overload, broken connections and stalls may pass. */
-export function isWorthRetrying(error: DfpeerError): boolean {
-  if (error instanceof OriginError && error.code === 'DFP_ORIGIN_STATUS')
-    return error.status === 408 || error.status === 429 || (error.status ?? 0) >= 500;
-  return (
-    error.code === 'DFP_ORIGIN_UNREACHABLE' ||
-    error.code === 'DFP_STALLED' ||
-    error.code === 'DFP_DEADLINE' ||
-    error.code === 'DFP_ORIGIN_LENGTH'
-  );
+/** `own` wins over `general`, in any spelling of the name. */
+function mergeHeaders(
+  general: Readonly<Record<string, string>>,
+  own: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const taken = new Set(Object.keys(own).map((name) => name.toLowerCase()));
+  return { ...Object.fromEntries(Object.entries(general).filter(([name]) => !taken.has(name.toLowerCase()))), ...own };
 }

@@ -1,128 +1,86 @@
-import { AbortedError, DfpeerError, OriginError, toDfpeerError } from '../../core/errors.js';
-import { TrafficType, type ByteRange, type StoredPiece } from '../../core/piece.js';
+import { AbortedError, toDfpeerError, type DfpeerError } from '../../core/errors.js';
+import type { ByteRange } from '../../core/piece.js';
 import type { TaskId } from '../../core/task-id.js';
-import { Wakeup } from '../../core/wakeup.js';
-import type { FetchedPiece, OriginContent } from '../fetch/piece-fetcher.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { DownloadDependencies } from './dependencies.js';
+import { DownloadAttempt, type Wanted } from './download-attempt.js';
 import type { DownloadRequest } from './download-request.js';
-import { OriginSource } from './origin-source.js';
-import { openTask } from './open-task.js';
-import { ParentSwarm } from './parent-swarm.js';
-import { PieceBoard } from './piece-board.js';
-import { makeRegistration, Scheduling, type Schedule } from './scheduling.js';
 
 /** A content that changes faster than we can read it is the origin's problem. */
 const MAX_RESTARTS = 2;
 
-/** Where missing pieces come from at the moment. */
-type Source = { kind: 'parents' } | { kind: 'origin'; reason: string };
-
-/**
- * The download of one task on this host, whoever wants it: local pieces, then the scheduler's parents, then the origin. One failing
- * parent costs an attempt at a piece; an unreachable scheduler costs nothing but its parents. Ends with the wanted pieces stored, or
- * with the coded reason why they can't be.
- */
+/** The download of one task on this host, whoever wants it: an attempt, and another one when the origin's content changed under it. */
 export class TaskDownload {
   readonly taskId: TaskId;
-  readonly peerId: string;
   readonly #dependencies: DownloadDependencies;
   readonly #request: DownloadRequest;
-  readonly #controller = new AbortController();
-  readonly #board: PieceBoard;
-  readonly #wakeup = new Wakeup();
-  readonly #origin: OriginSource;
-  readonly #scheduling: Scheduling;
-  readonly #fetches = new Set<Promise<void>>();
-  readonly #ranges: ((contentLength: number) => ByteRange)[] = [];
+  readonly #wanted: Wanted = { all: false, ranges: [] };
   readonly #onTask: (task: StoredTask) => void;
   #ownBudget: { close(): void } | undefined;
-  #wantsAll = false;
-  #task: StoredTask | undefined;
-  #content: OriginContent | undefined;
-  #swarm: ParentSwarm | undefined;
-  #source: Source = { kind: 'parents' };
-  #fatal: DfpeerError | undefined;
-  #lastProgressMs = 0;
+  #attempt: DownloadAttempt;
+  #aborted: DfpeerError | undefined;
 
-  /** `onTask` hears of the task as soon as its length is known, and again when a changed origin made it start anew. */
+  /** `onTask` hears of the task as soon as it is open, and again when a changed origin made it start anew. */
   constructor(dependencies: DownloadDependencies, request: DownloadRequest, onTask: (task: StoredTask) => void) {
     this.taskId = request.taskId;
-    this.peerId = dependencies.host.newPeerId();
     this.#dependencies = this.#withOwnLimit(dependencies, request);
     this.#request = request;
     this.#onTask = onTask;
-    this.#board = new PieceBoard(dependencies.random);
-    this.#origin = new OriginSource(this.#dependencies, request, this.#controller.signal);
-    this.#scheduling = new Scheduling(this.#dependencies, this.#controller.signal);
-    this.want(request.range);
+    this.#add(request.range);
+    this.#attempt = this.#newAttempt();
   }
 
-  /** Adds to what is wanted; undefined wants everything. */
-  want(range: ((contentLength: number) => ByteRange) | undefined): void {
-    if (range === undefined) this.#wantsAll = true;
-    else this.#ranges.push(range);
-    if (this.#task !== undefined) this.#wantPieces(this.#task);
-    this.#wakeup.notify();
+  /** Of the attempt under way: a scheduler takes each id once. */
+  get peerId(): string {
+    return this.#attempt.peerId;
+  }
+
+  /** Adds to what is wanted; undefined wants everything. False when it is too late: the download is about to end without it. */
+  want(range: ((contentLength: number) => ByteRange) | undefined): boolean {
+    this.#add(range);
+    return this.#attempt.wantMore();
   }
 
   /** Stops; `run` rejects with the reason once nothing writes any more. */
   abort(reason: DfpeerError = new AbortedError(`the download of task ${this.taskId}`)): void {
-    this.#controller.abort(reason);
-    this.#wakeup.notify();
+    this.#aborted = reason;
+    this.#attempt.abort(reason);
   }
 
-  /** Resolves with the task once everything wanted is stored. */
+  /** Resolves with the task once everything wanted is stored and verified. */
   async run(): Promise<StoredTask> {
     try {
-      return await this.#restarting();
+      return await this.#runAttempts();
     } finally {
       this.#ownBudget?.close();
     }
   }
 
-  async #restarting(): Promise<StoredTask> {
+  async #runAttempts(): Promise<StoredTask> {
     for (let restarts = 0; ; restarts++) {
       try {
-        return await this.#attempt();
+        return await this.#attempt.run();
       } catch (thrown) {
         const error = toDfpeerError(thrown);
-        if (error.code !== 'DFP_ORIGIN_CHANGED' || restarts === MAX_RESTARTS) throw error;
+        if (error.code !== 'DFP_ORIGIN_CHANGED' || restarts === MAX_RESTARTS || this.#aborted !== undefined)
+          throw error;
         this.#dependencies.logger.warn(
           { code: error.code },
           `the origin's content changed, the task starts anew: ${error.message}`,
         );
         await this.#dependencies.store.remove(this.taskId);
+        this.#attempt = this.#newAttempt();
       }
     }
   }
 
-  async #attempt(): Promise<StoredTask> {
-    const { task, content } = await openTask(this.#dependencies, this.#request, this.#origin, this.#controller.signal);
-    this.#content = content;
-    if (task.complete) return this.#announce(task);
-    await task.beginDownload();
-    let failure: DfpeerError | undefined;
-    try {
-      this.#announce(task);
-      if (this.#content !== undefined && task.layout === undefined) await this.#stream(task, this.#content);
-      else await this.#collect(task);
-      if (task.pieceCount === task.layout?.count && !task.complete) await task.finish();
-      return task;
-    } catch (thrown) {
-      failure = toDfpeerError(thrown);
-      throw failure;
-    } finally {
-      task.endDownload(failure);
-      await this.#scheduling.close(this.#source.kind === 'origin' ? 'source' : 'parents', failure);
-    }
+  #newAttempt(): DownloadAttempt {
+    return new DownloadAttempt(this.#dependencies, this.#request, this.#wanted, this.#onTask);
   }
 
-  #announce(task: StoredTask): StoredTask {
-    this.#task = task;
-    this.#wantPieces(task);
-    this.#onTask(task);
-    return task;
+  #add(range: ((contentLength: number) => ByteRange) | undefined): void {
+    if (range === undefined) this.#wanted.all = true;
+    else this.#wanted.ranges.push(range);
   }
 
   /** dfget's --ratelimit is one more budget that every byte spends. */
@@ -130,211 +88,10 @@ export class TaskDownload {
     dependencies: DownloadDependencies,
     { taskId, rateLimitBytesPerSecond }: DownloadRequest,
   ): DownloadDependencies {
-    const logger = dependencies.logger.child({ taskId, peerId: this.peerId });
+    const logger = dependencies.logger.child({ taskId });
     if (rateLimitBytesPerSecond === undefined) return { ...dependencies, logger };
     const own = dependencies.createBudget(rateLimitBytesPerSecond);
     this.#ownBudget = own;
     return { ...dependencies, logger, downloadBudgets: () => [...dependencies.downloadBudgets(), own] };
   }
-
-  #wantPieces(task: StoredTask): void {
-    const { layout } = task;
-    if (layout === undefined) return;
-    const slices = this.#wantsAll
-      ? layout.all()
-      : this.#ranges.flatMap((range) => layout.covering(range(layout.contentLength)));
-    for (const { number } of slices) if (task.piece(number) === undefined) this.#board.want(number);
-  }
-
-  // --- one sequential stream, for origins without ranges or without a length
-
-  async #stream(task: StoredTask, content: OriginContent): Promise<void> {
-    if (this.#request.disableBackToSource)
-      throw backToSourceDisabled('the origin gives no length, so no peer can have the task');
-    const contentLength = await this.#origin.stream(content, task.path, task.record.pieceLength, (piece) =>
-      this.#storeFromSource(task, piece),
-    );
-    if (task.layout === undefined) await task.setContentLength(contentLength);
-  }
-
-  async #storeFromSource(task: StoredTask, fetched: FetchedPiece): Promise<void> {
-    const known = task.piece(fetched.slice.number);
-    if (known !== undefined && known.digest !== fetched.digest)
-      throw new OriginError('DFP_ORIGIN_CHANGED', `piece ${known.number} of ${this.#request.url} is not what it was`);
-    if (task.layout === undefined && fetched.slice.length < task.record.pieceLength)
-      await task.setContentLength(fetched.slice.offset + fetched.slice.length);
-    const piece = {
-      ...fetched.slice,
-      digest: fetched.digest,
-      trafficType: TrafficType.BACK_TO_SOURCE,
-      costMs: fetched.costMs,
-      createdAtMs: this.#dependencies.clock.now(),
-    };
-    await this.#stored(task, piece);
-    this.#scheduling.session?.pieceFromSourceFinished(piece);
-  }
-
-  // --- piece by piece, from parents or the origin
-
-  async #collect(task: StoredTask): Promise<void> {
-    if (this.#board.finished) return;
-    await this.#schedule(task);
-    this.#lastProgressMs = this.#dependencies.clock.monotonicMs();
-    const cancelTick = this.#tickWhileWaiting();
-    try {
-      while (!this.#board.finished && this.#fatal === undefined && !this.#controller.signal.aborted) {
-        this.#fill(task);
-        if (this.#board.inFlightCount === 0 && (await this.#unblock(task))) continue;
-        await this.#wakeup.wait();
-      }
-    } finally {
-      cancelTick();
-      this.#swarm?.close();
-      if (this.#fatal !== undefined) this.#controller.abort(this.#fatal);
-      await Promise.all(this.#fetches);
-    }
-    if (this.#fatal !== undefined) throw this.#fatal;
-    if (this.#controller.signal.aborted) throw toDfpeerError(this.#controller.signal.reason, 'DFP_ABORTED');
-  }
-
-  /** Asks the scheduler for parents, unless the task is better off without. */
-  async #schedule(task: StoredTask): Promise<void> {
-    const { scheduler, settings } = this.#dependencies;
-    const onChange = (): void => this.#wakeup.notify();
-    this.#swarm = new ParentSwarm({
-      dependencies: this.#dependencies,
-      board: this.#board,
-      task,
-      peerId: this.peerId,
-      signal: this.#controller.signal,
-      onChange,
-    });
-    if (scheduler === undefined) return this.#goToOrigin('there is no scheduler');
-    const isSmall = (task.layout?.contentLength ?? 0) <= settings.smallTaskBytes;
-    if (isSmall && !this.#request.disableBackToSource) return this.#goToOrigin('the task is small');
-    const range = this.#wantsAll ? undefined : this.#ranges[0]?.(task.layout?.contentLength ?? 0);
-    this.#follow(
-      await this.#scheduling.register(
-        scheduler,
-        makeRegistration(this.#request, task, { peerId: this.peerId, range, settings }),
-      ),
-    );
-    this.#scheduling.session?.failed.addEventListener('abort', onChange, { once: true });
-  }
-
-  #follow(schedule: Schedule): void {
-    this.#lastProgressMs = this.#dependencies.clock.monotonicMs();
-    if (schedule.kind === 'origin') return this.#goToOrigin(schedule.reason);
-    this.#scheduling.session?.started();
-    this.#swarm?.add(schedule.parents);
-    this.#source = { kind: 'parents' };
-  }
-
-  #goToOrigin(reason: string): void {
-    if (this.#request.disableBackToSource) {
-      this.#fatal = backToSourceDisabled(reason);
-      return;
-    }
-    this.#dependencies.logger.info({ reason }, 'fetching from the origin');
-    this.#source = { kind: 'origin', reason };
-    this.#scheduling.session?.backToSourceStarted(reason);
-  }
-
-  #fill(task: StoredTask): void {
-    const { concurrentPieceCount } = this.#dependencies.settings;
-    while (this.#board.inFlightCount < concurrentPieceCount) {
-      const fromParent = this.#swarm?.choose();
-      const number = fromParent?.number ?? (this.#source.kind === 'origin' ? this.#board.chooseInOrder() : undefined);
-      if (number === undefined) return;
-      this.#board.start(number);
-      const work =
-        fromParent === undefined
-          ? this.#fetchFromOrigin(task, number)
-          : this.#fetchFromParent(task, fromParent.link, number);
-      const settled = work
-        .catch((thrown: unknown) => {
-          this.#fatal ??= toDfpeerError(thrown);
-        })
-        .finally(() => {
-          this.#board.putBack(number);
-          this.#fetches.delete(settled);
-          this.#wakeup.notify();
-        });
-      this.#fetches.add(settled);
-    }
-  }
-
-  async #fetchFromParent(task: StoredTask, link: Parameters<ParentSwarm['fetch']>[0], number: number): Promise<void> {
-    const piece = await this.#swarm?.fetch(link, number, this.#scheduling.session);
-    if (piece === undefined) return;
-    await this.#stored(task, piece);
-    this.#scheduling.session?.pieceFinished(piece);
-  }
-
-  async #fetchFromOrigin(task: StoredTask, number: number): Promise<void> {
-    const slice = task.slice(number);
-    if (slice === undefined) throw new DfpeerError('DFP_INTERNAL', `task ${task.taskId} has no piece ${number}`);
-    try {
-      this.#content ??= await this.#origin.stat();
-      if (!this.#content.supportsRange) return await this.#streamInstead(task, this.#content);
-      await this.#storeFromSource(task, await this.#origin.fetchPiece(this.#content, task.path, slice));
-    } catch (thrown) {
-      if (this.#controller.signal.aborted) return;
-      const error = toDfpeerError(thrown, 'DFP_ORIGIN_UNREACHABLE');
-      this.#dependencies.observer.pieceFailed('origin', error.code);
-      const answer = error instanceof OriginError ? { status: error.status, headers: error.headers } : {};
-      this.#scheduling.session?.pieceFromSourceFailed({ pieceNumber: number, message: error.message, ...answer });
-      throw error;
-    }
-  }
-
-  /** The origin ignores Range: everything that is missing comes in one stream, and nothing else is asked of it meanwhile. */
-  async #streamInstead(task: StoredTask, content: OriginContent): Promise<void> {
-    for (const number of this.#board.missing()) this.#board.start(number);
-    await this.#origin.stream(content, task.path, task.record.pieceLength, (piece) =>
-      this.#storeFromSource(task, piece),
-    );
-  }
-
-  async #stored(task: StoredTask, piece: StoredPiece): Promise<void> {
-    await task.addPiece(piece);
-    this.#board.done(piece.number);
-    this.#lastProgressMs = this.#dependencies.clock.monotonicMs();
-    this.#dependencies.observer.pieceStored(piece.trafficType, piece.length, piece.parentId ?? 'origin');
-    this.#wakeup.notify();
-  }
-
-  /** Nothing is under way and pieces are missing: finds out why, and who else could give them. True when something changed. */
-  async #unblock(task: StoredTask): Promise<boolean> {
-    const swarm = this.#swarm;
-    if (swarm === undefined || this.#source.kind === 'origin')
-      return this.#source.kind === 'origin' && this.#board.missingCount > 0 && this.#fetches.size === 0;
-    swarm.pruneExhausted();
-    const { collectedPieceTimeoutMs } = this.#dependencies.settings;
-    const idleMs = this.#dependencies.clock.monotonicMs() - this.#lastProgressMs;
-    if (swarm.alive && idleMs < collectedPieceTimeoutMs) return false;
-    if (swarm.alive) swarm.giveUpAll(`no piece of task ${task.taskId} was offered for ${Math.round(idleMs / 1000)} s`);
-    this.#follow(await this.#scheduling.reschedule(swarm.takeFailed()));
-    return true;
-  }
-
-  /** The loop must also notice that nothing happens. */
-  #tickWhileWaiting(): () => void {
-    const { clock, settings } = this.#dependencies;
-    const intervalMs = Math.max(50, Math.min(1000, settings.collectedPieceTimeoutMs / 4));
-    let cancel: () => void;
-    const tick = (): void => {
-      this.#wakeup.notify();
-      cancel = clock.after(intervalMs, tick, { unref: true });
-    };
-    cancel = clock.after(intervalMs, tick, { unref: true });
-    return () => cancel();
-  }
-}
-
-function backToSourceDisabled(reason: string): DfpeerError {
-  return new DfpeerError(
-    'DFP_BACK_TO_SOURCE_DISABLED',
-    `the task is not to be fetched from the origin, but ${reason}; try again when a peer has it, or allow back-to-source`,
-  );
 }

@@ -19,7 +19,7 @@ import { ThreadPool } from './thread-pool.js';
 
 /** More at once are refused with DFP_LIMIT. */
 export const MAX_FETCHES_IN_FLIGHT = 256;
-const MAX_DEFAULT_THREADS = 4;
+export const MAX_DEFAULT_THREADS = 4;
 
 export interface ThreadedPieceFetcherOptions extends Partial<ThreadOptions> {
   /** Default: one for two cores, at most 4. They start when there is work. */

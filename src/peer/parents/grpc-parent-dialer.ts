@@ -18,7 +18,7 @@ import type { ParentDialer, ParentLoad, PieceOffer } from './parent-dialer.js';
 /** Initial metadata of a dfpeer parent's SyncPieces: it also serves pieces over HTTP, on this port. */
 export const HTTP_PORT_HEADER = 'dfpeer-http-port';
 /** A parent that doesn't answer the connection within this is unreachable. */
-const CONNECT_TIMEOUT_MS = 5_000;
+export const CONNECT_TIMEOUT_MS = 5_000;
 
 type UploadClient = InstanceType<typeof DfdaemonUpload>;
 

@@ -14,7 +14,7 @@ export interface TaskListener {
 }
 
 /** Listeners of one task: subscribers of SyncPieces, waiting uploads, clients. */
-const MAX_LISTENERS = 4096;
+export const MAX_LISTENERS = 4096;
 
 /**
  * One task on this node: its record, its verified pieces, who waits for more. A piece shows here only after its digest was checked
@@ -31,6 +31,7 @@ export class StoredTask {
   #layout: PieceLayout | undefined;
   #storedBytes = 0;
   #pins = 0;
+  #complete: boolean;
   #downloading = false;
   #removed = false;
   #lastUsedMs: number;
@@ -42,6 +43,7 @@ export class StoredTask {
     this.#metadata = dependencies.metadata;
     this.#now = dependencies.now;
     this.#lastUsedMs = record.updatedAtMs;
+    this.#complete = record.finishedAtMs !== undefined;
     this.#layout =
       record.contentLength === undefined ? undefined : new PieceLayout(record.contentLength, record.pieceLength);
   }
@@ -59,8 +61,9 @@ export class StoredTask {
     return this.#layout;
   }
 
+  /** All pieces are here and verified. That it is also on disk for good follows: see finish(). */
   get complete(): boolean {
-    return this.#record.finishedAtMs !== undefined;
+    return this.#complete;
   }
 
   get downloading(): boolean {
@@ -209,7 +212,7 @@ export class StoredTask {
     await this.#update({ contentLength }, false);
   }
 
-  /** All pieces are here: syncs the data, then the record. */
+  /** All pieces are here: complete at once for whoever asks, and after a restart once this resolves (data synced, then the record). */
   async finish(): Promise<void> {
     this.#assertPresent();
     if (this.#layout === undefined || this.#pieces.size !== this.#layout.count)
@@ -217,10 +220,12 @@ export class StoredTask {
         'DFP_INTERNAL',
         `task ${this.taskId} has ${this.#pieces.size} of ${this.#layout?.count ?? 'unknown'} pieces and can't be complete`,
       );
+    if (this.#complete) return;
+    this.#complete = true;
+    for (const listener of [...this.#listeners]) listener.onComplete?.();
     await this.#files.sync(this.taskId);
     const mark = await this.#files.mark(this.taskId);
-    await this.#update({ finishedAtMs: this.#now(), mark }, true);
-    for (const listener of [...this.#listeners]) listener.onComplete?.();
+    if (!this.#removed) await this.#update({ finishedAtMs: this.#now(), mark }, true);
   }
 
   /** A partial task at a clean stop: syncs, so that the next start need not read it all again. */

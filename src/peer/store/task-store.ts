@@ -36,7 +36,7 @@ export type NewTask = Pick<
   | 'responseHeader'
 >;
 
-const DEFAULT_MAX_IDLE_FILES = 64;
+export const DEFAULT_MAX_IDLE_FILES = 64;
 /** Dragonfly's TaskType STANDARD, as a metrics label. */
 const STANDARD_TASK = 0;
 
@@ -268,7 +268,10 @@ export class TaskStore implements PieceSource {
     if (untouched) task.restore(pieces.values());
     else await this.#restoreChecked(task, pieces);
     const incomplete = task.complete && task.pieceCount !== task.layout?.count;
-    this.#tasks.set(record.taskId, incomplete ? await this.#reopen(task) : task);
+    const restored = incomplete ? await this.#reopen(task) : task;
+    this.#tasks.set(record.taskId, restored);
+    // Killed between the last piece and the record of completion.
+    if (restored.pieceCount === restored.layout?.count) await restored.finish();
   }
 
   async #restoreChecked(task: StoredTask, pieces: LoadedTask['pieces']): Promise<void> {
