@@ -135,7 +135,7 @@ describe('dfget', function () {
 
   it('starts a daemon when none is running, which serves and then ends by itself', async () => {
     origin = await Origin.start(5 * MIB);
-    const env = { DFPEER_HOME: directory(), DFPEER_ALIVE_TIME: '2s' };
+    const env = { DFPEER_HOME: directory(), DFPEER_ALIVE_TIME: '8s' };
     const output = join(directory(), 'file');
     const result = await dfget([origin.url(), '-O', output, '--no-progress'], env);
     assert.equal(result.code, 0, result.stderr);

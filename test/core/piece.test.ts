@@ -45,7 +45,7 @@ describe('piece layout', () => {
           const layout = new PieceLayout(contentLength, pieceLength);
           const touched = layout
             .all()
-            .filter((slice) => slice.offset < offset + length && offset < slice.offset + slice.length);
+            .filter((slice) => length > 0 && slice.offset < offset + length && offset < slice.offset + slice.length);
           assert.deepEqual(layout.covering({ offset, length }), touched);
         },
       ),
