@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process';
-import { randomFillSync } from 'node:crypto';
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
-import { cpuSeconds } from './support/cpu.js';
+import { parseArgs } from 'node:util';
+import { runClient } from './support/client.js';
 import { enterBenchNetwork } from './support/network.js';
+import { startOrigin } from './support/origin.js';
 import { median } from './support/statistics.js';
 import { startDfpeer, startGo, startNginx, startReadStream, type MeasuredServer } from './support/servers.js';
 import { formatTable, writeResults } from './support/table.js';
@@ -15,7 +14,6 @@ const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 const FILE_BYTES = 512 * MIB;
 const CONNECTIONS = 8;
-const CLIENT = join(import.meta.dirname, '..', 'native', 'bench', 'discarding-client.js');
 const REFERENCE = 'nginx, sendfile on';
 
 interface Case {
@@ -44,23 +42,23 @@ const CASES: Case[] = [
   { name: '1 MiB', rangeBytes: MIB, totalBytes: 12 * GIB * scale },
   { name: '64 KiB', rangeBytes: 64 * 1024, totalBytes: 2 * GIB * scale },
 ];
-/** Compilers at run time need so many requests before they have seen what is hot. */
-const WARM_UP: Case = { name: 'warm-up', rangeBytes: 64 * 1024, totalBytes: GIB };
+/** Compilers at run time need so many bytes of each case before they have seen what is hot. */
+const WARM_UP_SHARE = 0.7;
 
-async function measure(server: MeasuredServer, each: Case, round: number): Promise<Measurement> {
-  const totalBytes = each.totalBytes * (isSlow(server) ? 0.15 : 1);
-  const args = [CLIENT, '127.0.0.1', server.port, server.path, each.rangeBytes, FILE_BYTES, CONNECTIONS, totalBytes];
-  const before = cpuSeconds(server.pid);
-  const { stdout } = await promisify(execFile)(process.execPath, args.map(String));
-  const cpu = cpuSeconds(server.pid) - before;
-  const { bytes, requests, seconds } = JSON.parse(stdout) as { bytes: number; requests: number; seconds: number };
+async function measure(server: MeasuredServer, each: Case, round: number, share = 1): Promise<Measurement> {
+  const { bytes, requests, seconds, cpuSecondsPerGib } = await runClient(server, {
+    rangeBytes: each.rangeBytes,
+    fileBytes: FILE_BYTES,
+    connections: CONNECTIONS,
+    totalBytes: each.totalBytes * share * (isSlow(server) ? 0.15 : 1),
+  });
   return {
     server: server.name,
     case: each.name,
     round,
     gibPerSecond: bytes / GIB / seconds,
     requestsPerSecond: requests / seconds,
-    cpuSecondsPerGib: cpu / (bytes / GIB),
+    cpuSecondsPerGib,
   };
 }
 
@@ -68,46 +66,37 @@ function isSlow(server: MeasuredServer): boolean {
   return /limit|off|createReadStream/.test(server.name);
 }
 
-function makeFile(path: string): void {
-  const block = Buffer.alloc(8 * MIB);
-  const file = openSync(path, 'w', 0o644);
-  for (let written = 0; written < FILE_BYTES; written += block.length) writeSync(file, randomFillSync(block));
-  closeSync(file);
-}
-
 async function main(): Promise<void> {
   const congestionControl = enterBenchNetwork();
   const directory = mkdtempSync(join(tmpdir(), 'dfpeer-bench-'));
   const servers: MeasuredServer[] = [];
   try {
-    const file = join(directory, 'file.bin');
-    makeFile(file);
-    const nginx = await startNginx(REFERENCE, file, directory, true);
-    const origin = nginx ?? (await startReadStream('origin', file));
-    const url = `http://127.0.0.1:${origin.port}${origin.path}`;
+    const origin = await startOrigin(directory, FILE_BYTES);
+    servers.push(origin);
+    const start = (name: string, upload?: Record<string, unknown>): Promise<MeasuredServer> =>
+      startDfpeer(name, join(directory, `daemon-${started++}`), origin.url, upload);
+    let started = 0;
+    const dfpeer = await start('dfpeer, sendfile route');
+    // dfget's output is a hard link of what the daemon stores: all servers read the same pages.
+    const file = join(directory, 'daemon-0', 'copy');
     const candidates = [
-      nginx,
-      await startDfpeer('dfpeer, sendfile route', join(directory, 'unlimited'), url),
+      await startNginx(REFERENCE, file, directory, true),
+      dfpeer,
       await startNginx('nginx, sendfile off', file, directory, false),
-      await startDfpeer('dfpeer, copy route (limit out of reach)', join(directory, 'copy'), url, {
-        bandwidthLimit: '1GB',
-      }),
-      await startDfpeer('dfpeer, paced route (limit out of reach)', join(directory, 'paced'), url, {
-        bandwidthLimit: '1GB',
-        limitedRoute: 'paced',
-      }),
+      await start('dfpeer, copy route (limit out of reach)', { bandwidthLimit: '1GB' }),
+      await start('dfpeer, paced route (limit out of reach)', { bandwidthLimit: '1GB', limitedRoute: 'paced' }),
       await startGo('Go net/http file server', file, directory),
       await startReadStream('node:http + createReadStream', file),
-    ];
-    servers.push(...candidates.filter((server) => server !== undefined));
-    if (!servers.includes(origin)) servers.push(origin);
+    ].filter((server) => server !== undefined);
+    servers.push(...candidates);
     const only = new RegExp(flags.only ?? '');
-    const measured = servers.filter(({ name }) => name !== 'origin' && (name === REFERENCE || only.test(name)));
+    const measured = candidates.filter(({ name }) => name === REFERENCE || only.test(name));
     const measurements: Measurement[] = [];
-    for (const server of measured) await measure(server, WARM_UP, 0);
-    for (const each of CASES)
+    for (const each of CASES) {
+      for (const server of measured) await measure(server, each, 0, WARM_UP_SHARE);
       for (let round = 1; round <= rounds; round++)
         for (const server of measured) measurements.push(await measure(server, each, round));
+    }
     print(measurements, congestionControl);
     writeResults('upload', { congestionControl, measurements });
   } finally {

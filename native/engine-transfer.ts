@@ -45,7 +45,7 @@ export class EngineTransfer implements Transfer, LaneJob, ProgressListener {
     this.#owner = owner;
     this.hasProgress = options.onProgress !== undefined;
     this.done = new Promise((resolve) => (this.#resolve = resolve));
-    socket.once('close', this.#onSocketClose);
+    socket.on('close', this.#onSocketClose);
     options.signal?.addEventListener('abort', this.#onAbort);
   }
 

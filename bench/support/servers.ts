@@ -16,16 +16,18 @@ export interface MeasuredServer {
   stop(): Promise<void>;
 }
 
+export interface DfpeerServer extends MeasuredServer {
+  daemon: DaemonProcess;
+}
+
 /** A real daemon that has fetched the file from `url`; `upload` is that section of its configuration. */
 export async function startDfpeer(
   name: string,
   directory: string,
   url: string,
   upload: Record<string, unknown> = {},
-): Promise<MeasuredServer> {
-  const daemon = await DaemonProcess.start(directory, {
-    upload: { server: { ip: '127.0.0.1', port: 0 }, maxConcurrentTransfersPerIP: 2000, ...upload },
-  });
+): Promise<DfpeerServer> {
+  const daemon = await DaemonProcess.start(directory, uploadConfig(upload));
   const result = await daemon.dfget(url, '-O', join(directory, 'copy'), '--no-progress');
   if (result.code !== 0) throw new Error(result.stderr);
   const taskId = /[0-9a-f]{64}/.exec(daemon.output.join('\n'))?.[0];
@@ -38,8 +40,14 @@ export async function startDfpeer(
     pid: daemon.pid,
     port: daemon.ports.http,
     path: `/download/${taskId.slice(0, 3)}/${taskId}?peerId=bench`,
+    daemon,
     stop,
   };
+}
+
+/** Caps that one client with all its connections doesn't reach. */
+export function uploadConfig(upload: Record<string, unknown>): Record<string, unknown> {
+  return { upload: { server: { ip: '127.0.0.1', port: 0 }, maxConcurrentTransfersPerIP: 2000, ...upload } };
 }
 
 /** nginx with one process, if it is installed. */

@@ -1,118 +1,89 @@
-import koffi from 'koffi';
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
-import { socketFd } from '../socket-fd.js';
+import { parseArgs } from 'node:util';
+import { ConnectionPoll, DiscardingConnection, type Target } from './discarding-connection.js';
 
 /**
- * An HTTP client that throws bodies away inside the kernel (recv with MSG_TRUNC), so that the server is what a benchmark measures.
- * Runs as a process of its own: node discarding-client.js HOST PORT PATH RANGE_BYTES FILE_BYTES CONNECTIONS TOTAL_BYTES
- * and prints {"bytes":…,"requests":…,"seconds":…}.
+ * An HTTP client that costs as little as possible, so that the server is what a benchmark measures. Runs as a process
+ * of its own until it has so many bytes, or for so long, and prints what it saw as JSON.
  */
-const [host = '127.0.0.1', port = '0', path = '/', ...numbers] = process.argv.slice(2);
-const [rangeBytes = 0, fileBytes = 0, connections = 1, totalBytes = 0] = numbers.map(Number);
-
-const MSG_TRUNC = 0x20;
-const MSG_DONTWAIT = 0x40;
-const EAGAIN = 11;
-const POLLIN = 1;
-const POLL_TIMEOUT_MS = 20_000;
-const HEAD_BYTES = 16 * 1024;
-const MAX_DISCARD = 8 * 1024 * 1024;
-
-const libc = koffi.load(null);
-const recv = libc.func('recv', 'int64_t', ['int', 'void *', 'size_t', 'int']) as (
-  fd: number,
-  bytes: Uint8Array,
-  count: number,
-  flags: number,
-) => number;
-const send = libc.func('send', 'int64_t', ['int', 'void *', 'size_t', 'int']) as (
-  fd: number,
-  bytes: Uint8Array,
-  count: number,
-  flags: number,
-) => number;
-const poll = libc.func('poll', 'int', ['void *', 'ulong', 'int']) as (
-  fds: Uint8Array,
-  count: number,
-  timeoutMs: number,
-) => number;
-
-const buffer = Buffer.alloc(HEAD_BYTES);
-const discarded = Buffer.alloc(MAX_DISCARD);
-
-class Connection {
-  readonly fd: number;
-  #left = 0;
-  #headPending = false;
-
-  constructor(readonly socket: Socket) {
-    const fd = socketFd(socket);
-    if (fd === undefined) throw new Error('the socket has no descriptor');
-    this.fd = fd;
-  }
-
-  request(): void {
-    const offset = Math.floor((Math.random() * fileBytes) / rangeBytes) * rangeBytes;
-    const end = Math.min(offset + rangeBytes, fileBytes) - 1;
-    const head = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: bench\r\nRange: bytes=${offset}-${end}\r\n\r\n`);
-    if (send(this.fd, head, head.length, 0) !== head.length) throw new Error('a request could not be sent');
-    this.#headPending = true;
-  }
-
-  /** Reads what is there; true when the answer is complete. */
-  receive(): boolean {
-    if (this.#headPending && !this.#receiveHead()) return false;
-    while (this.#left > 0) {
-      const count = recv(this.fd, discarded, Math.min(this.#left, MAX_DISCARD), MSG_DONTWAIT | MSG_TRUNC);
-      if (count === -1 && koffi.errno() === EAGAIN) return false;
-      if (count <= 0) throw new Error(`the server closed with ${this.#left} bytes to come`);
-      this.#left -= count;
-      received += count;
-    }
-    return true;
-  }
-
-  #receiveHead(): boolean {
-    const count = recv(this.fd, buffer, HEAD_BYTES, MSG_DONTWAIT);
-    if (count === -1 && koffi.errno() === EAGAIN) return false;
-    const end = count > 0 ? buffer.subarray(0, count).indexOf('\r\n\r\n') : -1;
-    if (end === -1) throw new Error('no complete head in the first segment');
-    const head = buffer.toString('latin1', 0, end);
-    const length = /content-length: *(\d+)/i.exec(head)?.[1];
-    if (!head.startsWith('HTTP/1.1 206') || length === undefined) throw new Error(`unexpected answer: ${head}`);
-    const body = count - end - 4;
-    this.#left = Number(length) - body;
-    received += body;
-    this.#headPending = false;
-    return true;
-  }
+export interface ClientReport {
+  bytes: number;
+  requests: number;
+  seconds: number;
+  bytesByConnection: number[];
+  /** Bytes per second in windows of 100 ms, one after the other. */
+  windowRates: number[];
 }
 
-let received = 0;
-let requests = 0;
+const STALL_TIMEOUT_MS = 20_000;
+const WINDOW_MS = 100;
 
-const open: Connection[] = [];
-for (let index = 0; index < connections; index++) {
-  const socket = connect({ host, port: Number(port), noDelay: true });
-  await once(socket, 'connect');
-  socket.pause();
-  open.push(new Connection(socket));
-}
-const startedMs = performance.now();
-const polled = Buffer.alloc(connections * 8);
-open.forEach((connection, index) => {
-  polled.writeInt32LE(connection.fd, index * 8);
-  polled.writeInt16LE(POLLIN, index * 8 + 4);
-  connection.request();
+const { values } = parseArgs({
+  options: {
+    host: { type: 'string', default: '127.0.0.1' },
+    port: { type: 'string' },
+    path: { type: 'string' },
+    'range-bytes': { type: 'string' },
+    'file-bytes': { type: 'string' },
+    connections: { type: 'string' },
+    'total-bytes': { type: 'string', default: 'Infinity' },
+    seconds: { type: 'string', default: 'Infinity' },
+    /** Not counted: until rates and buffers have settled. */
+    'settle-seconds': { type: 'string', default: '0' },
+  },
 });
-while (received < totalBytes) {
-  if (poll(polled, connections, POLL_TIMEOUT_MS) <= 0) throw new Error('the server stalled');
-  open.forEach((connection, index) => {
-    if (polled.readInt16LE(index * 8 + 6) === 0 || !connection.receive()) return;
-    requests++;
-    connection.request();
-  });
+const target: Target = {
+  host: values.host,
+  port: Number(values.port),
+  path: values.path ?? '/',
+  rangeBytes: Number(values['range-bytes']),
+  fileBytes: Number(values['file-bytes']),
+};
+
+const connections: DiscardingConnection[] = [];
+for (let index = 0; index < Number(values.connections); index++)
+  connections.push(await DiscardingConnection.open(target));
+const polled = new ConnectionPoll(connections);
+for (const connection of connections) connection.request();
+receiveUntil(performance.now() + Number(values['settle-seconds']) * 1000, Number.POSITIVE_INFINITY);
+
+const before = connections.map(({ received }) => received);
+const requestsBefore = requestsOf(connections);
+const startedMs = performance.now();
+const windowRates = receiveUntil(startedMs + Number(values.seconds) * 1000, Number(values['total-bytes']));
+const bytesByConnection = connections.map(({ received }, index) => received - (before[index] ?? 0));
+const report: ClientReport = {
+  bytes: bytesByConnection.reduce((sum, bytes) => sum + bytes, 0),
+  requests: requestsOf(connections) - requestsBefore,
+  seconds: (performance.now() - startedMs) / 1000,
+  bytesByConnection,
+  windowRates,
+};
+process.stdout.write(JSON.stringify(report), () => process.exit(0));
+
+/** Receives until either is reached; returns the rates of the windows that passed. */
+function receiveUntil(endMs: number, totalBytes: number): number[] {
+  const rates: number[] = [];
+  const first = bytesOf(connections);
+  let window = { sinceMs: performance.now(), bytes: first };
+  let lastMs = window.sinceMs;
+  for (let nowMs = lastMs; nowMs < endMs; nowMs = performance.now()) {
+    const waitMs = Math.min(window.sinceMs + WINDOW_MS, endMs) - nowMs;
+    if (polled.receive(Math.max(1, Math.ceil(waitMs)))) lastMs = nowMs;
+    else if (nowMs - lastMs > STALL_TIMEOUT_MS) throw new Error('the server stalled');
+    const bytes = bytesOf(connections);
+    if (bytes - first >= totalBytes) break;
+    const elapsedMs = performance.now() - window.sinceMs;
+    if (elapsedMs < WINDOW_MS) continue;
+    rates.push(((bytes - window.bytes) / elapsedMs) * 1000);
+    window = { sinceMs: window.sinceMs + elapsedMs, bytes };
+  }
+  return rates;
 }
-process.stdout.write(JSON.stringify({ bytes: received, requests, seconds: (performance.now() - startedMs) / 1000 }));
-process.exit(0);
+
+function bytesOf(all: readonly DiscardingConnection[]): number {
+  return all.reduce((sum, { received }) => sum + received, 0);
+}
+
+function requestsOf(all: readonly DiscardingConnection[]): number {
+  return all.reduce((sum, { requests }) => sum + requests, 0);
+}

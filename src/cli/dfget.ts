@@ -41,7 +41,11 @@ async function get(options: DfgetOptions, signal: AbortSignal): Promise<void> {
   const progress = createProgress({ enabled: options.showProgress, stream: process.stderr, env: process.env });
   try {
     const message = toMessage(options, output.daemonPath);
-    const events = { onProgress: progress.onProgress.bind(progress), onContent: output.write };
+    const events = {
+      onProgress: progress.onProgress.bind(progress),
+      onBegun: output.onBegun,
+      onContent: output.write,
+    };
     const result = await download(socketPath, message, {
       timeoutMs: options.timeoutMs,
       signal,

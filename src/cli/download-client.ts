@@ -15,6 +15,8 @@ import { fromGrpcError } from '../grpc/status.js';
 
 /** Trailer of our own daemon. */
 const OUTPUT_METHOD_HEADER = 'dfpeer-output-method';
+/** Initial metadata of our own daemon. */
+const CLEANS_UP_HEADER = 'dfpeer-cleans-up';
 /** Request metadata for our own daemon, in bytes per second. */
 const RATE_LIMIT_HEADER = 'dfpeer-rate-limit';
 
@@ -36,6 +38,8 @@ export interface DownloadResult extends DownloadProgress {
 /** Whoever shows how it goes. */
 export interface DownloadEvents {
   onProgress(progress: DownloadProgress): void;
+  /** The daemon has begun. `cleansUp`: it leaves no output behind when it fails. */
+  onBegun?: ((cleansUp: boolean) => void) | undefined;
   /** A piece's bytes, where the daemon was asked to send them; the offset is within the output. Awaited. */
   onContent?: ((content: Uint8Array, offset: number) => Promise<void>) | undefined;
 }
@@ -85,6 +89,7 @@ async function follow(
   const trailer = new Promise<Metadata>((resolve) =>
     call.once('status', (final: StatusObject) => resolve(final.metadata)),
   );
+  call.once('metadata', (metadata: Metadata) => events.onBegun?.(metadata.get(CLEANS_UP_HEADER).length > 0));
   let progress: DownloadProgress | undefined;
   let untold = new Map<number, number>();
   let [rangeStart, rangeEnd] = [0, 0];

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdtemp, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { lstat, mkdtemp, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -18,6 +18,8 @@ export interface OutputTarget {
   readonly shown: string;
   /** A piece's bytes, at the offset within the output. */
   readonly write: ((content: Uint8Array, offset: number) => Promise<void>) | undefined;
+  /** To be told when the daemon begins, and whether it cleans up after a failure. */
+  readonly onBegun: ((cleansUp: boolean) => void) | undefined;
   /** The download succeeded: the output gets its name, or goes to stdout. */
   finish(digest: TaskDigest | undefined): Promise<void>;
   /** Removes what is only ours. Idempotent; nothing happens to a finished output. */
@@ -34,9 +36,35 @@ export async function openOutput(options: DfgetOptions): Promise<OutputTarget> {
   return transferFromDfdaemon ? openTransfer(output.path) : byDaemon(output.path);
 }
 
-function byDaemon(path: string): OutputTarget {
-  const nothing = (): Promise<void> => Promise.resolve();
-  return { daemonPath: path, shown: path, write: undefined, finish: nothing, discard: nothing };
+/** Dragonfly's daemon leaves what it has written when a download fails, also content with the wrong digest. */
+async function byDaemon(path: string): Promise<OutputTarget> {
+  const before = await fileIdentity(path);
+  let mayLeaveRemains = false;
+  return {
+    daemonPath: path,
+    shown: path,
+    write: undefined,
+    onBegun: (cleansUp) => {
+      mayLeaveRemains = !cleansUp;
+    },
+    finish: async () => {
+      mayLeaveRemains = false;
+    },
+    discard: async () => {
+      if (mayLeaveRemains && (await fileIdentity(path)) !== before) await rm(path, { force: true });
+    },
+  };
+}
+
+/** Differs when another file, or other content, is under this name; undefined: nothing is. */
+async function fileIdentity(path: string): Promise<string | undefined> {
+  try {
+    const { dev, ino, mtimeMs } = await lstat(path);
+    return `${dev}:${ino}:${mtimeMs}`;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** By way of a file, so that not one byte is printed that was not verified. */
@@ -47,6 +75,7 @@ async function openStdout(): Promise<OutputTarget> {
     daemonPath: path,
     shown: 'stdout',
     write: undefined,
+    onBegun: undefined,
     finish: async () => {
       try {
         await pipeline(createReadStream(path), process.stdout, { end: false });
@@ -77,6 +106,7 @@ async function openTransfer(path: string): Promise<OutputTarget> {
   return {
     daemonPath: undefined,
     shown: path,
+    onBegun: undefined,
     write: async (content, offset) => {
       await file?.write(content, 0, content.length, offset);
       length = Math.max(length, offset + content.length);

@@ -141,7 +141,10 @@ function createGrpc(options: GrpcServerOptions, limits: GrpcServerLimits, health
 async function listen(listener: NetServer, where: GrpcServerOptions['listen']): Promise<void> {
   const target = 'socketPath' in where ? { path: where.socketPath } : { host: where.ip, port: where.port };
   const shown = 'socketPath' in where ? where.socketPath : `${where.ip}:${where.port}`;
+  // Between bind() and a later chmod a socket would be open to others; both happen within this call.
+  const mask = 'socketPath' in where ? process.umask(0o177) : undefined;
   listener.listen(target);
+  if (mask !== undefined) process.umask(mask);
   try {
     await once(listener, 'listening');
   } catch (cause) {

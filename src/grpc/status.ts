@@ -1,5 +1,13 @@
 import { Metadata, status, type ServiceError, type StatusObject } from '@grpc/grpc-js';
-import { DfpeerError, isErrorCode, toDfpeerError, type ErrorCode, type ErrorKind } from '../core/errors.js';
+import {
+  DfpeerError,
+  isErrorCode,
+  OriginError,
+  toDfpeerError,
+  type ErrorCode,
+  type ErrorKind,
+} from '../core/errors.js';
+import { attachOriginDetails, readOriginDetails } from './origin-details.js';
 
 const STATUS_OF_KIND: Record<ErrorKind, status> = {
   usage: status.INVALID_ARGUMENT,
@@ -30,6 +38,7 @@ export function toGrpcError(thrown: unknown): StatusObject & Error {
   const error = toDfpeerError(thrown);
   const metadata = new Metadata();
   metadata.set(CODE_HEADER, error.code);
+  if (error instanceof OriginError) attachOriginDetails(metadata, error);
   const code = STATUS_OF_CODE[error.code] ?? STATUS_OF_KIND[error.kind];
   return Object.assign(new Error(error.message), { code, details: error.message, metadata });
 }
@@ -39,6 +48,8 @@ export function fromGrpcError(thrown: unknown, fallback: ErrorCode, doing: strin
   if (!isServiceError(thrown)) return toDfpeerError(thrown, fallback, doing);
   const [code] = thrown.metadata?.get(CODE_HEADER) ?? [];
   if (isErrorCode(code)) return new DfpeerError(code, thrown.details, { cause: thrown });
+  const origin = readOriginDetails(thrown.metadata);
+  if (origin !== undefined) return origin;
   return new DfpeerError(fallback, `${doing}: ${status[thrown.code] ?? thrown.code} ${thrown.details}`, {
     cause: thrown,
   });

@@ -198,8 +198,10 @@ export class Daemon {
   ): DaemonSchedulerClient | undefined {
     const { schedulers, schedulerClient, embeddedScheduler, version } = this.#settings;
     const ownIp = embeddedScheduler?.ip === '0.0.0.0' ? '127.0.0.1' : (embeddedScheduler?.ip ?? '');
-    const source =
-      embeddedPort === undefined ? schedulers : ({ kind: 'static', addrs: [`${ownIp}:${embeddedPort}`] } as const);
+    const own =
+      embeddedPort === undefined ? undefined : ({ kind: 'static', addrs: [`${ownIp}:${embeddedPort}`] } as const);
+    // One that others use may run here beside the one that we are told to use.
+    const source = schedulers ?? own;
     if (source === undefined) return undefined;
     const client = createSchedulerClient({
       host: identity.description,
@@ -209,7 +211,7 @@ export class Daemon {
       announceIntervalMs: schedulerClient.announceIntervalMs,
       scheduleTimeoutMs: schedulerClient.scheduleTimeoutMs,
       refreshIntervalMs: schedulerClient.refreshIntervalMs,
-      tls: embeddedPort === undefined ? schedulerClient.tls : undefined,
+      tls: schedulers === undefined ? undefined : schedulerClient.tls,
       logger: this.#logger.child({ module: 'scheduler-client' }),
       clock: this.#clock,
       onSchedulerJoined: () => announcer.announceAll(client),

@@ -1,6 +1,7 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import type { ServedTask } from './piece-source.js';
-import type { RouteChoice } from './route.js';
+import type { Route, RouteChoice, RouteReason } from './route.js';
+import { type Distribution, type Tally, TallyCounter, TallyGauge, TallyHistogram } from './tallies.js';
 import type { UploadOutcome, UploadProtocol, UploadResult } from './transfer/upload.js';
 
 /** Why a request got no bytes: label `cause` of dfpeer_upload_refused_total. */
@@ -45,18 +46,19 @@ export function taskSizeLevel(bytes: number | undefined): number {
   return index === -1 ? SIZE_LEVEL_BOUNDS.length + 1 : index + 1;
 }
 
-/** Series of one route, looked up once: finding a series by its labels costs more than counting. */
+/** Series of one protocol, route and reason. */
 interface RouteSeries {
-  bytes: Counter.Internal;
-  seconds: Histogram.Internal<string>;
-  transfers: Map<UploadResult, Counter.Internal>;
+  bytes: Tally;
+  seconds: Distribution;
+  transfers: Map<UploadResult, Tally>;
 }
 
 /** Series of one set of task labels. */
 interface TaskSeries {
-  begun: Counter.Internal;
-  failed: Counter.Internal;
-  running: Gauge.Internal<string>;
+  begun: Tally;
+  failed: Tally;
+  running: Tally;
+  milliseconds: Map<number, Distribution>;
 }
 
 const ROUTE_LABELS = ['protocol', 'route', 'reason'] as const;
@@ -74,24 +76,30 @@ export class UploadMetrics {
   readonly #runningTasks;
   readonly #runningPieces;
   readonly #taskMilliseconds;
-  readonly #routeSeries = new Map<string, RouteSeries>();
+  readonly #routeSeries = {
+    http: new Map<Route, Map<RouteReason, RouteSeries>>(),
+    vortex: new Map<Route, Map<RouteReason, RouteSeries>>(),
+  };
   readonly #taskSeries = new Map<string, TaskSeries>();
+  /** A task's labels are one object while it is stored, which spares making the key. */
+  readonly #seriesOfLabels = new WeakMap<ServedTask['labels'], TaskSeries>();
+  readonly #taskDistributions = new Map<string, Distribution>();
 
   constructor(registry: Registry) {
     const registers = [registry];
-    this.#bytes = new Counter({
+    this.#bytes = new TallyCounter({
       name: 'dfpeer_upload_bytes_total',
       help: 'Piece bytes that sockets took, by how they travelled and why so',
       labelNames: ROUTE_LABELS,
       registers,
     });
-    this.#transfers = new Counter({
+    this.#transfers = new TallyCounter({
       name: 'dfpeer_upload_transfers_total',
       help: 'Uploads that ended, by the route they ended on and what became of them',
       labelNames: [...ROUTE_LABELS, 'result'] as const,
       registers,
     });
-    this.#seconds = new Histogram({
+    this.#seconds = new TallyHistogram({
       name: 'dfpeer_upload_duration_seconds',
       help: 'Time from admission to the last byte, by the route an upload ended on',
       labelNames: ROUTE_LABELS,
@@ -104,31 +112,29 @@ export class UploadMetrics {
       labelNames: ['protocol', 'cause'] as const,
       registers,
     });
-    this.#traffic = new Counter({ name: 'dragonfly_client_upload_traffic', help: 'Piece bytes uploaded', registers });
-    this.#tasks = new Counter({
+    const traffic = { name: 'dragonfly_client_upload_traffic', help: 'Piece bytes uploaded', registers };
+    this.#traffic = new TallyCounter(traffic).series({});
+    this.#tasks = new TallyCounter({
       name: 'dragonfly_client_upload_task_total',
       help: 'Uploads begun',
       labelNames: TASK_LABELS,
       registers,
     });
-    this.#taskFailures = new Counter({
+    this.#taskFailures = new TallyCounter({
       name: 'dragonfly_client_upload_task_failure_total',
       help: 'Uploads that did not complete',
       labelNames: TASK_LABELS,
       registers,
     });
-    this.#runningTasks = new Gauge({
+    this.#runningTasks = new TallyGauge({
       name: 'dragonfly_client_concurrent_upload_task_total',
       help: 'Uploads under way, by task labels',
       labelNames: TASK_LABELS,
       registers,
     });
-    this.#runningPieces = new Gauge({
-      name: 'dragonfly_client_concurrent_upload_piece_total',
-      help: 'Uploads under way',
-      registers,
-    });
-    this.#taskMilliseconds = new Histogram({
+    const pieces = { name: 'dragonfly_client_concurrent_upload_piece_total', help: 'Uploads under way', registers };
+    this.#runningPieces = new TallyGauge(pieces).series({});
+    this.#taskMilliseconds = new TallyHistogram({
       name: 'dragonfly_client_upload_task_duration_milliseconds',
       help: 'Time from admission to the last byte of completed uploads',
       labelNames: ['task_type', 'task_size_level'] as const,
@@ -138,33 +144,27 @@ export class UploadMetrics {
   }
 
   bytes(protocol: UploadProtocol, choice: RouteChoice, count: number): void {
-    this.#seriesOf(protocol, choice).bytes.inc(count);
-    this.#traffic.inc(count);
+    this.#seriesOf(protocol, choice).bytes.value += count;
+    this.#traffic.value += count;
   }
 
   started(task: ServedTask): void {
     const series = this.#taskSeriesOf(task);
-    series.begun.inc();
-    series.running.inc();
-    this.#runningPieces.inc();
+    series.begun.value++;
+    series.running.value++;
+    this.#runningPieces.value++;
   }
 
   finished(protocol: UploadProtocol, task: ServedTask, outcome: UploadOutcome): void {
     const { choice, result, durationMs } = outcome;
     const series = this.#seriesOf(protocol, choice);
     series.seconds.observe(durationMs / 1000);
-    let transfers = series.transfers.get(result);
-    if (transfers === undefined) {
-      transfers = this.#transfers.labels({ protocol, route: choice.route, reason: choice.reason, result });
-      series.transfers.set(result, transfers);
-    }
-    transfers.inc();
+    this.#transfersOf(series, protocol, choice, result).value++;
     const taskSeries = this.#taskSeriesOf(task);
-    taskSeries.running.dec();
-    this.#runningPieces.dec();
-    if (result !== 'complete') return taskSeries.failed.inc();
-    const level = taskSizeLevel(task.contentLength);
-    this.#taskMilliseconds.observe({ task_type: task.labels.type, task_size_level: level }, durationMs);
+    taskSeries.running.value--;
+    this.#runningPieces.value--;
+    if (result === 'complete') this.#millisecondsOf(taskSeries, task).observe(durationMs);
+    else taskSeries.failed.value++;
   }
 
   refused(protocol: UploadProtocol, cause: RefusalCause): void {
@@ -172,29 +172,63 @@ export class UploadMetrics {
   }
 
   #seriesOf(protocol: UploadProtocol, { route, reason }: RouteChoice): RouteSeries {
-    const key = `${protocol} ${route} ${reason}`;
-    const known = this.#routeSeries.get(key);
+    const known = this.#routeSeries[protocol].get(route)?.get(reason);
     if (known !== undefined) return known;
     const labels = { protocol, route, reason };
-    const series = { bytes: this.#bytes.labels(labels), seconds: this.#seconds.labels(labels), transfers: new Map() };
-    this.#routeSeries.set(key, series);
+    const series = { bytes: this.#bytes.series(labels), seconds: this.#seconds.series(labels), transfers: new Map() };
+    const ofRoute = this.#routeSeries[protocol].get(route) ?? new Map<RouteReason, RouteSeries>();
+    this.#routeSeries[protocol].set(route, ofRoute.set(reason, series));
     return series;
   }
 
+  #transfersOf(
+    series: RouteSeries,
+    protocol: UploadProtocol,
+    { route, reason }: RouteChoice,
+    result: UploadResult,
+  ): Tally {
+    const known = series.transfers.get(result);
+    if (known !== undefined) return known;
+    const made = this.#transfers.series({ protocol, route, reason, result });
+    series.transfers.set(result, made);
+    return made;
+  }
+
   #taskSeriesOf(task: ServedTask): TaskSeries {
-    const { type, tag, application } = task.labels;
-    const key = JSON.stringify([type, tag, application]);
+    const known = this.#seriesOfLabels.get(task.labels);
+    if (known !== undefined) return known;
+    const series = this.#findTaskSeries(task.labels);
+    this.#seriesOfLabels.set(task.labels, series);
+    return series;
+  }
+
+  #findTaskSeries({ type, tag, application }: ServedTask['labels']): TaskSeries {
+    const other = this.#taskSeries.size >= MAX_TASK_LABELS;
+    const ownKey = JSON.stringify([type, tag, application]);
+    const key = other && !this.#taskSeries.has(ownKey) ? JSON.stringify([type]) : ownKey;
     const known = this.#taskSeries.get(key);
     if (known !== undefined) return known;
-    const full = this.#taskSeries.size >= MAX_TASK_LABELS;
-    const labels = full ? { type, tag: 'other', app: 'other' } : { type, tag, app: application };
+    const labels = other ? { type, tag: 'other', app: 'other' } : { type, tag, app: application };
     const series = {
-      begun: this.#tasks.labels(labels),
-      failed: this.#taskFailures.labels(labels),
-      running: this.#runningTasks.labels(labels),
+      begun: this.#tasks.series(labels),
+      failed: this.#taskFailures.series(labels),
+      running: this.#runningTasks.series(labels),
+      milliseconds: new Map<number, Distribution>(),
     };
-    if (!full) this.#taskSeries.set(key, series);
+    this.#taskSeries.set(key, series);
     return series;
+  }
+
+  #millisecondsOf(series: TaskSeries, task: ServedTask): Distribution {
+    const level = taskSizeLevel(task.contentLength);
+    const known = series.milliseconds.get(level);
+    if (known !== undefined) return known;
+    const key = `${task.labels.type} ${level}`;
+    const labels = { task_type: task.labels.type, task_size_level: level };
+    const made = this.#taskDistributions.get(key) ?? this.#taskMilliseconds.series(labels);
+    this.#taskDistributions.set(key, made);
+    series.milliseconds.set(level, made);
+    return made;
   }
 }
 

@@ -80,6 +80,8 @@ describe('dfget', function () {
     const { origin, daemon, output } = await start(1000);
     assert.equal((await daemon.dfget(origin.url(), '-O', output, '--force-hard-link')).code, 0);
     assert.equal((await stat(output)).nlink, 2);
+    const again = await daemon.dfget(origin.url(), '-O', output);
+    assert.equal(again.code, 0, 'the file is the stored one already');
   });
 
   it("says what the origin answered, with the origin's exit code", async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -91,9 +91,11 @@ describe('a gRPC server', () => {
     await server.stop(100);
   });
 
-  it('serves on a unix socket, and on connections that somebody else accepted', async () => {
+  it('serves this user on a unix socket, and connections that somebody else accepted', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'dfpeer-grpc-'));
-    const server = await start({ listen: { socketPath: join(directory, 's.sock') } });
+    const socketPath = join(directory, 's.sock');
+    const server = await start({ listen: { socketPath } });
+    assert.equal(statSync(socketPath).mode & 0o777, 0o600);
     assert.equal(await deleteHost(`unix:${server.address}`), status.OK);
     const front = createServer((socket) => server.injectConnection(socket)).listen(0, '127.0.0.1');
     await once(front, 'listening');

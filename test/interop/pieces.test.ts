@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { open } from 'node:fs/promises';
 import { Cluster } from './support/cluster.js';
 import { requirePrograms } from './support/programs.js';
 
 const CONTENT_BYTES = 200_000_000;
+/** Somewhere in the third piece. */
+const ROTTEN_OFFSET = 10_000_000;
 
 describe('pieces between dfpeer and Dragonfly’s dfdaemon, with Dragonfly’s scheduler', function () {
   this.timeout(120_000);
@@ -43,6 +46,24 @@ describe('pieces between dfpeer and Dragonfly’s dfdaemon, with Dragonfly’s s
     assert.equal(await child.metric('dfpeer_download_bad_pieces_total'), 0);
   });
 
+  for (const [parentMaker, childMaker] of [
+    ['dfpeer', 'dragonfly'],
+    ['dragonfly', 'dfpeer'],
+  ] as const) {
+    it(`a ${childMaker} child notices a piece that rotted at a ${parentMaker} parent`, async () => {
+      const origin = await cluster.startOrigin(40_000_000);
+      const { dynconfig } = await cluster.startScheduler();
+      const parent = await cluster.startPeer(parentMaker, 'parent', { dynconfig });
+      const child = await cluster.startPeer(childMaker, 'child', { dynconfig });
+      const output = await cluster.download(parent, { flags: ['--force-hard-link'] });
+      await overwriteOneByte(output, ROTTEN_OFFSET);
+      await cluster.download(child);
+      const { fromOrigin, fromPeers } = await child.traffic();
+      assert.ok(fromOrigin > 0 && fromOrigin < origin.content.length, `${fromOrigin} bytes from the origin`);
+      assert.equal(fromOrigin + fromPeers, origin.content.length);
+    });
+  }
+
   it('both makers’ daemons start from the same dfdaemon.yaml and dynconfig.yaml', async () => {
     await cluster.startOrigin(8_000_000);
     const { dynconfig } = await cluster.startScheduler();
@@ -54,3 +75,14 @@ describe('pieces between dfpeer and Dragonfly’s dfdaemon, with Dragonfly’s s
     await cluster.download(after);
   });
 });
+
+async function overwriteOneByte(path: string, offset: number): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    const byte = Buffer.alloc(1);
+    await file.read(byte, 0, 1, offset);
+    await file.write(Buffer.from([(byte[0] ?? 0) ^ 0xff]), 0, 1, offset);
+  } finally {
+    await file.close();
+  }
+}

@@ -21,7 +21,10 @@ export const storage = section({
 });
 
 export const backend = section({
-  requestHeader: headers({ meaning: 'Headers added to every request to an origin; what a download itself sets wins.', otherwise: 'none' }),
+  requestHeader: headers({
+    meaning: 'Headers added to every request to an origin; what a download itself sets wins.',
+    otherwise: 'none',
+  }),
   maxRetries: count(
     {
       meaning:
@@ -50,7 +53,7 @@ const policy = section(
     persistentCacheTaskTTL: ignored('dfpeer has no persistent cache tasks'),
     pageCacheIdleTimeout: ignored('the kernel decides what stays in its page cache'),
     diskThreshold: size({
-      meaning: 'Bytes that stored tasks may take; 0 means the size of the file system.',
+      meaning: 'Bytes that stored tasks may take; 0: what they take now and what the file system has free.',
       default: 0,
       whenReached: 'tasks are removed by the two percentages below',
     }),

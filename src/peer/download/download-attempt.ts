@@ -1,18 +1,32 @@
-import { DfpeerError, OriginError, toDfpeerError } from '../../core/errors.js';
-import { TrafficType, type ByteRange, type StoredPiece } from '../../core/piece.js';
+import { DfpeerError, OriginError, toDfpeerError, UsageError } from '../../core/errors.js';
+import type { ByteRange, StoredPiece } from '../../core/piece.js';
+import { redactUrl } from '../../core/redact.js';
 import { Wakeup } from '../../core/wakeup.js';
-import type { FetchedPiece, OriginContent } from '../fetch/piece-fetcher.js';
+import type { OriginContent } from '../fetch/piece-fetcher.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { DownloadDependencies } from './dependencies.js';
 import type { DownloadRequest } from './download-request.js';
 import { OriginSource } from './origin-source.js';
 import { openTask } from './open-task.js';
+import { OriginPieces } from './origin-pieces.js';
+import type { ParentLink } from './parent-link.js';
 import { ParentSwarm } from './parent-swarm.js';
 import { PieceBoard } from './piece-board.js';
+import { PieceRaces } from './piece-races.js';
 import { makeRegistration, Scheduling, type Schedule } from './scheduling.js';
+import { StallWatch } from './stall-watch.js';
+
+/** More pieces than this are not named in a log line. */
+const MAX_NAMED_WAITS = 8;
 
 /** Where missing pieces come from at the moment. */
 type Source = { kind: 'parents' } | { kind: 'origin'; reason: string };
+
+/** The parents, and what is asked of them. */
+interface ParentSide {
+  swarm: ParentSwarm;
+  races: PieceRaces;
+}
 
 /** What is wanted of a task; it may grow while an attempt runs. */
 export interface Wanted {
@@ -36,29 +50,34 @@ export class DownloadAttempt {
   readonly #origin: OriginSource;
   readonly #scheduling: Scheduling;
   readonly #fetches = new Set<Promise<void>>();
+  readonly #afterChange: boolean;
+  readonly #stall: StallWatch;
   readonly #onTask: (task: StoredTask) => void;
   #task: StoredTask | undefined;
-  #content: OriginContent | undefined;
-  #swarm: ParentSwarm | undefined;
+  #originPieces: OriginPieces | undefined;
+  #parents: ParentSide | undefined;
   #source: Source = { kind: 'parents' };
   #fatal: DfpeerError | undefined;
-  #lastProgressMs = 0;
   #isOver = false;
 
-  /** `onTask` hears of the task as soon as it is open. */
+  /** `onTask` hears of the task as soon as it is open; `afterChange`: the origin's content has just changed. */
   constructor(
     dependencies: DownloadDependencies,
     request: DownloadRequest,
-    wanted: Wanted,
-    onTask: (task: StoredTask) => void,
+    { wanted, afterChange, onTask }: { wanted: Wanted; afterChange: boolean; onTask: (task: StoredTask) => void },
   ) {
     this.peerId = dependencies.host.newPeerId();
     this.#dependencies = { ...dependencies, logger: dependencies.logger.child({ peerId: this.peerId }) };
     this.#request = request;
     this.#wanted = wanted;
+    this.#afterChange = afterChange;
     this.#onTask = onTask;
     this.#board = new PieceBoard(dependencies.random);
-    this.#origin = new OriginSource(this.#dependencies, request, this.#controller.signal);
+    this.#stall = new StallWatch(dependencies.clock, this.#dependencies.logger);
+    this.#origin = new OriginSource(this.#dependencies, request, {
+      signal: this.#controller.signal,
+      onBytes: () => this.#stall.moved(),
+    });
     this.#scheduling = new Scheduling(this.#dependencies, this.#controller.signal);
   }
 
@@ -78,13 +97,16 @@ export class DownloadAttempt {
 
   async run(): Promise<StoredTask> {
     const { task, content } = await openTask(this.#dependencies, this.#request, this.#origin, this.#controller.signal);
-    this.#content = content;
     if (task.complete) return this.#announce(task);
     await task.beginDownload();
+    const originPieces = this.#createOriginPieces(task, content);
+    this.#originPieces = originPieces;
+    this.#stall.moved();
+    const cancelTick = this.#tick();
     let failure: DfpeerError | undefined;
     try {
       this.#announce(task);
-      if (content !== undefined && task.layout === undefined) await this.#stream(task, content);
+      if (content !== undefined && task.layout === undefined) await this.#stream(originPieces, content);
       else await this.#collect(task);
       if (task.pieceCount === task.layout?.count) this.#dependencies.inBackground(task.finish());
       return task;
@@ -93,6 +115,7 @@ export class DownloadAttempt {
       throw failure;
     } finally {
       this.#isOver = true;
+      cancelTick();
       task.endDownload(failure);
       // Whoever waits for the bytes need not wait for the scheduler's goodbye.
       this.#dependencies.inBackground(
@@ -113,36 +136,22 @@ export class DownloadAttempt {
     if (layout === undefined) return;
     const slices = this.#wanted.all
       ? layout.all()
-      : this.#wanted.ranges.flatMap((range) => layout.covering(range(layout.contentLength)));
-    for (const { number } of slices) if (task.piece(number) === undefined) this.#board.want(number);
+      : this.#wanted.ranges.flatMap((range) => {
+          const resolved = resolveRange(range, layout.contentLength);
+          return resolved === undefined ? [] : layout.covering(resolved);
+        });
+    const added = slices
+      .map(({ number }) => number)
+      .filter((number) => task.piece(number) === undefined && this.#board.want(number));
+    this.#parents?.swarm.ask(added);
   }
 
   // --- one sequential stream, for origins without ranges or without a length
 
-  async #stream(task: StoredTask, content: OriginContent): Promise<void> {
+  async #stream(originPieces: OriginPieces, content: OriginContent): Promise<void> {
     if (this.#request.disableBackToSource)
       throw backToSourceDisabled('the origin gives no length, so no peer can have the task');
-    const contentLength = await this.#origin.stream(content, task.path, task.record.pieceLength, (piece) =>
-      this.#storeFromSource(task, piece),
-    );
-    if (task.layout === undefined) await task.setContentLength(contentLength);
-  }
-
-  async #storeFromSource(task: StoredTask, fetched: FetchedPiece): Promise<void> {
-    const known = task.piece(fetched.slice.number);
-    if (known !== undefined && known.digest !== fetched.digest)
-      throw new OriginError('DFP_ORIGIN_CHANGED', `piece ${known.number} of ${this.#request.url} is not what it was`);
-    if (task.layout === undefined && fetched.slice.length < task.record.pieceLength)
-      await task.setContentLength(fetched.slice.offset + fetched.slice.length);
-    const piece = {
-      ...fetched.slice,
-      digest: fetched.digest,
-      trafficType: TrafficType.BACK_TO_SOURCE,
-      costMs: fetched.costMs,
-      createdAtMs: this.#dependencies.clock.now(),
-    };
-    await this.#stored(task, piece);
-    this.#scheduling.session?.pieceFromSourceFinished(piece);
+    await originPieces.stream(content);
   }
 
   // --- piece by piece, from parents or the origin
@@ -150,8 +159,7 @@ export class DownloadAttempt {
   async #collect(task: StoredTask): Promise<void> {
     if (this.#board.finished) return;
     await this.#schedule(task);
-    this.#lastProgressMs = this.#dependencies.clock.monotonicMs();
-    const cancelTick = this.#tickWhileWaiting();
+    this.#stall.moved();
     try {
       while (!this.#board.finished && this.#fatal === undefined && !this.#controller.signal.aborted) {
         this.#fill(task);
@@ -160,8 +168,7 @@ export class DownloadAttempt {
       }
     } finally {
       this.#isOver = true;
-      cancelTick();
-      this.#swarm?.close();
+      this.#parents?.swarm.close();
       if (this.#fatal !== undefined) this.#controller.abort(this.#fatal);
       await Promise.all(this.#fetches);
     }
@@ -173,18 +180,21 @@ export class DownloadAttempt {
   async #schedule(task: StoredTask): Promise<void> {
     const { scheduler, settings } = this.#dependencies;
     const onChange = (): void => this.#wakeup.notify();
-    this.#swarm = new ParentSwarm({
+    const swarm = new ParentSwarm({
       dependencies: this.#dependencies,
       board: this.#board,
       task,
       peerId: this.peerId,
-      signal: this.#controller.signal,
+      demandsVersion: this.#afterChange,
       onChange,
+      onBytes: () => this.#stall.moved(),
     });
+    this.#parents = { swarm, races: this.#createRaces(task, swarm) };
     if (scheduler === undefined) return this.#goToOrigin('there is no scheduler');
     const isSmall = (task.layout?.contentLength ?? 0) <= settings.smallTaskBytes;
     if (isSmall && !this.#request.disableBackToSource) return this.#goToOrigin('the task is small');
-    const range = this.#wanted.all ? undefined : this.#wanted.ranges[0]?.(task.layout?.contentLength ?? 0);
+    const [first] = this.#wanted.all ? [] : this.#wanted.ranges;
+    const range = first === undefined ? undefined : resolveRange(first, task.layout?.contentLength ?? 0);
     this.#follow(
       await this.#scheduling.register(
         scheduler,
@@ -195,10 +205,10 @@ export class DownloadAttempt {
   }
 
   #follow(schedule: Schedule): void {
-    this.#lastProgressMs = this.#dependencies.clock.monotonicMs();
+    this.#stall.moved();
     if (schedule.kind === 'origin') return this.#goToOrigin(schedule.reason);
     this.#scheduling.session?.started();
-    this.#swarm?.add(schedule.parents);
+    this.#parents?.swarm.add(schedule.parents);
     this.#source = { kind: 'parents' };
   }
 
@@ -214,15 +224,16 @@ export class DownloadAttempt {
 
   #fill(task: StoredTask): void {
     const { concurrentPieceCount } = this.#dependencies.settings;
+    const parents = this.#parents;
     while (this.#board.inFlightCount < concurrentPieceCount) {
-      const fromParent = this.#swarm?.choose();
+      const fromParent = parents?.swarm.choose();
       const number = fromParent?.number ?? (this.#source.kind === 'origin' ? this.#board.chooseInOrder() : undefined);
-      if (number === undefined) return;
+      if (number === undefined) break;
       this.#board.start(number);
       const work =
-        fromParent === undefined
-          ? this.#fetchFromOrigin(task, number)
-          : this.#fetchFromParent(task, fromParent.link, number);
+        fromParent === undefined || parents === undefined
+          ? this.#fetchFromOrigin(number)
+          : this.#fetchFromParent(parents.races, task, fromParent.link, number);
       const settled = work
         .catch((thrown: unknown) => {
           this.#fatal ??= toDfpeerError(thrown);
@@ -234,25 +245,39 @@ export class DownloadAttempt {
         });
       this.#fetches.add(settled);
     }
+    if (parents !== undefined) this.#hedge(parents);
   }
 
-  async #fetchFromParent(task: StoredTask, link: Parameters<ParentSwarm['fetch']>[0], number: number): Promise<void> {
-    const piece = await this.#swarm?.fetch(link, number, this.#scheduling.session);
+  async #fetchFromParent(races: PieceRaces, task: StoredTask, link: ParentLink, number: number): Promise<void> {
+    const piece = await races.run(number, link);
     if (piece === undefined) return;
     await this.#stored(task, piece);
     this.#scheduling.session?.pieceFinished(piece);
   }
 
-  async #fetchFromOrigin(task: StoredTask, number: number): Promise<void> {
-    const slice = task.slice(number);
-    if (slice === undefined) throw new DfpeerError('DFP_INTERNAL', `task ${task.taskId} has no piece ${number}`);
+  /** Towards the end, whoever is slow must not hold up everything: slots that are free ask somebody else as well. */
+  #hedge({ swarm, races }: ParentSide): void {
+    const { concurrentPieceCount, idleTimeoutMs } = this.#dependencies.settings;
+    if (this.#board.missingCount > 0) return;
+    while (this.#board.inFlightCount + races.hedgeCount < concurrentPieceCount) {
+      const slow = races.slowest(idleTimeoutMs / 2);
+      const link = slow === undefined ? undefined : swarm.chooseFor(slow.number, slow.asked);
+      if (slow === undefined || link === undefined) return;
+      this.#dependencies.logger.info(
+        { piece: slow.number, from: slow.asked.map(({ id }) => id).join(', '), also: link.id },
+        'a piece is slow, another parent is asked for it too',
+      );
+      races.hedge(slow.number, link);
+    }
+  }
+
+  async #fetchFromOrigin(number: number): Promise<void> {
     try {
-      this.#content ??= await this.#origin.stat();
-      if (!this.#content.supportsRange) return await this.#streamInstead(task, this.#content);
-      await this.#storeFromSource(task, await this.#origin.fetchPiece(this.#content, task.path, slice));
+      await this.#originPieces?.fetch(number);
     } catch (thrown) {
       if (this.#controller.signal.aborted) return;
       const error = toDfpeerError(thrown, 'DFP_ORIGIN_UNREACHABLE');
+      if (error.kind === 'disk') throw error;
       this.#dependencies.observer.pieceFailed('origin', error.code);
       const answer = error instanceof OriginError ? { status: error.status, headers: error.headers } : {};
       this.#scheduling.session?.pieceFromSourceFailed({ pieceNumber: number, message: error.message, ...answer });
@@ -260,47 +285,88 @@ export class DownloadAttempt {
     }
   }
 
-  /** The origin ignores Range: everything that is missing comes in one stream, and nothing else is asked of it meanwhile. */
-  async #streamInstead(task: StoredTask, content: OriginContent): Promise<void> {
-    for (const number of this.#board.missing()) this.#board.start(number);
-    await this.#origin.stream(content, task.path, task.record.pieceLength, (piece) =>
-      this.#storeFromSource(task, piece),
-    );
-  }
-
   async #stored(task: StoredTask, piece: StoredPiece): Promise<void> {
     await task.addPiece(piece);
     this.#board.done(piece.number);
-    this.#lastProgressMs = this.#dependencies.clock.monotonicMs();
+    this.#stall.moved();
     this.#dependencies.observer.pieceStored(piece.trafficType, piece.length, piece.parentId ?? 'origin');
     this.#wakeup.notify();
   }
 
   /** Nothing is under way and pieces are missing: finds out why, and who else could give them. True when something changed. */
   async #unblock(task: StoredTask): Promise<boolean> {
-    const swarm = this.#swarm;
+    const swarm = this.#parents?.swarm;
     if (swarm === undefined || this.#source.kind === 'origin')
       return this.#source.kind === 'origin' && this.#board.missingCount > 0 && this.#fetches.size === 0;
     swarm.pruneExhausted();
     const { collectedPieceTimeoutMs } = this.#dependencies.settings;
-    const idleMs = this.#dependencies.clock.monotonicMs() - this.#lastProgressMs;
+    const idleMs = this.#stall.stillMs;
     if (swarm.alive && idleMs < collectedPieceTimeoutMs) return false;
     if (swarm.alive) swarm.giveUpAll(`no piece of task ${task.taskId} was offered for ${Math.round(idleMs / 1000)} s`);
     this.#follow(await this.#scheduling.reschedule(swarm.takeFailed()));
     return true;
   }
 
-  /** The loop must also notice that nothing happens. */
-  #tickWhileWaiting(): () => void {
+  /** The loop must also notice that nothing happens, and say so. */
+  #tick(): () => void {
     const { clock, settings } = this.#dependencies;
     const intervalMs = Math.max(50, Math.min(1000, settings.collectedPieceTimeoutMs / 4));
     let cancel: () => void;
     const tick = (): void => {
+      this.#stall.check(() => this.#waitingFor());
       this.#wakeup.notify();
       cancel = clock.after(intervalMs, tick, { unref: true });
     };
     cancel = clock.after(intervalMs, tick, { unref: true });
     return () => cancel();
+  }
+
+  #waitingFor(): string {
+    const races = this.#parents?.races.underWay() ?? [];
+    const names = races.map(
+      ({ number, parents, forMs }) =>
+        `piece ${number} from ${parents.map(({ id }) => id).join(' and ')} (${Math.round(forMs / 1000)} s)`,
+    );
+    if (this.#board.inFlightCount > races.length || this.#source.kind === 'origin')
+      names.push(`the origin ${redactUrl(this.#request.url)}`);
+    const links = this.#parents?.swarm.links ?? [];
+    if (names.length === 0 && links.length > 0)
+      names.push(`an offer of ${this.#board.missingCount} pieces from ${links.map(({ id }) => id).join(', ')}`);
+    return names.slice(0, MAX_NAMED_WAITS).join('; ') || 'the scheduler';
+  }
+
+  #createOriginPieces(task: StoredTask, content: OriginContent | undefined): OriginPieces {
+    return new OriginPieces({
+      task,
+      url: this.#request.url,
+      origin: this.#origin,
+      content,
+      board: this.#board,
+      now: () => this.#dependencies.clock.now(),
+      onPiece: async (piece) => {
+        await this.#stored(task, piece);
+        this.#scheduling.session?.pieceFromSourceFinished(piece);
+      },
+    });
+  }
+
+  #createRaces(task: StoredTask, swarm: ParentSwarm): PieceRaces {
+    return new PieceRaces({
+      clock: this.#dependencies.clock,
+      signal: this.#controller.signal,
+      fetch: (link, number, signal) => swarm.fetch(link, number, this.#scheduling.session, signal),
+      verify: async (piece) => (await task.digestOnDisk(piece)) === piece.digest,
+    });
+  }
+}
+
+/** One client's range that does not fit the content is its own concern, not that of the others: nothing is wanted for it. */
+function resolveRange(range: Wanted['ranges'][number], contentLength: number): ByteRange | undefined {
+  try {
+    return range(contentLength);
+  } catch (error) {
+    if (error instanceof UsageError) return undefined;
+    throw error;
   }
 }
 

@@ -50,7 +50,7 @@ function isRefusal(thrown: unknown): boolean {
 }
 
 /** Whether what is stored is (part of) what the origin has now. */
-function isSameContent(stored: StoredTask, content: OriginContent): boolean {
+export function isSameContent(stored: StoredTask, content: OriginContent): boolean {
   const { etag, lastModified, contentLength } = stored.record;
   if (contentLength !== content.contentLength) return false;
   if (etag !== undefined && content.etag !== undefined) return etag === content.etag;

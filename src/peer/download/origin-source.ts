@@ -14,11 +14,18 @@ export class OriginSource {
   readonly #dependencies: DownloadDependencies;
   readonly #request: DownloadRequest;
   readonly #signal: AbortSignal;
+  readonly #onBytes: () => void;
 
-  constructor(dependencies: DownloadDependencies, request: DownloadRequest, signal: AbortSignal) {
+  /** `onBytes`: some came. */
+  constructor(
+    dependencies: DownloadDependencies,
+    request: DownloadRequest,
+    { signal, onBytes }: { signal: AbortSignal; onBytes: () => void },
+  ) {
     this.#dependencies = dependencies;
     this.#request = request;
     this.#signal = signal;
+    this.#onBytes = onBytes;
   }
 
   async stat(): Promise<OriginContent> {
@@ -41,12 +48,11 @@ export class OriginSource {
   async stream(
     origin: OriginContent,
     path: string,
-    pieceLength: number,
+    task: { pieceLength: number; stored: readonly number[] },
     onPiece: (piece: FetchedPiece) => Promise<void>,
   ): Promise<number> {
     const common = { ...this.#common(path), timeoutMs: Number.MAX_SAFE_INTEGER };
-    return (await this.#dependencies.fetcher.streamFromOrigin({ ...common, origin, pieceLength, onPiece }))
-      .contentLength;
+    return (await this.#dependencies.fetcher.streamFromOrigin({ ...common, ...task, origin, onPiece })).contentLength;
   }
 
   #common(path: string): FetchCommon {
@@ -57,6 +63,7 @@ export class OriginSource {
       signal: this.#signal,
       idleTimeoutMs: settings.idleTimeoutMs,
       timeoutMs: settings.pieceTimeoutMs,
+      onProgress: this.#onBytes,
       budgets,
     };
   }

@@ -24,17 +24,22 @@ export class ParentLink {
   readonly #controller = new AbortController();
   readonly #offers = new Map<number, PieceOffer>();
   readonly #clock: Clock;
+  readonly #dialer: ParentDialer;
+  readonly #events: ParentLinkEvents;
   #load: ParentLoad;
-  #streaming = true;
+  #openStreams = 0;
   inFlight = 0;
   consecutiveFailures = 0;
   bytes = 0;
   /** The parent asked not to be asked before this (429, 503). */
   #restUntilMs = 0;
+  #cancelRest: () => void = () => undefined;
 
-  constructor(parent: CandidateParent, clock: Clock) {
+  constructor(parent: CandidateParent, context: { clock: Clock; dialer: ParentDialer; events: ParentLinkEvents }) {
     this.parent = parent;
-    this.#clock = clock;
+    this.#clock = context.clock;
+    this.#dialer = context.dialer;
+    this.#events = context.events;
     this.#load = { maxTxBitsPerSecond: parent.maxTxBitsPerSecond, txBitsPerSecond: parent.txBitsPerSecond };
   }
 
@@ -44,7 +49,7 @@ export class ParentLink {
 
   /** More offers may come. */
   get streaming(): boolean {
-    return this.#streaming;
+    return this.#openStreams > 0;
   }
 
   get lost(): boolean {
@@ -66,46 +71,50 @@ export class ParentLink {
     return this.#clock.monotonicMs() < this.#restUntilMs;
   }
 
-  rest(ms: number): void {
+  /** Leaves the parent alone for a while; `onRested` is called unless the link closes before. */
+  rest(ms: number, onRested: () => void): void {
+    if (this.lost) return;
     this.#restUntilMs = this.#clock.monotonicMs() + ms;
+    this.#cancelRest();
+    this.#cancelRest = this.#clock.after(ms, onRested, { unref: true });
   }
 
   /** Opens both streams; returns at once. */
-  open(
-    dialer: ParentDialer,
-    request: { taskId: TaskId; peerId: string; pieces: readonly number[] },
-    events: ParentLinkEvents,
-    logger: Logger,
-  ): void {
-    void this.#readOffers(dialer, request, events);
-    void this.#readLoad(dialer, request.peerId, logger);
+  open(request: { taskId: TaskId; peerId: string; pieces: readonly number[] }, logger: Logger): void {
+    this.ask(request);
+    void this.#readLoad(request.peerId, logger);
+  }
+
+  /** Opens one more stream, for pieces that were not wanted before; returns at once. */
+  ask(request: { taskId: TaskId; pieces: readonly number[] }): void {
+    this.#openStreams++;
+    void this.#readOffers(request);
   }
 
   close(): void {
     this.#controller.abort();
+    this.#cancelRest();
   }
 
-  async #readOffers(
-    dialer: ParentDialer,
-    request: { taskId: TaskId; pieces: readonly number[] },
-    events: ParentLinkEvents,
-  ): Promise<void> {
+  async #readOffers(request: { taskId: TaskId; pieces: readonly number[] }): Promise<void> {
     let failure: DfpeerError | undefined;
     try {
-      for await (const offer of dialer.syncPieces(this.parent, request, this.#controller.signal)) {
+      for await (const offer of this.#dialer.syncPieces(this.parent, request, this.#controller.signal)) {
+        if (this.lost) break;
         this.#offers.set(offer.number, offer);
-        events.onOffer(this, offer);
+        this.#events.onOffer(this, offer);
       }
     } catch (error) {
       failure = toDfpeerError(error, 'DFP_PARENT_UNREACHABLE');
     }
-    this.#streaming = false;
-    if (!this.lost) events.onEnd(this, failure);
+    this.#openStreams--;
+    if (!this.lost) this.#events.onEnd(this, failure);
   }
 
-  async #readLoad(dialer: ParentDialer, peerId: string, logger: Logger): Promise<void> {
+  async #readLoad(peerId: string, logger: Logger): Promise<void> {
     try {
-      for await (const load of dialer.syncHost(this.parent, { peerId }, this.#controller.signal)) this.#load = load;
+      for await (const load of this.#dialer.syncHost(this.parent, { peerId }, this.#controller.signal))
+        this.#load = load;
     } catch (error) {
       // Optional for a parent: the weight stays what the scheduler said.
       if (!this.lost) logger.debug({ err: error, parent: this.id }, 'the parent does not tell its load');

@@ -3,14 +3,16 @@ import { TrafficType, type StoredPiece } from '../../core/piece.js';
 import type { CandidateParent, PeerSession } from '../../scheduler-client/scheduler-client.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { DownloadDependencies } from './dependencies.js';
+import { contentVersionOf } from '../store/content-version.js';
+import type { PieceOffer } from '../parents/parent-dialer.js';
 import { MAX_PARENT_FAILURES, ParentLink } from './parent-link.js';
-import type { PieceBoard } from './piece-board.js';
+import type { ParentStanding, PieceBoard } from './piece-board.js';
 
 /** Parents of one download at a time; a scheduler offers a handful. */
 export const MAX_PARENTS = 16;
-/** How long a parent that is busy or doesn't have the piece yet is left alone when it does not say. */
-const DEFAULT_REST_MS = 250;
-const MAX_REST_MS = 5_000;
+/** How long a parent that has failed is left alone; longer when it says so. */
+const MIN_REST_MS = 250;
+export const MAX_REST_MS = 5_000;
 /** Consecutive "come back later" answers after which a parent is given up. */
 export const MAX_BUSY_ANSWERS = 20;
 
@@ -23,23 +25,28 @@ export class ParentSwarm {
   readonly #board: PieceBoard;
   readonly #task: StoredTask;
   readonly #peerId: string;
-  readonly #signal: AbortSignal;
   readonly #onChange: () => void;
+  readonly #onBytes: () => void;
+  readonly #demandsVersion: boolean;
 
   constructor(context: {
     dependencies: DownloadDependencies;
     board: PieceBoard;
     task: StoredTask;
     peerId: string;
-    signal: AbortSignal;
+    /** The content has changed lately: a parent that doesn't tell which state it has may have the old one. */
+    demandsVersion: boolean;
     onChange: () => void;
+    /** Bytes of a piece came. */
+    onBytes: () => void;
   }) {
     this.#dependencies = context.dependencies;
     this.#board = context.board;
     this.#task = context.task;
     this.#peerId = context.peerId;
-    this.#signal = context.signal;
     this.#onChange = context.onChange;
+    this.#onBytes = context.onBytes;
+    this.#demandsVersion = context.demandsVersion;
   }
 
   /** Parents that have offered something or still may. */
@@ -66,50 +73,52 @@ export class ParentSwarm {
   add(parents: readonly CandidateParent[]): void {
     for (const parent of parents) {
       if (this.#links.has(parent.peerId) || this.#links.size >= MAX_PARENTS) continue;
-      const link = new ParentLink(parent, this.#dependencies.clock);
-      this.#links.set(link.id, link);
-      const request = { taskId: this.#task.taskId, peerId: this.#peerId, pieces: this.#board.wanted() };
-      link.open(
-        this.#dependencies.parents,
-        request,
-        {
-          onOffer: (_, offer) => {
-            const slice = this.#task.slice(offer.number);
-            if (slice?.offset !== offer.offset || slice.length !== offer.length)
-              return this.#giveUp(
-                link,
-                new DfpeerError(
-                  'DFP_PARENT_PROTOCOL',
-                  `parent ${link.id} offers a piece ${offer.number} that this task does not have`,
-                ),
-              );
-            if (this.#board.offer(link.id, offer.number)) this.#onChange();
-          },
-          onEnd: (_, error) => {
-            if (error !== undefined) this.#giveUp(link, error);
+      const link = new ParentLink(parent, {
+        clock: this.#dependencies.clock,
+        dialer: this.#dependencies.parents,
+        events: {
+          onOffer: (from, offer) => this.#onOffer(from, offer),
+          onEnd: (from, error) => {
+            if (error !== undefined) this.#giveUp(from, error);
             this.#onChange();
           },
         },
-        this.#dependencies.logger,
-      );
+      });
+      this.#links.set(link.id, link);
+      const request = { taskId: this.#task.taskId, peerId: this.#peerId, pieces: this.#board.wanted() };
+      link.open(request, this.#dependencies.logger);
     }
+  }
+
+  /** A parent offers only what it was asked for: pieces that were not wanted before are asked of all. */
+  ask(pieces: readonly number[]): void {
+    if (pieces.length > 0) for (const link of this.links) link.ask({ taskId: this.#task.taskId, pieces });
   }
 
   /** The best request to make now. */
   choose(): { link: ParentLink; number: number } | undefined {
-    const usable = this.links.filter((link) => !link.resting);
-    const maxInFlight = Math.max(
-      2,
-      Math.ceil((this.#dependencies.settings.concurrentPieceCount * 1.5) / Math.max(usable.length, 1)),
-    );
-    const standings = usable.map(({ id, inFlight, weight }) => ({ id, inFlight, weight, maxInFlight }));
-    const choice = this.#board.choose(standings);
+    const choice = this.#board.choose(this.#standings());
     const link = choice === undefined ? undefined : this.#links.get(choice.parentId);
     return choice === undefined || link === undefined ? undefined : { link, number: choice.number };
   }
 
-  /** Fetches one piece from one parent. Undefined when that failed: the piece is missing again, the parent judged. */
-  async fetch(link: ParentLink, number: number, session: PeerSession | undefined): Promise<StoredPiece | undefined> {
+  /** Somebody else who offers this piece and has a slot free: the least burdened. */
+  chooseFor(number: number, asked: readonly ParentLink[]): ParentLink | undefined {
+    const holders = new Set(this.#board.holders(number));
+    for (const { id } of asked) holders.delete(id);
+    const [best] = this.#standings()
+      .filter(({ id, inFlight, maxInFlight }) => holders.has(id) && inFlight < maxInFlight)
+      .sort((a, b) => (a.inFlight + 1) / a.weight - (b.inFlight + 1) / b.weight);
+    return best === undefined ? undefined : this.#links.get(best.id);
+  }
+
+  /** Fetches one piece from one parent. Undefined when it was aborted, or failed: then the parent is judged. @throws DfpeerError DFP_STORE_* */
+  async fetch(
+    link: ParentLink,
+    number: number,
+    session: PeerSession | undefined,
+    signal: AbortSignal,
+  ): Promise<StoredPiece | undefined> {
     const { fetcher, settings, clock, downloadBudgets } = this.#dependencies;
     const offer = link.offerOf(number);
     const slice = this.#task.slice(number);
@@ -122,7 +131,8 @@ export class ParentSwarm {
         childPeerId: this.#peerId,
         slice,
         path: this.#task.path,
-        signal: this.#signal,
+        signal,
+        onProgress: this.#onBytes,
         budgets: downloadBudgets(),
         idleTimeoutMs: settings.idleTimeoutMs,
         timeoutMs: settings.pieceTimeoutMs,
@@ -139,8 +149,9 @@ export class ParentSwarm {
       };
     } catch (thrown) {
       const error = toDfpeerError(thrown, 'DFP_PARENT_UNREACHABLE');
-      if (!this.#signal.aborted) this.#judge(link, number, error, session);
+      if (signal.aborted) return undefined;
       if (error.kind === 'disk') throw error;
+      this.#judge(link, number, error, session);
       return undefined;
     } finally {
       link.inFlight--;
@@ -166,14 +177,47 @@ export class ParentSwarm {
     for (const link of this.links) this.#remove(link);
   }
 
+  #standings(): ParentStanding[] {
+    const usable = this.links.filter((link) => !link.resting);
+    const maxInFlight = Math.max(
+      2,
+      Math.ceil((this.#dependencies.settings.concurrentPieceCount * 1.5) / Math.max(usable.length, 1)),
+    );
+    return usable.map(({ id, inFlight, weight }) => ({ id, inFlight, weight, maxInFlight }));
+  }
+
+  #onOffer(link: ParentLink, offer: PieceOffer): void {
+    const slice = this.#task.slice(offer.number);
+    if (slice?.offset !== offer.offset || slice.length !== offer.length)
+      this.#giveUp(
+        link,
+        new DfpeerError(
+          'DFP_PARENT_PROTOCOL',
+          `parent ${link.id} offers a piece ${offer.number} that this task does not have`,
+        ),
+      );
+    else if (this.#mayBeOtherContent(offer))
+      this.#giveUp(
+        link,
+        new DfpeerError('DFP_PARENT_REFUSED', `parent ${link.id} may have another state of the origin's content`),
+      );
+    else if (this.#board.offer(link.id, offer.number)) this.#onChange();
+  }
+
+  #mayBeOtherContent({ contentVersion }: PieceOffer): boolean {
+    const version = contentVersionOf(this.#task.record);
+    return version === undefined || contentVersion === undefined ? this.#demandsVersion : version !== contentVersion;
+  }
+
   #judge(link: ParentLink, number: number, error: DfpeerError, session: PeerSession | undefined): void {
-    const { observer, logger, clock } = this.#dependencies;
+    const { observer, logger } = this.#dependencies;
     observer.pieceFailed('parent', error.code);
     logger.warn(
       { taskId: this.#task.taskId, parent: link.id, piece: number, code: error.code },
       `a piece could not be fetched from a parent: ${error.message}`,
     );
-    link.consecutiveFailures++;
+    // What was asked together fails together: that counts once.
+    if (!link.resting) link.consecutiveFailures++;
     const lied = error.code === 'DFP_PIECE_DIGEST' || error.code === 'DFP_PARENT_PROTOCOL';
     const retryAfterMs =
       'retryAfterMs' in error && typeof error.retryAfterMs === 'number' ? error.retryAfterMs : undefined;
@@ -185,9 +229,8 @@ export class ParentSwarm {
       this.#giveUp(link, error);
       return;
     }
-    const restMs = Math.min(retryAfterMs ?? DEFAULT_REST_MS, MAX_REST_MS);
-    link.rest(restMs);
-    clock.after(restMs, this.#onChange, { unref: true });
+    const restMs = Math.min(Math.max(retryAfterMs ?? 0, MIN_REST_MS), MAX_REST_MS);
+    link.rest(restMs, this.#onChange);
   }
 
   #giveUp(link: ParentLink, error: DfpeerError): void {

@@ -27,8 +27,11 @@ export class PieceBoard {
     this.#random = random;
   }
 
-  want(number: number): void {
-    if (!this.#inFlight.has(number)) this.#missing.add(number);
+  /** Returns false when it was wanted before. */
+  want(number: number): boolean {
+    if (this.#inFlight.has(number) || this.#missing.has(number)) return false;
+    this.#missing.add(number);
+    return true;
   }
 
   get missingCount(): number {

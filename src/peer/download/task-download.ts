@@ -7,7 +7,7 @@ import { DownloadAttempt, type Wanted } from './download-attempt.js';
 import type { DownloadRequest } from './download-request.js';
 
 /** A content that changes faster than we can read it is the origin's problem. */
-const MAX_RESTARTS = 2;
+export const MAX_RESTARTS = 2;
 
 /** The download of one task on this host, whoever wants it: an attempt, and another one when the origin's content changed under it. */
 export class TaskDownload {
@@ -19,6 +19,8 @@ export class TaskDownload {
   #ownBudget: { close(): void } | undefined;
   #attempt: DownloadAttempt;
   #aborted: DfpeerError | undefined;
+  /** One attempt is over, the next has not begun. */
+  #isRestarting = false;
 
   /** `onTask` hears of the task as soon as it is open, and again when a changed origin made it start anew. */
   constructor(dependencies: DownloadDependencies, request: DownloadRequest, onTask: (task: StoredTask) => void) {
@@ -38,7 +40,7 @@ export class TaskDownload {
   /** Adds to what is wanted; undefined wants everything. False when it is too late: the download is about to end without it. */
   want(range: ((contentLength: number) => ByteRange) | undefined): boolean {
     this.#add(range);
-    return this.#attempt.wantMore();
+    return this.#isRestarting || this.#attempt.wantMore();
   }
 
   /** Stops; `run` rejects with the reason once nothing writes any more. */
@@ -62,20 +64,37 @@ export class TaskDownload {
         return await this.#attempt.run();
       } catch (thrown) {
         const error = toDfpeerError(thrown);
-        if (error.code !== 'DFP_ORIGIN_CHANGED' || restarts === MAX_RESTARTS || this.#aborted !== undefined)
+        if (error.code !== 'DFP_ORIGIN_CHANGED') throw error;
+        if (restarts === MAX_RESTARTS || this.#aborted !== undefined) {
+          await this.#dependencies.store.remove(this.taskId);
           throw error;
+        }
         this.#dependencies.logger.warn(
           { code: error.code },
           `the origin's content changed, the task starts anew: ${error.message}`,
         );
-        await this.#dependencies.store.remove(this.taskId);
-        this.#attempt = this.#newAttempt();
+        await this.#restart();
       }
     }
   }
 
-  #newAttempt(): DownloadAttempt {
-    return new DownloadAttempt(this.#dependencies, this.#request, this.#wanted, this.#onTask);
+  async #restart(): Promise<void> {
+    this.#isRestarting = true;
+    try {
+      await this.#dependencies.store.remove(this.taskId);
+      if (this.#aborted !== undefined) throw this.#aborted;
+      this.#attempt = this.#newAttempt(true);
+    } finally {
+      this.#isRestarting = false;
+    }
+  }
+
+  #newAttempt(afterChange = false): DownloadAttempt {
+    return new DownloadAttempt(this.#dependencies, this.#request, {
+      wanted: this.#wanted,
+      afterChange,
+      onTask: this.#onTask,
+    });
   }
 
   #add(range: ((contentLength: number) => ByteRange) | undefined): void {

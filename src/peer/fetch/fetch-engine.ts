@@ -1,10 +1,10 @@
 import { toDfpeerError } from '../../core/errors.js';
+import { redactUrl } from '../../core/redact.js';
 import { packError, unpackError } from './error-message.js';
 import type { Job, JobResult, ThreadOptions, ThreadOrder, ThreadReport } from './messages.js';
 import { fetchOriginPiece } from './origin/fetch-origin-piece.js';
 import { OriginClient } from './origin/origin-client.js';
 import { OriginGuard, type Resolve } from './origin/origin-guard.js';
-import { redactUrl } from './origin/request-headers.js';
 import { statOrigin } from './origin/stat-origin.js';
 import { streamOrigin } from './origin/stream-origin.js';
 import { ConnectionPool } from './parent/connection-pool.js';

@@ -76,6 +76,8 @@ export interface OriginPieceRequest extends FetchCommon {
 export interface OriginStreamRequest extends FetchCommon {
   origin: OriginContent;
   pieceLength: number;
+  /** Pieces that the file has already: read and delivered like the others, but not written again. */
+  stored?: readonly number[];
   /** Each piece as its bytes are written and its digest is known, in order; awaited before the next is read. */
   onPiece: (piece: FetchedPiece) => Promise<void>;
 }

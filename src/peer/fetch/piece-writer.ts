@@ -3,11 +3,49 @@ import { crc32 } from 'node:zlib';
 import { DfpeerError, errnoOf } from '../../core/errors.js';
 import { type ByteRange, formatPieceDigest } from '../../core/piece.js';
 
+/** Takes the bytes of a range in order. */
+export interface PieceSink {
+  readonly written: number;
+  readonly remaining: number;
+  /** `crc32:<decimal>` of what was written so far. */
+  readonly digest: string;
+  write(bytes: Uint8Array): void;
+  close(): void;
+}
+
+/** Sums bytes up and keeps none. */
+export class PieceSum implements PieceSink {
+  readonly #length: number;
+  #crc = 0;
+  written = 0;
+
+  constructor(length: number) {
+    this.#length = length;
+  }
+
+  get remaining(): number {
+    return this.#length - this.written;
+  }
+
+  get digest(): string {
+    return formatPieceDigest(this.#crc);
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#crc = crc32(bytes, this.#crc);
+    this.written += bytes.length;
+  }
+
+  close(): void {
+    // Nothing is open.
+  }
+}
+
 /**
  * Writes the bytes of a range in order, and sums them up. Every write is finished when `write` returns, so a
  * closed writer has nothing under way: blocking is fine, this runs in a thread of its own.
  */
-export class PieceWriter {
+export class PieceWriter implements PieceSink {
   readonly #fd: number;
   readonly #path: string;
   readonly #range: ByteRange;

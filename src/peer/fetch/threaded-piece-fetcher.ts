@@ -79,8 +79,8 @@ export class ThreadedPieceFetcher implements PieceFetcher {
   }
 
   async streamFromOrigin(request: OriginStreamRequest): Promise<{ contentLength: number }> {
-    const { origin, pieceLength, path } = request;
-    return this.#run('origin-stream', { origin, pieceLength, path }, checkSlice(pieceLength, request));
+    const { origin, pieceLength, stored = [], path } = request;
+    return this.#run('origin-stream', { origin, pieceLength, stored, path }, checkSlice(pieceLength, request));
   }
 
   async statOrigin(request: Parameters<PieceFetcher['statOrigin']>[0]): Promise<OriginContent> {

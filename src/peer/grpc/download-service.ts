@@ -1,3 +1,4 @@
+import { Metadata, type ServerWritableStream } from '@grpc/grpc-js';
 import { DfpeerError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { parseTaskId, type TaskId } from '../../core/task-id.js';
@@ -10,12 +11,11 @@ import type { DaemonSchedulerClient } from '../../scheduler-client/index.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { TaskStore } from '../store/task-store.js';
 import { readDownload, readRateLimit } from './download-message.js';
-import { DownloadStream, type DownloadStreamDependencies } from './download-stream.js';
-import { serverStream, unary } from './handlers.js';
+import { CLEANS_UP_HEADER, DownloadStream, type DownloadStreamDependencies } from './download-stream.js';
+import { type SendMessage, serverStream, unary } from './handlers.js';
 import { toLocalTask, toWireTask } from './task-messages.js';
 
 export interface DownloadServiceDependencies extends DownloadStreamDependencies {
-  store: TaskStore;
   scheduler: DaemonSchedulerClient | undefined;
   logger: Logger;
   uploadsOf(taskId: TaskId): { current: number; total: number };
@@ -35,7 +35,7 @@ export function makeDownloadService(dependencies: DownloadServiceDependencies): 
       const client = readDownload(request.download, 'local-user');
       client.request.rateLimitBytesPerSecond = readRateLimit(call.metadata);
       dependencies.assertAllowed(client.request);
-      return new DownloadStream(dependencies, client, send, signal).run();
+      return new DownloadStream(dependencies, client, afterInitialMetadata(call, send), signal).run();
     }),
     StatTask: unary(logger, ({ taskId }) => statTask(scheduler, parseTaskId(taskId))),
     StatLocalTask: unary(logger, async ({ taskId }) => {
@@ -67,6 +67,26 @@ export function makeDownloadService(dependencies: DownloadServiceDependencies): 
     }),
   };
   return { name: 'dfdaemon.v2.DfdaemonDownload', definition: DfdaemonDownload.service, implementation };
+}
+
+/**
+ * Only with the first message: Dragonfly's dfget shows a failure's reason when it comes as the first thing, and later on
+ * only if there is an output to remove.
+ */
+function afterInitialMetadata<Response>(
+  call: Pick<ServerWritableStream<unknown, Response>, 'sendMetadata'>,
+  send: SendMessage<Response>,
+): SendMessage<Response> {
+  let isSent = false;
+  return async (message) => {
+    if (!isSent) {
+      isSent = true;
+      const metadata = new Metadata();
+      metadata.set(CLEANS_UP_HEADER, 'true');
+      call.sendMetadata(metadata);
+    }
+    await send(message);
+  };
 }
 
 /** @throws DfpeerError DFP_TASK_NOT_FOUND */

@@ -13,6 +13,7 @@ import { digestFile, expectDigest } from '../output/content-digest.js';
 import type { DownloadMetrics } from '../metrics.js';
 import { checkOutput, placeOutput } from '../output/output-file.js';
 import type { StoredTask } from '../store/stored-task.js';
+import type { TaskStore } from '../store/task-store.js';
 import { toWirePiece, toWireSlice, type ClientDownload } from './download-message.js';
 import type { SendMessage } from './handlers.js';
 
@@ -20,9 +21,12 @@ export type DownloadCall = ServerWritableStream<DownloadTaskRequest__Output, Dow
 
 /** Trailer of our own daemon: how the output was made. */
 export const OUTPUT_METHOD_HEADER = 'dfpeer-output-method';
+/** Initial metadata: unlike Dragonfly's daemon, this one leaves no output behind when a download fails. */
+export const CLEANS_UP_HEADER = 'dfpeer-cleans-up';
 
 export interface DownloadStreamDependencies {
   manager: DownloadManager;
+  store: TaskStore;
   hostId: string;
   logger: Logger;
   metrics: DownloadMetrics;
@@ -69,8 +73,8 @@ export class DownloadStream {
 
   async #run(): Promise<Metadata> {
     const { outputPath, overwrite } = this.#client;
-    if (outputPath !== undefined)
-      await checkOutput({ path: outputPath, overwrite: overwrite || this.#client.forceHardLink });
+    const stored = this.#dependencies.store.get(this.#client.request.taskId);
+    if (outputPath !== undefined) await checkOutput({ path: outputPath, overwrite, source: stored?.path });
     const handle = this.#dependencies.manager.start(this.#client.request, (task) => this.#follow(task));
     const onAbort = (): void => this.#wakeup.notify();
     this.#signal.addEventListener('abort', onAbort, { once: true });

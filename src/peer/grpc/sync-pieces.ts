@@ -6,7 +6,8 @@ import type { SyncPiecesRequest__Output } from '../../generated/dfdaemon/v2/Sync
 import type { SyncPiecesResponse } from '../../generated/dfdaemon/v2/SyncPiecesResponse.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { TaskStore } from '../store/task-store.js';
-import { HTTP_PORT_HEADER } from '../parents/grpc-parent-dialer.js';
+import { contentVersionOf } from '../store/content-version.js';
+import { CONTENT_VERSION_HEADER, HTTP_PORT_HEADER } from '../parents/grpc-parent-dialer.js';
 import type { SendMessage } from './handlers.js';
 import type { AnnouncementOrder } from './announcement-order.js';
 
@@ -41,6 +42,8 @@ export async function syncPieces(
   // The stream starts well and then fails, as children expect it of a parent without the task.
   const metadata = new Metadata();
   metadata.set(HTTP_PORT_HEADER, String(address().httpPort));
+  const version = task === undefined ? undefined : contentVersionOf(task.record);
+  if (version !== undefined) metadata.set(CONTENT_VERSION_HEADER, version);
   call.sendMetadata(metadata);
   if (task === undefined) throw new DfpeerError('DFP_TASK_FAILED', `task ${request.taskId} not found`);
   const { ip, tcpPort } = address();

@@ -41,7 +41,7 @@ export async function placeOutput(request: OutputRequest): Promise<OutputMethod>
 
 /** Fails early: before a long download rather than after it. */
 export async function checkOutput(
-  request: Pick<OutputRequest, 'path' | 'overwrite'> & { source?: string },
+  request: Pick<OutputRequest, 'path' | 'overwrite'> & { source?: string | undefined },
 ): Promise<void> {
   const directory = await statOrUndefined(dirname(request.path));
   if (directory?.isDirectory() !== true)

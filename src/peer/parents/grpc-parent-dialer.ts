@@ -17,6 +17,8 @@ import type { ParentDialer, ParentLoad, PieceOffer } from './parent-dialer.js';
 
 /** Initial metadata of a dfpeer parent's SyncPieces: it also serves pieces over HTTP, on this port. */
 export const HTTP_PORT_HEADER = 'dfpeer-http-port';
+/** Initial metadata of a dfpeer parent's SyncPieces: which state of the origin's content it has. */
+export const CONTENT_VERSION_HEADER = 'dfpeer-content-version';
 /** A parent that doesn't answer the connection within this is unreachable. */
 export const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -45,12 +47,15 @@ export class GrpcParentDialer implements ParentDialer {
         new Metadata(),
       );
     let httpPort: number | undefined;
+    let contentVersion: string | undefined;
     const onMetadata = (metadata: Metadata): void => {
       const port = Number(metadata.get(HTTP_PORT_HEADER)[0]);
       if (Number.isInteger(port) && port > 0 && port < 65536) httpPort = port;
+      const [version] = metadata.get(CONTENT_VERSION_HEADER);
+      if (typeof version === 'string') contentVersion = version;
     };
     for await (const message of this.#stream(parent, 'its pieces', call, signal, onMetadata))
-      yield toOffer(parent, message, httpPort);
+      yield { ...toOffer(parent, message, httpPort), contentVersion };
   }
 
   async *syncHost(

@@ -6,6 +6,8 @@ import type { ParentEndpoint } from '../fetch/piece-fetcher.js';
 /** A parent says that it holds a piece, and where it serves it. */
 export interface PieceOffer extends PieceSlice {
   endpoint: ParentEndpoint;
+  /** Of the content that the parent has, as `contentVersionOf` tells it; only our own peers say. */
+  contentVersion?: string | undefined;
 }
 
 /** A parent's network, in bits per second. */

@@ -134,8 +134,10 @@ export class LevelMetadataStore implements MetadataStore {
     }
     for (const [taskId, list] of pieces) {
       const task = tasks.get(taskId);
-      if (task === undefined) damaged.add(taskId);
-      else for (const piece of list) task.pieces.set(piece.number, piece);
+      if (task === undefined) {
+        damaged.add(taskId);
+        for (const { number } of list) orphans.add(pieceKey(taskId, number));
+      } else for (const piece of list) task.pieces.set(piece.number, piece);
     }
     if (orphans.size > 0) await this.#db.batch([...orphans].map((key) => ({ type: 'del', key })));
     return { tasks: [...tasks.values()], damaged: [...damaged].filter(isTaskId) };
@@ -157,8 +159,11 @@ export class LevelMetadataStore implements MetadataStore {
   }
 
   async deleteTask(taskId: TaskId): Promise<void> {
-    await this.#db.del(taskKey(taskId), { sync: true });
-    await this.#db.clear({ gte: `p/${taskId}/`, lt: `p/${taskId}0` });
+    const pieceKeys = await this.#db.keys({ gte: `p/${taskId}/`, lt: `p/${taskId}0` }).all();
+    await this.#db.batch(
+      [taskKey(taskId), ...pieceKeys].map((key) => ({ type: 'del', key })),
+      { sync: true },
+    );
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,7 @@ import { abortReason } from '../../core/deadline.js';
 import { PieceLayout, type ByteRange, type PieceSlice, type StoredPiece } from '../../core/piece.js';
 import type { TaskId } from '../../core/task-id.js';
 import type { MetadataStore, StoredPieceRecord, TaskRecord } from './metadata.js';
-import type { TaskFiles } from './task-files.js';
+import { mapDiskError, type TaskFiles } from './task-files.js';
 
 /** What others may want to hear of a task. All callbacks run synchronously, after the change is visible. */
 export interface TaskListener {
@@ -200,10 +200,19 @@ export class StoredTask {
     this.#assertPresent();
     if (this.#pieces.has(piece.number)) return;
     const { number, digest, parentId, trafficType, costMs, createdAtMs } = piece;
-    await this.#metadata.putPiece(this.taskId, { number, digest, parentId, trafficType, costMs, createdAtMs });
+    await mapDiskError(`record piece ${number} of task ${this.taskId}`, async () => {
+      await this.#metadata.putPiece(this.taskId, { number, digest, parentId, trafficType, costMs, createdAtMs });
+      // Removed meanwhile: the record may have come after the removal, and the next task of this id must not find it.
+      if (this.#removed) await this.#metadata.deletePieces(this.taskId, [number]);
+    });
     this.#assertPresent();
     this.#add(piece);
     for (const listener of [...this.#listeners]) listener.onPiece?.(piece);
+  }
+
+  /** `crc32:<decimal>` of what lies in the file now. */
+  async digestOnDisk(range: ByteRange): Promise<string> {
+    return this.#files.digest(this.taskId, range);
   }
 
   async setContentLength(contentLength: number): Promise<void> {

@@ -68,7 +68,8 @@ export class DiskTaskFiles implements TaskFiles {
       await ensurePrivateDirectory(join(this.#content, taskId.slice(0, 3)));
       await rm(this.path(taskId), { force: true });
       const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
-      await (await open(this.path(taskId), flags, 0o600)).close();
+      // Readable for all, as an output file that is a hard link to it must be; the directories above let nobody else in.
+      await (await open(this.path(taskId), flags, 0o644)).close();
     });
   }
 
@@ -180,7 +181,8 @@ export async function mapDiskError<T>(doing: string, work: () => Promise<T>): Pr
   } catch (error) {
     if (error instanceof DfpeerError) throw error;
     const errno = errnoOf(error);
-    const full = errno === 'ENOSPC' || errno === 'EDQUOT';
+    // LevelDB only tells it in words.
+    const full = errno === 'ENOSPC' || errno === 'EDQUOT' || /no space left/i.test(String(error));
     throw new DfpeerError(
       full ? 'DFP_STORE_FULL' : 'DFP_STORE_IO',
       `could not ${doing}: ${errno ?? String(error)}${full ? '; free space, or lower gc.policy.diskThreshold' : ''}`,

@@ -7,9 +7,10 @@ import type { Logger } from '../../core/logger.js';
 import type { TaskId } from '../../core/task-id.js';
 import type { PieceSource, ServedTask } from '../../upload/piece-source.js';
 import { LevelMetadataStore, type LoadedTask, type MetadataStore, type TaskRecord } from './metadata.js';
+import { ServedView } from './served-view.js';
 import { SharedFile } from './shared-file.js';
 import { StoredTask } from './stored-task.js';
-import { DiskTaskFiles, ensurePrivateDirectory, type TaskFiles } from './task-files.js';
+import { DiskTaskFiles, ensurePrivateDirectory, mapDiskError, type TaskFiles } from './task-files.js';
 
 export interface TaskStoreOptions {
   files: TaskFiles;
@@ -37,8 +38,6 @@ export type NewTask = Pick<
 >;
 
 export const DEFAULT_MAX_IDLE_FILES = 64;
-/** Dragonfly's TaskType STANDARD, as a metrics label. */
-const STANDARD_TASK = 0;
 
 /** All tasks of this node. One process at a time: the metadata's lock sees to it. */
 export class TaskStore implements PieceSource {
@@ -50,6 +49,8 @@ export class TaskStore implements PieceSource {
   /** Tasks of an earlier process whose bytes are being checked; they show once that is done. */
   readonly #checking = new Map<TaskId, Promise<void>>();
   readonly #openFiles: LRUCache<TaskId, SharedFile>;
+  /** Removed, but something of them may be left on the disk. */
+  readonly #leftovers = new Set<TaskId>();
   #closed = false;
 
   private constructor(options: TaskStoreOptions) {
@@ -113,6 +114,7 @@ export class TaskStore implements PieceSource {
   async create(init: NewTask): Promise<StoredTask> {
     if (this.#closed) throw new DfpeerError('DFP_SHUTTING_DOWN', 'the store is closed');
     await this.remove(init.taskId);
+    if (this.#leftovers.has(init.taskId)) await this.#erase(init.taskId);
     const now = this.#clock.now();
     const record: TaskRecord = {
       ...init,
@@ -124,7 +126,7 @@ export class TaskStore implements PieceSource {
     };
     await this.#files.create(init.taskId);
     if (init.contentLength !== undefined) await this.#files.setLength(init.taskId, init.contentLength);
-    await this.#metadata.putTask(record, { sync: false });
+    await mapDiskError(`record task ${init.taskId}`, () => this.#metadata.putTask(record, { sync: false }));
     const task = this.#makeTask(record);
     this.#tasks.set(init.taskId, task);
     return task;
@@ -137,8 +139,7 @@ export class TaskStore implements PieceSource {
     this.#tasks.delete(taskId);
     this.#openFiles.delete(taskId);
     task.markRemoved();
-    await this.#metadata.deleteTask(taskId);
-    await this.#files.remove(taskId);
+    await this.#erase(taskId);
     return true;
   }
 
@@ -147,38 +148,7 @@ export class TaskStore implements PieceSource {
     if (task === undefined || this.#closed) return undefined;
     const file = this.#openFile(taskId);
     if (file === undefined) return undefined;
-    const unpin = task.pin();
-    const releaseFile = file.acquire();
-    const { tag, application } = task.record;
-    let released = false;
-    return {
-      taskId,
-      labels: { type: STANDARD_TASK, tag, application },
-      file,
-      pieceLength: task.record.pieceLength,
-      get contentLength() {
-        return task.record.contentLength;
-      },
-      get complete() {
-        return task.complete;
-      },
-      get contentDigest() {
-        return task.record.contentDigest;
-      },
-      get downloading() {
-        return task.downloading;
-      },
-      piece: (number) => task.piece(number),
-      slice: (number) => task.slice(number),
-      has: (range) => task.has(range),
-      whenAvailable: (range, signal) => task.whenAvailable(range, signal),
-      release: () => {
-        if (released) return;
-        released = true;
-        releaseFile();
-        unpin();
-      },
-    };
+    return new ServedView(task, file);
   }
 
   /** Syncs and seals partial tasks, closes files. Idempotent. */
@@ -195,6 +165,15 @@ export class TaskStore implements PieceSource {
         );
     this.#openFiles.clear();
     await this.#metadata.close();
+  }
+
+  async #erase(taskId: TaskId): Promise<void> {
+    this.#leftovers.add(taskId);
+    await mapDiskError(`remove task ${taskId}`, async () => {
+      await this.#metadata.deleteTask(taskId);
+      await this.#files.remove(taskId);
+    });
+    this.#leftovers.delete(taskId);
   }
 
   #openFile(taskId: TaskId): SharedFile | undefined {
@@ -223,14 +202,7 @@ export class TaskStore implements PieceSource {
     for (const loaded of tasks) {
       const { taskId } = loaded.record;
       known.add(taskId);
-      const checked = this.#restore(loaded).catch(async (error: unknown) => {
-        this.#logger.warn(
-          { taskId, err: error },
-          'a stored task is damaged; its file goes to quarantine and the task is fetched again when it is wanted',
-        );
-        await this.#files.quarantine(taskId);
-        await this.#metadata.deleteTask(taskId);
-      });
+      const checked = this.#restore(loaded).catch((error: unknown) => this.#discard(taskId, error));
       this.#checking.set(
         taskId,
         checked.finally(() => this.#checking.delete(taskId)),
@@ -245,6 +217,23 @@ export class TaskStore implements PieceSource {
       if (known.has(taskId)) continue;
       this.#logger.warn({ taskId }, 'a data file without a record goes to quarantine');
       await this.#files.quarantine(taskId);
+    }
+  }
+
+  /** Never rejects: one bad task must not keep the daemon from starting. */
+  async #discard(taskId: TaskId, why: unknown): Promise<void> {
+    this.#logger.warn(
+      { taskId, err: why },
+      'a stored task is damaged; its file goes to quarantine and the task is fetched again when it is wanted',
+    );
+    this.#tasks.delete(taskId);
+    this.#leftovers.add(taskId);
+    try {
+      await this.#files.quarantine(taskId);
+      await this.#metadata.deleteTask(taskId);
+      this.#leftovers.delete(taskId);
+    } catch (error) {
+      this.#logger.error({ taskId, err: error }, 'a damaged task could not be moved away; the next start tries again');
     }
   }
 
@@ -271,7 +260,12 @@ export class TaskStore implements PieceSource {
     const restored = incomplete ? await this.#reopen(task) : task;
     this.#tasks.set(record.taskId, restored);
     // Killed between the last piece and the record of completion.
-    if (restored.pieceCount === restored.layout?.count) await restored.finish();
+    if (restored.pieceCount === restored.layout?.count)
+      await restored
+        .finish()
+        .catch((error: unknown) =>
+          this.#logger.warn({ taskId: record.taskId, err: error }, 'a complete task could not be recorded as complete'),
+        );
   }
 
   async #restoreChecked(task: StoredTask, pieces: LoadedTask['pieces']): Promise<void> {

@@ -85,7 +85,8 @@ export class PieceHandler {
       response.end();
       return;
     }
-    await this.#sendContent(await assignedSocket(response, request.socket), response, target, task, plan);
+    const socket = response.socket ?? (await assignedSocket(response, request.socket));
+    await this.#sendContent(socket, response, target, task, plan);
   }
 
   async #sendContent(

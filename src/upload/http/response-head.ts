@@ -26,11 +26,10 @@ export function takeHead(response: ServerResponse, socket: Socket): Uint8Array {
 }
 
 /**
- * The socket that the response may write to. A pipelined request arrives while the one before is still being
- * answered: then it is null until that one is done. Rejects when the connection closes first.
+ * The socket of a response that has none yet: a pipelined request arrives while the one before is still being
+ * answered, and gets it when that one is done. Rejects when the connection closes first.
  */
 export async function assignedSocket(response: ServerResponse, connection: Socket): Promise<Socket> {
-  if (response.socket !== null) return response.socket;
   return new Promise((resolve, reject) => {
     const onClose = (): void => {
       response.off('socket', onSocket);

@@ -88,7 +88,8 @@ export class HttpPieceServer {
 
   /** What was answered must also be taken: a client that doesn't read would hold its connection for ever. */
   #expectTaken(response: ServerResponse, socket: Socket): void {
-    if (response.writableFinished || response.destroyed || response.socket === null) return;
+    if (socket.writableLength === 0 || response.writableFinished || response.destroyed || response.socket === null)
+      return;
     const cancel = this.#clock.after(DEFAULT_ANSWER_TIMEOUT_MS, () => socket.destroy(), { unref: true });
     response.once('close', cancel);
   }

@@ -7,6 +7,8 @@ export interface DownloadTarget {
 }
 
 const PATH = /^\/download\/([0-9a-f]{3})\/([0-9a-f]{64})$/;
+/** The only parameter, in characters that stand for themselves. */
+const PLAIN_PEER_ID = /^peerId=([\w.~-]*)$/;
 /** What is kept of a peer id: it only goes into logs and the live view. */
 const MAX_PEER_ID_LENGTH = 255;
 
@@ -15,6 +17,12 @@ export function parseTarget(url: string): DownloadTarget | undefined {
   const mark = url.indexOf('?');
   const [, prefix = '', taskId = ''] = PATH.exec(mark === -1 ? url : url.slice(0, mark)) ?? [];
   if (!isTaskId(taskId) || !taskId.startsWith(prefix)) return undefined;
-  const peerId = mark === -1 ? null : new URLSearchParams(url.slice(mark + 1)).get('peerId');
-  return { taskId, peerId: (peerId ?? '').slice(0, MAX_PEER_ID_LENGTH) };
+  return { taskId, peerId: mark === -1 ? '' : peerIdOf(url.slice(mark + 1)) };
+}
+
+function peerIdOf(query: string): string {
+  const plain = PLAIN_PEER_ID.exec(query)?.[1];
+  // Parsing a query in full costs more than the rest of the target.
+  const peerId = plain ?? new URLSearchParams(query).get('peerId') ?? '';
+  return peerId.slice(0, MAX_PEER_ID_LENGTH);
 }

@@ -1,4 +1,8 @@
+import type { StoredPiece } from '../../core/piece.js';
 import type { ServedTask } from '../piece-source.js';
+
+/** Every request asks for its task's tag. */
+const tags = new WeakMap<StoredPiece, { contentLength: number; tag: string }>();
 
 /**
  * A strong entity tag (RFC 9110, 8.8.3): the content's digest where it is known; otherwise the record of the first
@@ -8,8 +12,13 @@ export function entityTag(task: ServedTask): string | undefined {
   if (task.contentDigest !== undefined) return `"${task.contentDigest.replace(':', '-')}"`;
   const first = task.piece(0);
   if (first === undefined) return undefined;
-  const parts = [task.taskId.slice(0, 16), (task.contentLength ?? -1).toString(16), first.digest.replace(':', '-')];
-  return `"${parts.join('-')}-${first.createdAtMs.toString(16)}"`;
+  const { contentLength = -1 } = task;
+  const known = tags.get(first);
+  if (known?.contentLength === contentLength) return known.tag;
+  const parts = [task.taskId.slice(0, 16), contentLength.toString(16), first.digest.replace(':', '-')];
+  const tag = `"${parts.join('-')}-${first.createdAtMs.toString(16)}"`;
+  tags.set(first, { contentLength, tag });
+  return tag;
 }
 
 /** `If-Match` and `If-None-Match`: `*` matches anything there is. `W/` never matches strongly, but does weakly. */

@@ -12,7 +12,7 @@ export const MAX_PACED_QUANTUM_BYTES = 64 * 1024 * 1024;
 
 /** sendfile for the whole segment at once. Never rejects. */
 export async function runSendfile(engine: TransferEngine, segment: Segment): Promise<SegmentEnd> {
-  await prepareSocket(segment);
+  if (!isReady(segment)) await prepareSocket(segment);
   if (segment.interrupted) return { kind: 'interrupted' };
   const result = await sendOnce(engine, segment, segment.left);
   return result instanceof Error ? { kind: 'engine-failed', error: result } : segmentEnd(result);
@@ -20,7 +20,7 @@ export async function runSendfile(engine: TransferEngine, segment: Segment): Pro
 
 /** sendfile in quanta of what the limiter grants. Never rejects. */
 export async function runPaced(engine: TransferEngine, segment: Segment): Promise<SegmentEnd> {
-  await prepareSocket(segment);
+  if (!isReady(segment)) await prepareSocket(segment);
   while (segment.left > 0) {
     const lease = await takeLease(segment, Math.min(segment.left, MAX_PACED_QUANTUM_BYTES));
     if (typeof lease !== 'number') return lease;
@@ -40,6 +40,10 @@ export async function runPaced(engine: TransferEngine, segment: Segment): Promis
 }
 
 /** Nothing of ours may be in the socket's own buffer when the engine starts, or the order would be lost. */
+function isReady({ socket, head }: Segment): boolean {
+  return socket.writableLength === 0 && head.length <= MAX_ENGINE_HEAD_BYTES;
+}
+
 async function prepareSocket(segment: Segment): Promise<void> {
   const { socket, head } = segment;
   if (head.length > MAX_ENGINE_HEAD_BYTES && (await writeAll(socket, head))) segment.movedHead(head.length);

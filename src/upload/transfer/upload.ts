@@ -121,7 +121,7 @@ export class Upload implements Segment {
   async run(): Promise<UploadOutcome> {
     const { socket } = this.spec;
     const onClose = (): void => this.stop('client-closed');
-    socket.once('close', onClose);
+    socket.on('close', onClose);
     if (socket.destroyed) this.stop('client-closed');
     while (this.#result === undefined) {
       if (this.#choice.limited) this.#allowance ??= this.#host.allow(this.spec);

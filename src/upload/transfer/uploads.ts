@@ -160,7 +160,7 @@ export class Uploads implements UploadHost {
     });
   }
 
-  async runRoute(choice: RouteChoice, segment: Segment): Promise<SegmentEnd> {
+  runRoute(choice: RouteChoice, segment: Segment): Promise<SegmentEnd> {
     const { engine } = this.#options;
     if (choice.route === 'copy' || !engine.available) return this.#copy.run(segment);
     return choice.route === 'paced' ? runPaced(engine.engine, segment) : runSendfile(engine.engine, segment);
@@ -197,11 +197,12 @@ export class Uploads implements UploadHost {
   }
 
   #log(spec: UploadSpec, outcome: UploadOutcome): void {
-    const { result, choice, bytesSent, error } = outcome;
-    const fields = { taskId: spec.task.taskId, childIp: spec.childIp, protocol: spec.protocol, ...choice, bytesSent };
-    if (result === 'file-error')
-      this.#logger.error({ ...fields, error }, 'an upload ended: its file could not be read');
-    else if (error !== undefined) this.#logger.warn({ ...fields, error }, 'sendfile failed; the rest was copied');
-    else this.#logger.debug({ ...fields, result }, 'an upload ended');
+    const { result, bytesSent, error } = outcome;
+    const { childIp, protocol } = spec;
+    const { route, reason } = outcome.choice;
+    const fields = { taskId: spec.task.taskId, childIp, protocol, route, reason, bytesSent, result, error };
+    if (result === 'file-error') this.#logger.error(fields, 'an upload ended: its file could not be read');
+    else if (error !== undefined) this.#logger.warn(fields, 'sendfile failed; the rest was copied');
+    else this.#logger.debug(fields, 'an upload ended');
   }
 }

@@ -79,7 +79,7 @@ export class VortexServer {
     try {
       await this.#answer(socket, request);
     } catch (thrown) {
-      if (!socket.destroyed) this.#refuse(socket, thrown);
+      if (!socket.destroyed) this.#refuse(socket, request, thrown);
     }
     socket.end();
     const cancel = this.#clock.after(
@@ -130,11 +130,13 @@ export class VortexServer {
     if (outcome.result !== 'complete') socket.destroy();
   }
 
-  #refuse(socket: Socket, thrown: unknown): void {
+  #refuse(socket: Socket, request: RequestPacket, thrown: unknown): void {
     const { cause, text, error } = refusalOf(thrown);
     if (cause === 'internal') this.#logger.error({ error }, 'a vortex request failed');
     this.#options.metrics.refused('vortex', cause);
-    socket.write(encodeError(errorCodeOf(cause), text));
+    // The original says the same of a task and of a piece that it doesn't have.
+    const isMissing = error.code === 'DFP_TASK_NOT_FOUND' || error.code === 'DFP_PIECE_NOT_FOUND';
+    socket.write(encodeError(errorCodeOf(cause), isMissing ? pieceNotFound(request).message : text));
   }
 }
 

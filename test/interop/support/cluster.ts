@@ -111,10 +111,10 @@ export class Cluster {
 
   /** Idempotent. */
   async close(): Promise<void> {
-    await Promise.all(this.#programs.splice(0).map((program) => program.end()));
+    await Promise.all(this.#programs.splice(0).map((program) => program.end('SIGKILL')));
     await this.#origin?.close();
     this.network.close();
-    if (process.env['DFPEER_INTEROP_KEEP'] === undefined) await rm(this.directory, { recursive: true, force: true });
+    if (process.env.DFPEER_INTEROP_KEEP === undefined) await rm(this.directory, { recursive: true, force: true });
   }
 }
 

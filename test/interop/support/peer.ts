@@ -56,6 +56,7 @@ export class Peer {
       command: [...daemonCommand(maker), ...args, ...(dynconfig === undefined ? [] : ['--dynconfig', dynconfig])],
       logFile: join(directory, 'output.log'),
       ports: [PORTS.upload, PORTS.metrics, PORTS.vortex],
+      socketPath: join(directory, 'dfdaemon.sock'),
     });
   }
 
@@ -86,6 +87,21 @@ export class Peer {
       fromPeers: sumSamples(samples, 'dragonfly_client_download_traffic', { type: 'REMOTE_PEER' }),
       uploaded: sumSamples(samples, 'dragonfly_client_upload_traffic', {}),
     };
+  }
+
+  /** Resolves when ours has told a scheduler of what it holds. */
+  async untilStoredTasksAreAnnounced(): Promise<void> {
+    await until(`${this.name} to announce its tasks`, async () =>
+      (await this.program.output()).includes('complete tasks were announced'),
+    );
+  }
+
+  /** Resolves when the first byte of any download has arrived. */
+  async untilDownloading(): Promise<void> {
+    await until(`${this.name} to receive something`, async () => {
+      const { fromOrigin, fromPeers } = await this.traffic();
+      return fromOrigin + fromPeers > 0;
+    });
   }
 
   /** `client` asks this daemon, through its socket. */

@@ -7,7 +7,20 @@ import { until } from '../../support/until.js';
 import type { Host } from './network.js';
 
 const END_TIMEOUT_MS = 15_000;
+/** States of listening sockets in /proc/net/tcp and /proc/net/unix. */
 const TCP_LISTEN = '0A';
+const UNIX_LISTEN = ' 00010000 ';
+
+export interface ProgramOptions {
+  name: string;
+  host: Host;
+  command: readonly string[];
+  logFile: string;
+  /** It is ready when it listens on all of these, */
+  ports: readonly number[];
+  /** and on this one. */
+  socketPath?: string;
+}
 
 /** A server program on a host of the test network; what it says goes to a file. */
 export class Program {
@@ -16,15 +29,16 @@ export class Program {
   readonly #command: readonly string[];
   readonly #logFile: string;
   readonly #ports: readonly number[];
+  readonly #socketPath: string | undefined;
   #child: ChildProcess | undefined;
 
-  /** @param ports the program is ready when it listens on all of these */
-  constructor(options: { name: string; host: Host; command: readonly string[]; logFile: string; ports: number[] }) {
+  constructor(options: ProgramOptions) {
     this.name = options.name;
     this.#host = options.host;
     this.#command = options.command;
     this.#logFile = options.logFile;
     this.#ports = options.ports;
+    this.#socketPath = options.socketPath;
   }
 
   /** Starts it, also again; resolves when it listens. */
@@ -38,7 +52,9 @@ export class Program {
     this.#child = child;
     await until(`${this.name} to listen`, async () => {
       if (child.exitCode !== null || child.signalCode !== null)
-        throw new Error(`${this.name} ended at its start:\n${(await this.output()).slice(-4000)}`);
+        throw new Error(
+          `${this.name} ended at its start (${child.exitCode ?? child.signalCode ?? ''}):\n${(await this.output()).slice(-4000)}`,
+        );
       return this.#isListening(child.pid ?? 0);
     });
   }
@@ -46,7 +62,7 @@ export class Program {
   /** Ends it if it runs; one that ignores the signal is killed. */
   async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (child?.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
     child.kill(signal);
     const timer = setTimeout(() => child.kill('SIGKILL'), END_TIMEOUT_MS);
@@ -65,7 +81,14 @@ export class Program {
       .map((line) => line.trim().split(/\s+/))
       .filter(([, , , state]) => state === TCP_LISTEN)
       .map(([, local = '']) => parseInt(local.slice(local.lastIndexOf(':') + 1), 16));
-    return this.#ports.every((port) => listening.includes(port));
+    return this.#ports.every((port) => listening.includes(port)) && (await this.#listensOnSocket(pid));
+  }
+
+  async #listensOnSocket(pid: number): Promise<boolean> {
+    const path = this.#socketPath;
+    if (path === undefined) return true;
+    const table = await readFile(`/proc/${pid}/net/unix`, 'utf8');
+    return table.split('\n').some((line) => line.includes(UNIX_LISTEN) && line.endsWith(` ${path}`));
   }
 }
 

@@ -17,6 +17,8 @@ import type { PieceSource, ServedTask } from '../../../src/upload/piece-source.j
 
 export interface FileTaskOptions {
   content: Buffer;
+  /** A random one by default. */
+  taskId?: string;
   pieceLength?: number;
   /** Piece numbers stored from the start; all by default. */
   stored?: readonly number[];
@@ -31,7 +33,7 @@ export class FilePieceSource implements PieceSource {
   readonly #tasks = new Map<string, FileTask>();
 
   add(options: FileTaskOptions): FileTask {
-    const taskId = parseTaskId(randomBytes(32).toString('hex'));
+    const taskId = parseTaskId(options.taskId ?? randomBytes(32).toString('hex'));
     const task = new FileTask(taskId, join(this.directory, taskId), options);
     this.#tasks.set(taskId, task);
     return task;

@@ -1,9 +1,9 @@
 import { type ContentRange, parseContentRange } from '../../../core/byte-range.js';
 import { OriginError } from '../../../core/errors.js';
 import type { ByteRange } from '../../../core/piece.js';
+import { redactUrl } from '../../../core/redact.js';
 import type { OriginContent } from '../piece-fetcher.js';
 import type { OriginAnswer } from './origin-exchange.js';
-import { redactUrl } from './request-headers.js';
 
 type Code = 'DFP_ORIGIN_STATUS' | 'DFP_ORIGIN_RANGE' | 'DFP_ORIGIN_LENGTH' | 'DFP_ORIGIN_CHANGED';
 /** What the checks look at: an answer without its body. */

@@ -1,10 +1,11 @@
 import { errnoOf, OriginError } from '../../../core/errors.js';
 import type { ByteRange } from '../../../core/piece.js';
+import { redactUrl } from '../../../core/redact.js';
 import type { OriginContent, OriginLocation } from '../piece-fetcher.js';
 import { checkRangeAnswer, checkWholeAnswer } from './answer-checks.js';
 import type { OriginClient } from './origin-client.js';
 import type { OriginAnswer } from './origin-exchange.js';
-import { firstRequest, redactUrl } from './request-headers.js';
+import { firstRequest } from './request-headers.js';
 
 export interface OpenOriginRequest {
   origin: OriginContent;

@@ -1,9 +1,10 @@
 import { Agent } from 'undici';
 import { OriginError } from '../../../core/errors.js';
+import { redactUrl } from '../../../core/redact.js';
 import type { OriginLocation, OriginTrust } from '../piece-fetcher.js';
 import { type OriginAnswer, OriginExchange } from './origin-exchange.js';
 import type { OriginGuard } from './origin-guard.js';
-import { redactUrl, redirectedRequest } from './request-headers.js';
+import { redirectedRequest } from './request-headers.js';
 
 export const ORIGIN_CONNECT_TIMEOUT_MS = 10_000;
 /** In one thread; more requests wait for one of these. */

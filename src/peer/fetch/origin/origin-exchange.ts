@@ -1,8 +1,8 @@
 import type { Dispatcher } from 'undici';
 import { abortReason } from '../../../core/deadline.js';
 import { DfpeerError, OriginError, UsageError } from '../../../core/errors.js';
+import { redactUrl } from '../../../core/redact.js';
 import type { OriginLocation } from '../piece-fetcher.js';
-import { redactUrl } from './request-headers.js';
 import { ResponseBody } from './response-body.js';
 
 export interface OriginAnswer {

@@ -37,13 +37,6 @@ export function redirectedRequest(from: OriginLocation, to: URL): OriginLocation
   return firstRequest(target.href, Object.fromEntries(kept));
 }
 
-/** A URL for messages and logs: without credentials, and without the query that may be a signature. */
-export function redactUrl(text: string): string {
-  if (!URL.canParse(text)) return 'an unreadable URL';
-  const url = new URL(text);
-  return `${url.origin}${url.pathname}${url.search === '' ? '' : '?…'}`;
-}
-
 function basicAuthorization({ username, password }: URL): string | undefined {
   if (username === '' && password === '') return undefined;
   const text = `${decodePercent(username)}:${decodePercent(password)}`;

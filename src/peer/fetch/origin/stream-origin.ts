@@ -1,15 +1,17 @@
 import { OriginError } from '../../../core/errors.js';
+import { redactUrl } from '../../../core/redact.js';
 import type { OriginContent } from '../piece-fetcher.js';
-import { PieceWriter } from '../piece-writer.js';
+import { type PieceSink, PieceSum, PieceWriter } from '../piece-writer.js';
 import type { Transfer } from '../transfer.js';
 import { lengthError, openOrigin, readBody } from './open-origin.js';
 import type { OriginClient } from './origin-client.js';
 import type { OriginAnswer } from './origin-exchange.js';
-import { redactUrl } from './request-headers.js';
 
 export interface OriginStreamOrder {
   origin: OriginContent;
   pieceLength: number;
+  /** Numbers of the pieces that are not to be written again. */
+  stored: readonly number[];
   path: string;
 }
 
@@ -44,7 +46,7 @@ function checkLength(answer: OriginAnswer, expected: number | undefined, bytes: 
 
 interface OpenPiece {
   number: number;
-  writer: PieceWriter;
+  writer: PieceSink;
   startedAtMs: number;
 }
 
@@ -52,12 +54,14 @@ interface OpenPiece {
 class PieceCutter {
   readonly #order: OriginStreamOrder;
   readonly #transfer: Transfer;
+  readonly #stored: ReadonlySet<number>;
   #bytes = 0;
   #piece: OpenPiece | undefined;
 
   constructor(order: OriginStreamOrder, transfer: Transfer) {
     this.#order = order;
     this.#transfer = transfer;
+    this.#stored = new Set(order.stored);
   }
 
   get bytes(): number {
@@ -93,8 +97,9 @@ class PieceCutter {
     const left = (origin.contentLength ?? Number.MAX_SAFE_INTEGER) - offset;
     if (left <= 0)
       throw new OriginError('DFP_ORIGIN_LENGTH', `origin ${redactUrl(origin.url)} sends more than its ${offset} bytes`);
-    const writer = new PieceWriter(path, { offset, length: Math.min(pieceLength, left) });
-    return { number: offset / pieceLength, writer, startedAtMs: this.#transfer.elapsedMs };
+    const [number, length] = [offset / pieceLength, Math.min(pieceLength, left)];
+    const writer = this.#stored.has(number) ? new PieceSum(length) : new PieceWriter(path, { offset, length });
+    return { number, writer, startedAtMs: this.#transfer.elapsedMs };
   }
 
   async #deliver(): Promise<void> {

@@ -1,0 +1,96 @@
+import { MAX_PIECE_LENGTH, MIN_PIECE_LENGTH } from '../../core/piece.js';
+import { DEFAULT_DOWNLOAD_SETTINGS } from '../../peer/download/download-request.js';
+import { MAX_PARENT_FAILURES } from '../../peer/download/parent-link.js';
+import { MAX_BUSY_ANSWERS, MAX_PARENTS, MAX_REST_MS } from '../../peer/download/parent-swarm.js';
+import { MAX_RESTARTS } from '../../peer/download/task-download.js';
+import { THREAD_GRACE_MS } from '../../peer/fetch/fetch-call.js';
+import {
+  MAX_CONNECTIONS_PER_ORIGIN,
+  MAX_ORIGIN_HEAD_BYTES,
+  MAX_ORIGINS,
+  MAX_REDIRECTS,
+  ORIGIN_CONNECT_TIMEOUT_MS,
+} from '../../peer/fetch/origin/origin-client.js';
+import { MAX_BUFFERED_BYTES } from '../../peer/fetch/origin/response-body.js';
+import { MAX_IDLE_CONNECTIONS, MAX_IDLE_PER_PARENT } from '../../peer/fetch/parent/connection-pool.js';
+import { MAX_REFUSAL_BYTES } from '../../peer/fetch/parent/http-piece-reader.js';
+import { MAX_HEAD_BYTES, MAX_HEADERS } from '../../peer/fetch/parent/http-response-head.js';
+import { CONNECT_TIMEOUT_MS as PIECE_CONNECT_TIMEOUT_MS } from '../../peer/fetch/parent/parent-connection.js';
+import { MAX_DEFAULT_THREADS, MAX_FETCHES_IN_FLIGHT } from '../../peer/fetch/threaded-piece-fetcher.js';
+import { CONNECT_TIMEOUT_MS as CALL_CONNECT_TIMEOUT_MS } from '../../peer/parents/grpc-parent-dialer.js';
+import { bound, type BoundGroup } from './fixed-bound.js';
+
+const { originTimeoutMs } = DEFAULT_DOWNLOAD_SETTINGS;
+
+/** src/peer/download and src/peer/fetch. */
+export const FETCHING_BOUNDS: readonly BoundGroup[] = [
+  {
+    title: 'Downloading from parents',
+    bounds: [
+      bound({ MAX_PARENTS }, 'parents', 'Parents of one download at a time.', 'further ones are not used'),
+      bound(
+        { MAX_PARENT_FAILURES },
+        'times',
+        'Failures of a parent in a row.',
+        'it is given up and reported to the scheduler',
+      ),
+      bound({ MAX_REST_MS }, 'ms', 'Time that a failing or busy parent is left alone.', 'it is asked again'),
+      bound({ MAX_BUSY_ANSWERS }, 'times', '"Come back later" in a row from a parent.', 'it is given up'),
+      bound(
+        { CONNECT_TIMEOUT_MS: CALL_CONNECT_TIMEOUT_MS },
+        'ms',
+        "Connecting to a parent's gRPC port.",
+        'a failure of the parent',
+      ),
+      bound(
+        { CONNECT_TIMEOUT_MS: PIECE_CONNECT_TIMEOUT_MS },
+        'ms',
+        "Connecting to a parent's piece server.",
+        'a failure of the parent',
+      ),
+      bound({ MAX_HEAD_BYTES }, 'bytes', "Head of a parent's answer.", 'DFP_PARENT_PROTOCOL'),
+      bound({ MAX_HEADERS }, 'headers', "Headers of a parent's answer.", 'DFP_PARENT_PROTOCOL'),
+      bound({ MAX_REFUSAL_BYTES }, 'bytes', "Text of a parent's refusal that is read.", 'the rest is not read'),
+      bound({ MAX_IDLE_PER_PARENT }, 'connections', 'Idle connections kept to one parent.', 'further ones are closed'),
+      bound({ MAX_IDLE_CONNECTIONS }, 'connections', 'Idle connections kept in one thread.', 'further ones are closed'),
+    ],
+  },
+  {
+    title: 'Downloading from origins',
+    bounds: [
+      bound(
+        { originTimeoutMs },
+        'ms',
+        'Asking an origin for length and validators.',
+        'an attempt of `backend.maxRetries`',
+      ),
+      bound({ ORIGIN_CONNECT_TIMEOUT_MS }, 'ms', 'Connecting to an origin.', 'an attempt of `backend.maxRetries`'),
+      bound({ MAX_REDIRECTS }, 'times', 'Redirects of one request.', 'DFP_ORIGIN_REDIRECTS'),
+      bound({ MAX_RESTARTS }, 'times', 'Starting anew because the content changed.', 'DFP_ORIGIN_CHANGED'),
+      bound({ MAX_ORIGIN_HEAD_BYTES }, 'bytes', "Head of an origin's answer.", 'the download fails'),
+      bound(
+        { MAX_CONNECTIONS_PER_ORIGIN },
+        'connections',
+        'Connections to one origin in one thread.',
+        'further requests wait',
+      ),
+      bound({ MAX_ORIGINS }, 'entries', 'Origins with open connections in one thread.', 'further requests fail'),
+      bound({ MAX_BUFFERED_BYTES }, 'bytes', 'Bytes of an answer read ahead.', 'reading pauses'),
+    ],
+  },
+  {
+    title: 'Fetch threads and pieces',
+    bounds: [
+      bound({ MAX_DEFAULT_THREADS }, 'threads', 'Threads that receive bytes: one for two processors.', 'never more'),
+      bound({ MAX_FETCHES_IN_FLIGHT }, 'pieces', 'Pieces of all tasks in flight.', 'DFP_LIMIT'),
+      bound(
+        { THREAD_GRACE_MS },
+        'ms',
+        'A thread that has not answered after the deadline of its piece.',
+        'the thread is ended and replaced',
+      ),
+      bound({ MIN_PIECE_LENGTH }, 'bytes', 'Smallest length of a piece.', 'DFP_INVALID_ARGUMENT'),
+      bound({ MAX_PIECE_LENGTH }, 'bytes', 'Largest length of a piece.', 'DFP_INVALID_ARGUMENT'),
+    ],
+  },
+];

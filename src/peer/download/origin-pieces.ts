@@ -1,0 +1,87 @@
+import { DfpeerError, OriginError } from '../../core/errors.js';
+import { TrafficType, type StoredPiece } from '../../core/piece.js';
+import type { FetchedPiece, OriginContent } from '../fetch/piece-fetcher.js';
+import type { StoredTask } from '../store/stored-task.js';
+import { isSameContent } from './open-task.js';
+import type { OriginSource } from './origin-source.js';
+import type { PieceBoard } from './piece-board.js';
+
+export interface OriginPiecesContext {
+  task: StoredTask;
+  url: string;
+  origin: OriginSource;
+  /** As it was found at the start; undefined when it could not be asked then. */
+  content: OriginContent | undefined;
+  board: PieceBoard;
+  now: () => number;
+  /** Records a verified piece. */
+  onPiece: (piece: StoredPiece) => Promise<void>;
+}
+
+/** What one attempt takes from the origin: piece by piece, or all in one stream where the origin has no ranges. */
+export class OriginPieces {
+  readonly #context: OriginPiecesContext;
+  #content: Promise<OriginContent> | undefined;
+  #streaming: Promise<void> | undefined;
+
+  constructor(context: OriginPiecesContext) {
+    this.#context = context;
+  }
+
+  /** Fetches and records one piece. @throws DfpeerError DFP_ORIGIN_*, DFP_STALLED, DFP_DEADLINE, DFP_STORE_* */
+  async fetch(number: number): Promise<void> {
+    const { task, origin } = this.#context;
+    const slice = task.slice(number);
+    if (slice === undefined) throw new DfpeerError('DFP_INTERNAL', `task ${task.taskId} has no piece ${number}`);
+    const content = await (this.#content ??= this.#findContent());
+    if (content.supportsRange) await this.#record(await origin.fetchPiece(content, task.path, slice));
+    else await (this.#streaming ??= this.#streamInstead(content));
+  }
+
+  /** The whole content in one stream; a task of unknown length has it afterwards. Pieces that are stored are compared, not written again. */
+  async stream(content: OriginContent): Promise<void> {
+    const { task, origin } = this.#context;
+    const stored = [...task.pieces()].map(({ number }) => number);
+    const { pieceLength } = task.record;
+    let recording = Promise.resolve();
+    try {
+      const contentLength = await origin.stream(content, task.path, { pieceLength, stored }, (piece) => {
+        recording = this.#record(piece);
+        return recording;
+      });
+      if (task.layout === undefined) await task.setContentLength(contentLength);
+    } finally {
+      // A stream that is aborted may end before its last piece is recorded.
+      await recording.catch(() => undefined);
+    }
+  }
+
+  /** The origin as it was found at the start, or is found now: what we have of another state must not be mixed with this one. */
+  async #findContent(): Promise<OriginContent> {
+    const { content: known, origin, task, url } = this.#context;
+    if (known !== undefined) return known;
+    const content = await origin.stat();
+    if (!isSameContent(task, content))
+      throw new OriginError('DFP_ORIGIN_CHANGED', `${url} is not what it was when its first pieces came`);
+    return content;
+  }
+
+  /** The origin ignores Range: everything that is missing comes in one stream, and nothing else is asked of it meanwhile. */
+  async #streamInstead(content: OriginContent): Promise<void> {
+    const { board } = this.#context;
+    for (const number of board.missing()) board.start(number);
+    await this.stream(content);
+  }
+
+  async #record(fetched: FetchedPiece): Promise<void> {
+    const { task, url, now, onPiece } = this.#context;
+    const { slice, digest, costMs } = fetched;
+    const known = task.piece(slice.number);
+    if (known !== undefined && known.digest !== digest)
+      throw new OriginError('DFP_ORIGIN_CHANGED', `piece ${known.number} of ${url} is not what it was`);
+    if (known !== undefined) return;
+    if (task.layout === undefined && slice.length < task.record.pieceLength)
+      await task.setContentLength(slice.offset + slice.length);
+    await onPiece({ ...slice, digest, trafficType: TrafficType.BACK_TO_SOURCE, costMs, createdAtMs: now() });
+  }
+}

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { parseDfgetOptions } from '../../src/cli/dfget-options.js';
+import { parseDfdaemonOptions } from '../../src/cli/dfdaemon-options.js';
+import { parseDynconfig } from '../../src/config/dynconfig.js';
+import { listKeys } from '../../src/config/key-spec.js';
+import { parseDaemonConfig } from '../../src/config/load.js';
+import { DAEMON_SCHEMA } from '../../src/config/schema.js';
+import { ERROR_KINDS } from '../../src/core/errors.js';
+import { DOCS, examples, ROOT } from './support.js';
+
+interface Document {
+  path: string;
+  text: string;
+}
+
+async function readDocuments(): Promise<Document[]> {
+  const own = (await readdir(DOCS)).filter((name) => name.endsWith('.md')).map((name) => join(DOCS, name));
+  const top = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'].map((name) => join(ROOT, name));
+  const paths = [...own, ...top].filter((path) => existsSync(path));
+  return Promise.all(paths.map(async (path) => ({ path, text: await readFile(path, 'utf8') })));
+}
+
+/** Every key and section of the configuration. */
+function knownKeys(): Set<string> {
+  const keys = listKeys(DAEMON_SCHEMA).map(({ path }) => path);
+  const sections = keys.flatMap((key) => key.split('.').map((_, index, parts) => parts.slice(0, index).join('.')));
+  return new Set([...keys, ...sections]);
+}
+
+describe('the documents', () => {
+  let documents: Document[];
+
+  before(async () => {
+    documents = await readDocuments();
+  });
+
+  it('link to documents that exist', () => {
+    for (const { path, text } of documents)
+      for (const [, target = ''] of text.matchAll(/\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)/g))
+        assert.ok(existsSync(join(dirname(path), target)), `${path} links to ${target}`);
+  });
+
+  it('name files of the repository that exist', () => {
+    for (const { path, text } of documents)
+      for (const [, file = ''] of text.matchAll(/`((?:src|test|native|bench|proto|docs)\/[\w./-]+)`/g))
+        assert.ok(existsSync(join(ROOT, file)), `${path} names ${file}`);
+  });
+
+  it('name keys of the configuration that exist', () => {
+    const keys = knownKeys();
+    const sections = [...keys].filter((key) => key !== '' && !key.includes('.'));
+    const dotted = new RegExp(`\`((?:${sections.join('|')})\\.(?!yaml\`)[A-Za-z.]+)\``, 'g');
+    for (const { path, text } of documents)
+      for (const [, key = ''] of text.matchAll(dotted)) assert.ok(keys.has(key), `${path} names ${key}`);
+  });
+
+  it('name error codes that exist', () => {
+    for (const { path, text } of documents)
+      for (const [code] of text.matchAll(/\bDFP_[A-Z_]*[A-Z]\b/g))
+        assert.ok(Object.hasOwn(ERROR_KINDS, code), `${path} names ${code}`);
+  });
+
+  it('show YAML that is valid', () => {
+    for (const { path, text } of documents)
+      for (const yaml of examples(text, 'yaml')) {
+        const { unknown, ignored } = parseDaemonConfig(yaml, path).ineffective;
+        // A dynconfig file has a section of the same name.
+        if (unknown.length + ignored.length > 0) assert.ok(parseDynconfig(yaml, path).length > 0, `${path}:\n${yaml}`);
+      }
+  });
+
+  it('show commands with flags that exist', () => {
+    for (const { path, text } of documents)
+      for (const block of examples(text, 'sh'))
+        for (const [, program, rest = ''] of block.matchAll(
+          /^(?:.*&& )?(?:bin\/)?(dfget|dfdaemon)\b(?: ([^#|\n]*))?/gm,
+        )) {
+          const args =
+            rest.trim() === ''
+              ? []
+              : rest
+                  .trim()
+                  .replaceAll('sha256:DIGEST', `sha256:${'0'.repeat(64)}`)
+                  .split(/\s+/);
+          const parse = (): unknown =>
+            program === 'dfget' ? parseDfgetOptions(args, {}, '0') : parseDfdaemonOptions(args, {}, '0');
+          assert.doesNotThrow(parse, `${path}: ${program ?? ''} ${rest}`);
+        }
+  });
+
+  it('name no machine of ours', () => {
+    for (const { path, text } of documents) assert.doesNotMatch(text, /\/(?:tmp|work|home|root)\/\w/, path);
+  });
+});

@@ -1,0 +1,13 @@
+import type { DfpeerError } from '../../src/core/errors.js';
+
+/** What comes back for one request: bytes with the time each chunk takes, then its end. */
+export interface Answer {
+  headMs: number;
+  /** Instead of an answer. */
+  refusal?: DfpeerError;
+  bytes: Buffer;
+  chunkBytes: number;
+  msPerChunk: number;
+  /** `stalls`: no end, and no byte more. */
+  end: 'complete' | 'stalls' | DfpeerError;
+}

@@ -1,0 +1,152 @@
+import { toDfpeerError } from '../../src/core/errors.js';
+import { DownloadManager } from '../../src/peer/download/download-manager.js';
+import { contentVersionOf } from '../../src/peer/store/content-version.js';
+import type { StoredTask } from '../../src/peer/store/stored-task.js';
+import type { TaskStore } from '../../src/peer/store/task-store.js';
+import { boundMsOf } from './bound.js';
+import { checkPieces } from './checks.js';
+import { SimulatedClient } from './simulated-client.js';
+import { SimulatedDialer } from './simulated-dialer.js';
+import { SimulatedFetcher } from './simulated-fetcher.js';
+import { validatorsOf } from './simulated-origin.js';
+import { SimulatedParent } from './simulated-parent.js';
+import { SimulatedScheduler } from './simulated-scheduler.js';
+import type { Surroundings } from './surroundings.js';
+import type { VirtualClock } from './virtual-clock.js';
+
+/** Questions of chance at one moment; more is a loop that never waits. */
+const MAX_CHANCES_AT_ONCE = 100_000;
+
+/** One life of a daemon: the production download manager and store, everything around them simulated. */
+export class SimulatedDaemon {
+  readonly boundMs: number;
+  readonly #world: Surroundings;
+  readonly #clock: VirtualClock;
+  readonly #manager: DownloadManager;
+  readonly #dialer: SimulatedDialer;
+  readonly #fetcher: SimulatedFetcher;
+  readonly #scheduler: SimulatedScheduler | undefined;
+  readonly #clients: SimulatedClient[];
+  readonly #watched = new WeakSet<StoredTask>();
+
+  constructor(world: Surroundings, clock: VirtualClock, store: TaskStore) {
+    const { plan, random, log, disk, origin, versions } = world;
+    this.#world = world;
+    this.#clock = clock;
+    this.boundMs = boundMsOf(plan);
+    const parents = plan.parents.map(
+      (parent, number) =>
+        new SimulatedParent(
+          number,
+          parent,
+          {
+            version: versions[0],
+            pieceLength: plan.pieceLength,
+            contentVersion: contentVersionOf(validatorsOf(plan.origin, 0)),
+          },
+          random.fork(),
+        ),
+    );
+    this.#dialer = new SimulatedDialer(parents, clock);
+    this.#fetcher = new SimulatedFetcher({ disk, origin, parents, clock, random: random.fork() });
+    const candidates = parents.map(({ candidate }) => candidate);
+    this.#scheduler =
+      plan.scheduler.kind === 'none'
+        ? undefined
+        : new SimulatedScheduler({ plan: plan.scheduler, parents: candidates, clock, random: random.fork(), log });
+    this.#manager = this.#createManager(store);
+    this.#clients = plan.clients.map(
+      (client, number) =>
+        new SimulatedClient(`client ${number}`, client, { world, clock, onTask: (task) => this.#watch(task) }),
+    );
+  }
+
+  start(): void {
+    const { plan, origin } = this.#world;
+    for (const atMs of plan.origin.changesAtMs.slice(origin.currentVersion))
+      this.#clock.script(atMs - this.#clock.monotonicMs(), () => origin.change());
+    for (const client of this.#clients) this.#clock.script(client.plan.joinAtMs, () => client.join(this.#manager));
+  }
+
+  get isOver(): boolean {
+    return this.#clients.every(({ outcome }) => outcome !== undefined) && this.#manager.size === 0;
+  }
+
+  unfinished(): string {
+    return this.#clients
+      .filter(({ outcome }) => outcome === undefined)
+      .map(({ name }) => name)
+      .join(', ');
+  }
+
+  async stop(): Promise<void> {
+    await this.#manager.drain(0);
+  }
+
+  judgeOutcomes(): void {
+    for (const client of this.#clients) {
+      this.#world.outcomes.push(client.outcome ?? 'none');
+      client.judge();
+    }
+  }
+
+  /** What is still open, after everything ended. */
+  leaks(): string[] {
+    const counts = {
+      timers: this.#clock.pendingCount,
+      downloads: this.#manager.size,
+      fetches: this.#fetcher.inFlight,
+      'streams to parents': this.#dialer.openStreams,
+      'sessions with the scheduler': this.#scheduler?.openSessions ?? 0,
+    };
+    return Object.entries(counts)
+      .filter(([, count]) => count !== 0)
+      .map(([what, count]) => `${count} ${what} are left over`);
+  }
+
+  /** Whatever shows as stored must be right whenever it shows. */
+  #watch(task: StoredTask): void {
+    if (this.#watched.has(task)) return;
+    this.#watched.add(task);
+    const { failures, disk, versions, log } = this.#world;
+    task.subscribe({
+      onPiece: (piece) => {
+        log.add(`piece ${piece.number} is stored, from ${piece.parentId ?? 'the origin'}`);
+        failures.push(...checkPieces(task, disk, versions));
+      },
+      onStopped: (error) => log.add(`the task stopped: ${toDfpeerError(error).code}`),
+    });
+  }
+
+  #createManager(store: TaskStore): DownloadManager {
+    const { plan, log, random } = this.#world;
+    let peers = 0;
+    return new DownloadManager({
+      store,
+      fetcher: this.#fetcher,
+      scheduler: this.#scheduler,
+      parents: this.#dialer,
+      host: { id: 'host', newPeerId: () => `peer-${++peers}` },
+      downloadBudgets: () => [],
+      sourceBudgets: () => [],
+      createBudget: () => {
+        throw new Error('no download has a limit of its own');
+      },
+      observer: { pieceStored: () => undefined, pieceFailed: () => undefined, badPiece: () => undefined },
+      settings: plan.settings,
+      clock: this.#clock,
+      random: this.#countedChance(random.fork()),
+      logger: log.logger(),
+    });
+  }
+
+  #countedChance(random: { next(): number }): () => number {
+    let atMs = -1;
+    let count = 0;
+    return () => {
+      if (this.#clock.monotonicMs() !== atMs) [atMs, count] = [this.#clock.monotonicMs(), 0];
+      if (++count > MAX_CHANCES_AT_ONCE) throw new Error('a loop that never waits');
+      return random.next();
+    };
+  }
+}

@@ -1,0 +1,193 @@
+import { crc32 } from 'node:zlib';
+import { sleep } from '../../src/core/deadline.js';
+import { abortReason } from '../../src/core/deadline.js';
+import { DfpeerError, toDfpeerError } from '../../src/core/errors.js';
+import { formatPieceDigest, type ByteRange } from '../../src/core/piece.js';
+import { parseTaskId } from '../../src/core/task-id.js';
+import type {
+  FetchCommon,
+  FetchedPiece,
+  OriginContent,
+  OriginPieceRequest,
+  OriginStreamRequest,
+  ParentPiece,
+  ParentPieceRequest,
+  PieceFetcher,
+} from '../../src/peer/fetch/piece-fetcher.js';
+import { Transfer } from '../../src/peer/fetch/transfer.js';
+import type { Answer } from './exchange.js';
+import type { MemoryDisk, MemoryFile } from './memory-disk.js';
+import type { Random } from './random.js';
+import type { SimulatedOrigin } from './simulated-origin.js';
+import type { SimulatedParent } from './simulated-parent.js';
+import type { VirtualClock } from './virtual-clock.js';
+
+/** How long a fetch thread may go on writing after it was told to stop. */
+const MAX_STOP_MS = 20;
+
+interface World {
+  disk: MemoryDisk;
+  origin: SimulatedOrigin;
+  parents: readonly SimulatedParent[];
+  clock: VirtualClock;
+  random: Random;
+}
+
+/** Brings bytes from simulated origins and parents into a {@link MemoryDisk}, with the deadlines of the real transfer. */
+export class SimulatedFetcher implements PieceFetcher {
+  readonly #world: World;
+  readonly #parents: ReadonlyMap<number, SimulatedParent>;
+  inFlight = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#parents = new Map(world.parents.map((parent) => [parent.candidate.port, parent]));
+  }
+
+  async fromParent(request: ParentPieceRequest): Promise<ParentPiece> {
+    const { slice, endpoint } = request;
+    const parent = this.#parents.get(endpoint.port);
+    if (parent === undefined) throw new DfpeerError('DFP_INTERNAL', `nobody listens on port ${endpoint.port}`);
+    return this.#transfer(request, parent.candidate.peerId, async (transfer) => {
+      const piece = await this.#receive(request.path, slice, parent.answer(slice), transfer);
+      return { slice, ...piece, announcedDigest: piece.digest };
+    });
+  }
+
+  async fromOrigin(request: OriginPieceRequest): Promise<FetchedPiece> {
+    const { origin, slice, path } = request;
+    return this.#transfer(request, 'the origin', async (transfer) => {
+      const piece = await this.#receive(path, slice, this.#world.origin.get(origin, slice), transfer);
+      return { slice, ...piece };
+    });
+  }
+
+  async streamFromOrigin(request: OriginStreamRequest): Promise<{ contentLength: number }> {
+    const { origin, pieceLength, path, stored = [], onPiece } = request;
+    const deliver = (piece: FetchedPiece, transfer: Transfer): void => {
+      onPiece(piece).then(
+        () => transfer.pieceAccepted(),
+        (error: unknown) => transfer.abort(toDfpeerError(error)),
+      );
+    };
+    return this.#transfer(
+      request,
+      'the origin',
+      async (transfer) => {
+        const answer = this.#world.origin.get(origin, undefined);
+        await this.#await(answer, transfer);
+        const file = this.#open(path);
+        let offset = 0;
+        for (let number = 0; offset < answer.bytes.length; number++) {
+          const bytes = answer.bytes.subarray(offset, offset + pieceLength);
+          const isWhole = answer.end === 'complete' || offset + pieceLength <= answer.bytes.length;
+          await this.#writeChunks(stored.includes(number) ? undefined : file, offset, { ...answer, bytes }, transfer);
+          if (!isWhole) break;
+          const slice = { number, offset, length: bytes.length };
+          await transfer.deliver({ slice, digest: formatPieceDigest(crc32(bytes)), costMs: transfer.elapsedMs });
+          offset += bytes.length;
+        }
+        await this.#end(answer, transfer);
+        return { contentLength: answer.bytes.length };
+      },
+      deliver,
+    );
+  }
+
+  async statOrigin(request: Parameters<PieceFetcher['statOrigin']>[0]): Promise<OriginContent> {
+    const { url, requestHeader, trust, signal, timeoutMs } = request;
+    return this.#transfer({ path: '', signal, timeoutMs, idleTimeoutMs: timeoutMs }, 'the origin', async (transfer) => {
+      const { answer, content } = this.#world.origin.stat({ url, requestHeader, trust });
+      await this.#await(answer, transfer);
+      await this.#end(answer, transfer);
+      return content;
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  /** Settles only when nothing is written any more; an abort takes a while to get through, and bytes still arrive until then. */
+  async #transfer<T>(
+    { signal, timeoutMs, idleTimeoutMs, onProgress }: FetchCommon,
+    waitingFor: string,
+    work: (transfer: Transfer) => Promise<T>,
+    deliver: (piece: FetchedPiece, transfer: Transfer) => void = () => undefined,
+  ): Promise<T> {
+    const { clock, random } = this.#world;
+    if (signal.aborted) throw abortReason(signal, 'a fetch');
+    this.inFlight++;
+    const transfer: Transfer = new Transfer({
+      waitingFor,
+      timeoutMs,
+      idleTimeoutMs,
+      metered: false,
+      reportsProgress: onProgress !== undefined,
+      clock,
+      port: {
+        requestLease: () => undefined,
+        reportProgress: (bytes) => onProgress?.(bytes),
+        deliverPiece: (piece) => deliver(piece, transfer),
+      },
+    });
+    const onAbort = (): void => {
+      const cancel = clock.after(random.next() * MAX_STOP_MS, () => transfer.abort(abortReason(signal, waitingFor)));
+      transfer.signal.addEventListener('abort', cancel, { once: true });
+      cancelAbort = cancel;
+    };
+    let cancelAbort: () => void = () => undefined;
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      return await work(transfer);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      cancelAbort();
+      transfer.close();
+      this.inFlight--;
+    }
+  }
+
+  async #receive(
+    path: string,
+    range: ByteRange,
+    answer: Answer,
+    transfer: Transfer,
+  ): Promise<{ digest: string; costMs: number }> {
+    await this.#await(answer, transfer);
+    await this.#writeChunks(this.#open(path), range.offset, answer, transfer);
+    await this.#end(answer, transfer);
+    return { digest: formatPieceDigest(crc32(answer.bytes)), costMs: transfer.elapsedMs };
+  }
+
+  async #await(answer: Answer, transfer: Transfer): Promise<void> {
+    await sleep(answer.headMs, transfer.signal, this.#world.clock);
+    if (answer.refusal !== undefined) throw answer.refusal;
+  }
+
+  async #writeChunks(file: MemoryFile | undefined, offset: number, answer: Answer, transfer: Transfer): Promise<void> {
+    for (let done = 0; done < answer.bytes.length;) {
+      await sleep(answer.msPerChunk, transfer.signal, this.#world.clock);
+      const chunk = answer.bytes.subarray(done, done + answer.chunkBytes);
+      try {
+        if (file !== undefined) this.#world.disk.write(file, offset + done, chunk);
+      } catch (cause) {
+        throw toDfpeerError(cause, 'DFP_STORE_IO');
+      }
+      done += chunk.length;
+      transfer.received(chunk.length);
+    }
+  }
+
+  async #end(answer: Answer, transfer: Transfer): Promise<void> {
+    if (answer.end === 'stalls') await sleep(Number.MAX_SAFE_INTEGER, transfer.signal, this.#world.clock);
+    if (answer.end instanceof DfpeerError) throw answer.end;
+    transfer.throwIfAborted();
+  }
+
+  #open(path: string): MemoryFile {
+    const file = this.#world.disk.files.get(parseTaskId(path));
+    if (file === undefined) throw new DfpeerError('DFP_STORE_IO', `cannot write ${path}: ENOENT`);
+    return file;
+  }
+}
