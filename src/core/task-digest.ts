@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { crc32 } from 'node:zlib';
 import { UsageError } from './errors.js';
+import { runningCrc32 } from './running-crc32.js';
 
 export type DigestAlgorithm = 'sha256' | 'sha512' | 'crc32';
 
@@ -40,7 +40,7 @@ export interface DigestHasher {
 export function createDigestHasher(algorithm: DigestAlgorithm): DigestHasher {
   if (algorithm === 'crc32') {
     let sum = 0;
-    return { update: (chunk) => void (sum = crc32(chunk, sum)), value: () => String(sum >>> 0) };
+    return { update: (chunk) => void (sum = runningCrc32(chunk, sum)), value: () => String(sum >>> 0) };
   }
   const hash = createHash(algorithm);
   return { update: (chunk) => void hash.update(chunk), value: () => hash.digest('hex') };

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
-import { crc32 } from 'node:zlib';
 import { DfpeerError, errnoOf } from '../../core/errors.js';
 import { type ByteRange, formatPieceDigest } from '../../core/piece.js';
+import { runningCrc32 } from '../../core/running-crc32.js';
 
 /** Takes the bytes of a range in order. */
 export interface PieceSink {
@@ -32,7 +32,7 @@ export class PieceSum implements PieceSink {
   }
 
   write(bytes: Uint8Array): void {
-    this.#crc = crc32(bytes, this.#crc);
+    this.#crc = runningCrc32(bytes, this.#crc);
     this.written += bytes.length;
   }
 
@@ -81,7 +81,7 @@ export class PieceWriter implements PieceSink {
   write(bytes: Uint8Array): void {
     if (bytes.length > this.remaining)
       throw new DfpeerError('DFP_INTERNAL', `${bytes.length} bytes for a range that has ${this.remaining} left`);
-    this.#crc = crc32(bytes, this.#crc);
+    this.#crc = runningCrc32(bytes, this.#crc);
     let done = 0;
     while (done < bytes.length) {
       const position = this.#range.offset + this.#written + done;

@@ -1,10 +1,10 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { chmod, lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import { DfpeerError, errnoOf } from '../../core/errors.js';
 import { formatPieceDigest, type ByteRange } from '../../core/piece.js';
 import { isTaskId, type TaskId } from '../../core/task-id.js';
+import { runningCrc32 } from '../../core/running-crc32.js';
 
 /** What a data file looked like when it was last known good: any difference means its pieces are checked again. */
 export interface FileMark {
@@ -104,7 +104,7 @@ export class DiskTaskFiles implements TaskFiles {
           range.offset + done,
         );
         if (bytesRead === 0) break; // a truncated file: the sum will not match
-        sum = crc32(buffer.subarray(0, bytesRead), sum);
+        sum = runningCrc32(buffer.subarray(0, bytesRead), sum);
         done += bytesRead;
       }
       return formatPieceDigest(sum);
