@@ -19,6 +19,8 @@ export const PARENT_KINDS = [
   'growing', // still downloading itself
 ] as const;
 
+const RACERS = ['slow', 'slow', 'lying'] as const;
+
 export interface ParentPlan {
   kind: (typeof PARENT_KINDS)[number];
   latencyMs: number;
@@ -89,6 +91,8 @@ export interface Plan {
   scheduler: SchedulerPlan;
   disk: DiskPlan;
   clients: ClientPlan[];
+  /** Somebody deletes the task, whatever uses it. */
+  removeAtMs: number | undefined;
   stop: StopPlan | undefined;
   settings: DownloadSettings;
 }
@@ -97,7 +101,9 @@ const HEALTHY_DISK: DiskPlan = { fullAfterBytes: Number.POSITIVE_INFINITY, error
 
 export function drawPlan(random: Random): Plan {
   const pieceLength = random.pick([64, 256]);
-  const length = random.chance(0.05) ? 0 : random.between(1, 16 * pieceLength);
+  // Some seeds are all about who is fastest: slow parents are raced by liars for a few pieces.
+  const isRace = random.chance(0.1);
+  const length = random.chance(0.05) ? 0 : random.between(1, (isRace ? 3 : 16) * pieceLength);
   const origin = drawOrigin(random);
   const contentLengths = [
     length,
@@ -107,11 +113,12 @@ export function drawPlan(random: Random): Plan {
     contentLengths,
     pieceLength,
     disableBackToSource: random.chance(0.1),
-    parents: Array.from({ length: random.between(0, 5) }, () => drawParent(random, origin.changesAtMs.length > 0)),
+    parents: drawParents(random, origin.changesAtMs.length > 0, isRace),
     origin,
     scheduler: drawScheduler(random),
     disk: drawDisk(random),
     clients: Array.from({ length: random.between(1, 3) }, (_, index) => drawClient(random, index === 0)),
+    removeAtMs: random.chance(0.08) ? random.between(0, 1500) : undefined,
     stop: random.chance(0.35)
       ? { kind: random.pick(['kill', 'power-loss', 'restart']), atMs: Math.floor(random.next() ** 2 * 5000) }
       : undefined,
@@ -129,26 +136,27 @@ export function drawPlan(random: Random): Plan {
   };
 }
 
+export function isHealthy({ errorRate, fullAfterBytes }: DiskPlan): boolean {
+  return errorRate === 0 && fullAfterBytes === Number.POSITIVE_INFINITY;
+}
+
 /** Whether nothing that a download can't do without fails: then it must succeed, whatever parents and schedulers do. */
-export function mustSucceed({ origin, disk, disableBackToSource }: Plan): boolean {
+export function mustSucceed({ origin, disk, disableBackToSource, removeAtMs }: Plan): boolean {
   return (
-    origin.faultRate === 0 &&
-    !origin.isDown &&
-    disk.errorRate === 0 &&
-    disk.fullAfterBytes === Number.POSITIVE_INFINITY &&
-    !disableBackToSource
+    origin.faultRate === 0 && !origin.isDown && isHealthy(disk) && !disableBackToSource && removeAtMs === undefined
   );
 }
 
-function drawParent(random: Random, contentChanges: boolean): ParentPlan {
-  return {
-    kind: random.chance(0.3) ? 'good' : random.pick(PARENT_KINDS),
+function drawParents(random: Random, contentChanges: boolean, isRace: boolean): ParentPlan[] {
+  const kinds = isRace ? RACERS : PARENT_KINDS;
+  return Array.from({ length: isRace ? random.between(2, 4) : random.between(0, 5) }, () => ({
+    kind: random.chance(isRace ? 0 : 0.3) ? 'good' : random.pick(kinds),
     latencyMs: random.between(0, 100),
     msPerChunk: random.between(0, 20),
     faultRate: random.pick([0.1, 0.5, 1]),
     // Nothing can tell the old content of a silent parent from the new one.
     tellsVersion: contentChanges || random.chance(0.5),
-  };
+  }));
 }
 
 function drawOrigin(random: Random): OriginPlan {

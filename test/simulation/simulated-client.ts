@@ -4,7 +4,7 @@ import type { DownloadHandle, DownloadManager } from '../../src/peer/download/do
 import type { DownloadRequest } from '../../src/peer/download/download-request.js';
 import type { StoredTask } from '../../src/peer/store/stored-task.js';
 import { checkOneVersion, checkPieces } from './checks.js';
-import { mustSucceed, type ClientPlan } from './plan.js';
+import { isHealthy, mustSucceed, type ClientPlan } from './plan.js';
 import { TASK_ID, TASK_URL, type Surroundings } from './surroundings.js';
 import type { VirtualClock } from './virtual-clock.js';
 
@@ -54,6 +54,8 @@ export class SimulatedClient {
     const isLegal = (plan.range?.from ?? 0) < 1 && (plan.range === undefined || !world.plan.contentLengths.includes(0));
     if (isLegal && mustSucceed(world.plan) && outcome !== 'ok' && outcome !== 'left')
       world.failures.push(`${this.name} failed with ${outcome ?? 'nothing'} although origin and disk are in order`);
+    if (isHealthy(world.plan.disk) && (outcome === 'DFP_STORE_IO' || outcome === 'DFP_STORE_FULL'))
+      world.failures.push(`${this.name} failed with ${outcome} although the disk is in order`);
     if (isLegal && outcome === 'DFP_INVALID_ARGUMENT')
       world.failures.push(`${this.name} was refused for what another client asked`);
   }

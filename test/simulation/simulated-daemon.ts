@@ -11,7 +11,7 @@ import { SimulatedFetcher } from './simulated-fetcher.js';
 import { validatorsOf } from './simulated-origin.js';
 import { SimulatedParent } from './simulated-parent.js';
 import { SimulatedScheduler } from './simulated-scheduler.js';
-import type { Surroundings } from './surroundings.js';
+import { TASK_ID, type Surroundings } from './surroundings.js';
 import type { VirtualClock } from './virtual-clock.js';
 
 /** Questions of chance at one moment; more is a loop that never waits. */
@@ -23,6 +23,7 @@ export class SimulatedDaemon {
   readonly #world: Surroundings;
   readonly #clock: VirtualClock;
   readonly #manager: DownloadManager;
+  readonly #store: TaskStore;
   readonly #dialer: SimulatedDialer;
   readonly #fetcher: SimulatedFetcher;
   readonly #scheduler: SimulatedScheduler | undefined;
@@ -33,6 +34,7 @@ export class SimulatedDaemon {
     const { plan, random, log, disk, origin, versions } = world;
     this.#world = world;
     this.#clock = clock;
+    this.#store = store;
     this.boundMs = boundMsOf(plan);
     const parents = plan.parents.map(
       (parent, number) =>
@@ -65,6 +67,7 @@ export class SimulatedDaemon {
     const { plan, origin } = this.#world;
     for (const atMs of plan.origin.changesAtMs.slice(origin.currentVersion))
       this.#clock.script(atMs - this.#clock.monotonicMs(), () => origin.change());
+    if (plan.removeAtMs !== undefined) this.#clock.script(plan.removeAtMs, () => this.#removeTask());
     for (const client of this.#clients) this.#clock.script(client.plan.joinAtMs, () => client.join(this.#manager));
   }
 
@@ -102,6 +105,13 @@ export class SimulatedDaemon {
     return Object.entries(counts)
       .filter(([, count]) => count !== 0)
       .map(([what, count]) => `${count} ${what} are left over`);
+  }
+
+  #removeTask(): void {
+    this.#world.log.add('somebody deletes the task');
+    this.#store.remove(TASK_ID).catch((error: unknown) => {
+      this.#world.log.add(`the task could not be deleted: ${toDfpeerError(error).code}`);
+    });
   }
 
   /** Whatever shows as stored must be right whenever it shows. */

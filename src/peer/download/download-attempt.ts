@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../../core/deadline.js';
 import { DfpeerError, OriginError, toDfpeerError, UsageError } from '../../core/errors.js';
 import type { ByteRange, StoredPiece } from '../../core/piece.js';
 import { redactUrl } from '../../core/redact.js';
@@ -9,10 +10,10 @@ import type { DownloadRequest } from './download-request.js';
 import { OriginSource } from './origin-source.js';
 import { openTask } from './open-task.js';
 import { OriginPieces } from './origin-pieces.js';
+import { ParentFetches } from './parent-fetches.js';
 import type { ParentLink } from './parent-link.js';
 import { ParentSwarm } from './parent-swarm.js';
 import { PieceBoard } from './piece-board.js';
-import { PieceRaces } from './piece-races.js';
 import { makeRegistration, Scheduling, type Schedule } from './scheduling.js';
 import { StallWatch } from './stall-watch.js';
 
@@ -25,7 +26,7 @@ type Source = { kind: 'parents' } | { kind: 'origin'; reason: string };
 /** The parents, and what is asked of them. */
 interface ParentSide {
   swarm: ParentSwarm;
-  races: PieceRaces;
+  fetches: ParentFetches;
 }
 
 /** What is wanted of a task; it may grow while an attempt runs. */
@@ -98,24 +99,29 @@ export class DownloadAttempt {
   async run(): Promise<StoredTask> {
     const { task, content } = await openTask(this.#dependencies, this.#request, this.#origin, this.#controller.signal);
     if (task.complete) return this.#announce(task);
-    await task.beginDownload();
+    // Removed while we work: nothing that comes from now on would be kept.
+    const unsubscribe = task.subscribe({ onStopped: (error) => this.abort(error) });
     const originPieces = this.#createOriginPieces(task, content);
     this.#originPieces = originPieces;
     this.#stall.moved();
     const cancelTick = this.#tick();
     let failure: DfpeerError | undefined;
     try {
+      await task.beginDownload();
+      throwIfAborted(this.#controller.signal, 'the download');
       this.#announce(task);
       if (content !== undefined && task.layout === undefined) await this.#stream(originPieces, content);
       else await this.#collect(task);
       if (task.pieceCount === task.layout?.count) this.#dependencies.inBackground(task.finish());
       return task;
     } catch (thrown) {
-      failure = toDfpeerError(thrown);
+      // What was under way when it was stopped may fail in its own ways; why it was stopped is what counts.
+      failure = toDfpeerError(this.#controller.signal.aborted ? this.#controller.signal.reason : thrown);
       throw failure;
     } finally {
       this.#isOver = true;
       cancelTick();
+      unsubscribe();
       task.endDownload(failure);
       // Whoever waits for the bytes need not wait for the scheduler's goodbye.
       this.#dependencies.inBackground(
@@ -189,7 +195,15 @@ export class DownloadAttempt {
       onChange,
       onBytes: () => this.#stall.moved(),
     });
-    this.#parents = { swarm, races: this.#createRaces(task, swarm) };
+    const fetches = new ParentFetches({
+      dependencies: this.#dependencies,
+      swarm,
+      board: this.#board,
+      task,
+      signal: this.#controller.signal,
+      session: () => this.#scheduling.session,
+    });
+    this.#parents = { swarm, fetches };
     if (scheduler === undefined) return this.#goToOrigin('there is no scheduler');
     const isSmall = (task.layout?.contentLength ?? 0) <= settings.smallTaskBytes;
     if (isSmall && !this.#request.disableBackToSource) return this.#goToOrigin('the task is small');
@@ -233,7 +247,7 @@ export class DownloadAttempt {
       const work =
         fromParent === undefined || parents === undefined
           ? this.#fetchFromOrigin(number)
-          : this.#fetchFromParent(parents.races, task, fromParent.link, number);
+          : this.#fetchFromParent(parents.fetches, task, fromParent.link, number);
       const settled = work
         .catch((thrown: unknown) => {
           this.#fatal ??= toDfpeerError(thrown);
@@ -245,30 +259,14 @@ export class DownloadAttempt {
         });
       this.#fetches.add(settled);
     }
-    if (parents !== undefined) this.#hedge(parents);
+    parents?.fetches.hedge();
   }
 
-  async #fetchFromParent(races: PieceRaces, task: StoredTask, link: ParentLink, number: number): Promise<void> {
-    const piece = await races.run(number, link);
+  async #fetchFromParent(fetches: ParentFetches, task: StoredTask, link: ParentLink, number: number): Promise<void> {
+    const piece = await fetches.fetch(number, link);
     if (piece === undefined) return;
     await this.#stored(task, piece);
     this.#scheduling.session?.pieceFinished(piece);
-  }
-
-  /** Towards the end, whoever is slow must not hold up everything: slots that are free ask somebody else as well. */
-  #hedge({ swarm, races }: ParentSide): void {
-    const { concurrentPieceCount, idleTimeoutMs } = this.#dependencies.settings;
-    if (this.#board.missingCount > 0) return;
-    while (this.#board.inFlightCount + races.hedgeCount < concurrentPieceCount) {
-      const slow = races.slowest(idleTimeoutMs / 2);
-      const link = slow === undefined ? undefined : swarm.chooseFor(slow.number, slow.asked);
-      if (slow === undefined || link === undefined) return;
-      this.#dependencies.logger.info(
-        { piece: slow.number, from: slow.asked.map(({ id }) => id).join(', '), also: link.id },
-        'a piece is slow, another parent is asked for it too',
-      );
-      races.hedge(slow.number, link);
-    }
   }
 
   async #fetchFromOrigin(number: number): Promise<void> {
@@ -322,12 +320,8 @@ export class DownloadAttempt {
   }
 
   #waitingFor(): string {
-    const races = this.#parents?.races.underWay() ?? [];
-    const names = races.map(
-      ({ number, parents, forMs }) =>
-        `piece ${number} from ${parents.map(({ id }) => id).join(' and ')} (${Math.round(forMs / 1000)} s)`,
-    );
-    if (this.#board.inFlightCount > races.length || this.#source.kind === 'origin')
+    const names = this.#parents?.fetches.describe() ?? [];
+    if (this.#board.inFlightCount > names.length || this.#source.kind === 'origin')
       names.push(`the origin ${redactUrl(this.#request.url)}`);
     const links = this.#parents?.swarm.links ?? [];
     if (names.length === 0 && links.length > 0)
@@ -347,15 +341,6 @@ export class DownloadAttempt {
         await this.#stored(task, piece);
         this.#scheduling.session?.pieceFromSourceFinished(piece);
       },
-    });
-  }
-
-  #createRaces(task: StoredTask, swarm: ParentSwarm): PieceRaces {
-    return new PieceRaces({
-      clock: this.#dependencies.clock,
-      signal: this.#controller.signal,
-      fetch: (link, number, signal) => swarm.fetch(link, number, this.#scheduling.session, signal),
-      verify: async (piece) => (await task.digestOnDisk(piece)) === piece.digest,
     });
   }
 }

@@ -22,10 +22,11 @@ export async function openTask(
   try {
     content = await origin.stat();
   } catch (thrown) {
-    if (stored?.layout === undefined || isRefusal(thrown) || signal.aborted) throw thrown;
+    if (stored?.layout === undefined || stored.removed || isRefusal(thrown) || signal.aborted) throw thrown;
     return { task: stored, content: undefined };
   }
-  if (stored !== undefined && content.contentLength !== undefined && isSameContent(stored, content))
+  // It may have been removed while the origin was asked.
+  if (stored?.removed === false && content.contentLength !== undefined && isSameContent(stored, content))
     return { task: stored, content };
   const { taskId, url, tag, application, filteredQueryParams, pieceLength } = request;
   const task = await store.create({

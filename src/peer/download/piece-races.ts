@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.js';
+import { type DfpeerError, toDfpeerError } from '../../core/errors.js';
 import type { StoredPiece } from '../../core/piece.js';
 import type { ParentLink } from './parent-link.js';
 
@@ -25,7 +26,7 @@ interface Race {
   lanes: Map<ParentLink, AbortController>;
   isHedged: boolean;
   outcome: StoredPiece | undefined;
-  error: unknown;
+  error: DfpeerError | undefined;
   settle: () => void;
 }
 
@@ -112,7 +113,7 @@ export class PieceRaces {
         leave(race, link);
       },
       (error: unknown) => {
-        race.error ??= error;
+        race.error ??= toDfpeerError(error);
         leave(race, link);
       },
     ); // prettier-ignore

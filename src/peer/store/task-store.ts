@@ -49,6 +49,8 @@ export class TaskStore implements PieceSource {
   /** Tasks of an earlier process whose bytes are being checked; they show once that is done. */
   readonly #checking = new Map<TaskId, Promise<void>>();
   readonly #openFiles: LRUCache<TaskId, SharedFile>;
+  /** Removals under way: nothing new of the same id may begin before. */
+  readonly #erasing = new Map<TaskId, Promise<void>>();
   /** Removed, but something of them may be left on the disk. */
   readonly #leftovers = new Set<TaskId>();
   #closed = false;
@@ -114,6 +116,7 @@ export class TaskStore implements PieceSource {
   async create(init: NewTask): Promise<StoredTask> {
     if (this.#closed) throw new DfpeerError('DFP_SHUTTING_DOWN', 'the store is closed');
     await this.remove(init.taskId);
+    await this.#erasing.get(init.taskId)?.catch(() => undefined);
     if (this.#leftovers.has(init.taskId)) await this.#erase(init.taskId);
     const now = this.#clock.now();
     const record: TaskRecord = {
@@ -134,6 +137,7 @@ export class TaskStore implements PieceSource {
 
   /** Forgets a task and deletes its bytes; readers that have it open read on. */
   async remove(taskId: TaskId): Promise<boolean> {
+    if (this.#closed) throw new DfpeerError('DFP_SHUTTING_DOWN', 'the store is closed');
     const task = this.#tasks.get(taskId);
     if (task === undefined) return false;
     this.#tasks.delete(taskId);
@@ -155,7 +159,7 @@ export class TaskStore implements PieceSource {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await Promise.allSettled(this.#checking.values());
+    await Promise.allSettled([...this.#checking.values(), ...this.#erasing.values()]);
     const sealed = await Promise.allSettled([...this.#tasks.values()].map((task) => task.seal()));
     for (const result of sealed)
       if (result.status === 'rejected')
@@ -169,11 +173,13 @@ export class TaskStore implements PieceSource {
 
   async #erase(taskId: TaskId): Promise<void> {
     this.#leftovers.add(taskId);
-    await mapDiskError(`remove task ${taskId}`, async () => {
+    const erasing = mapDiskError(`remove task ${taskId}`, async () => {
       await this.#metadata.deleteTask(taskId);
       await this.#files.remove(taskId);
-    });
-    this.#leftovers.delete(taskId);
+      this.#leftovers.delete(taskId);
+    }).finally(() => this.#erasing.delete(taskId));
+    this.#erasing.set(taskId, erasing);
+    await erasing;
   }
 
   #openFile(taskId: TaskId): SharedFile | undefined {

@@ -130,13 +130,15 @@ export class BandwidthLimiter implements ByteBudget {
 
   /** Shares out what there is, oldest request first, and fetches the next lease when somebody still waits. */
   #serve(): void {
+    const minShare = Math.min(MIN_SHARE_BYTES, this.#leases?.leaseBytes ?? 0);
     for (const waiter of this.#waiters) {
       if (this.#leases === undefined) {
         waiter.resolve(this.#grant(waiter.wanted));
         continue;
       }
-      if (this.#balance <= 0) break;
-      const share = Math.max(MIN_SHARE_BYTES, Math.ceil(this.#balance / this.#waiters.size));
+      // A remainder waits for the next lease: two who take turns would always get the large part and the small one.
+      if (this.#balance < Math.min(waiter.wanted, this.#waiters.size > 1 ? minShare : 1)) break;
+      const share = Math.max(minShare, Math.ceil(this.#balance / this.#waiters.size));
       waiter.resolve(this.#grant(Math.min(waiter.wanted, share, this.#balance)));
     }
     if (this.#waiters.size > 0) this.#fetchLease();

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { systemClock } from '../../../src/core/clock.js';
+import { DfpeerError } from '../../../src/core/errors.js';
+import { TrafficType, type StoredPiece } from '../../../src/core/piece.js';
+import { ParentLink } from '../../../src/peer/download/parent-link.js';
+import { PieceRaces } from '../../../src/peer/download/piece-races.js';
+
+interface Lane {
+  parent: string;
+  signal: AbortSignal;
+  resolve: (piece: StoredPiece | undefined) => void;
+  reject: (error: Error) => void;
+}
+
+const PIECE: StoredPiece = {
+  ...{ number: 7, offset: 0, length: 10, digest: 'crc32:1', costMs: 5, createdAtMs: 1 },
+  trafficType: TrafficType.REMOTE_PEER,
+};
+
+function createLink(peerId: string): ParentLink {
+  const parent = {
+    ...{ peerId, hostId: peerId, hostname: peerId, ip: '192.0.2.1', port: 1, isSeed: false, state: 'Running' },
+    ...{ maxTxBitsPerSecond: 0, txBitsPerSecond: 0, wire: undefined },
+  };
+  const dialer = {
+    syncPieces: () => assert.fail('not dialled'),
+    syncHost: () => assert.fail('not dialled'),
+    close: () => undefined,
+  };
+  const events = { onOffer: () => undefined, onEnd: () => undefined };
+  return new ParentLink(parent, { clock: systemClock, dialer, events });
+}
+
+describe('piece races', () => {
+  const [slow, fast] = [createLink('slow'), createLink('fast')];
+  let lanes: Lane[];
+  let onDisk: string;
+  let nowMs: number;
+  let controller: AbortController;
+  let races: PieceRaces;
+
+  beforeEach(() => {
+    lanes = [];
+    onDisk = PIECE.digest;
+    nowMs = 0;
+    controller = new AbortController();
+    races = new PieceRaces({
+      clock: { ...systemClock, monotonicMs: () => nowMs },
+      signal: controller.signal,
+      fetch: (link, _number, signal) =>
+        new Promise((resolve, reject) => lanes.push({ parent: link.id, signal, resolve, reject })),
+      verify: async (piece) => piece.digest === onDisk,
+    });
+  });
+
+  const lane = (index: number): Lane => lanes[index] ?? assert.fail(`there is no request ${index}`);
+
+  it('give the piece only when the loser has stopped writing', async () => {
+    let isOver = false;
+    const result = races.run(7, slow).finally(() => (isOver = true));
+    races.hedge(7, fast);
+    lane(1).resolve(PIECE);
+    await new Promise(setImmediate);
+    assert.equal(lane(0).signal.aborted, true);
+    assert.equal(isOver, false);
+    lane(0).resolve(undefined);
+    assert.deepEqual(await result, PIECE);
+  });
+
+  it('take no piece whose bytes the loser has spoilt', async () => {
+    onDisk = 'crc32:2';
+    const result = races.run(7, slow);
+    races.hedge(7, fast);
+    lane(0).resolve(PIECE);
+    await new Promise(setImmediate);
+    lane(1).resolve(undefined);
+    assert.equal(await result, undefined);
+  });
+
+  it('go on with the second parent when the first fails', async () => {
+    const result = races.run(7, slow);
+    races.hedge(7, fast);
+    lane(0).resolve(undefined);
+    await new Promise(setImmediate);
+    assert.equal(lane(1).signal.aborted, false);
+    lane(1).resolve(PIECE);
+    assert.deepEqual(await result, PIECE);
+  });
+
+  it('end with the error of a full disk, once nobody writes', async () => {
+    const result = races.run(7, slow);
+    races.hedge(7, fast);
+    lane(0).reject(new DfpeerError('DFP_STORE_FULL', 'full'));
+    await new Promise(setImmediate);
+    assert.equal(lane(1).signal.aborted, true);
+    lane(1).resolve(undefined);
+    await assert.rejects(result, { code: 'DFP_STORE_FULL' });
+  });
+
+  it('stop all when the download is aborted', async () => {
+    const result = races.run(7, slow);
+    controller.abort();
+    assert.equal(lane(0).signal.aborted, true);
+    lane(0).resolve(undefined);
+    assert.equal(await result, undefined);
+  });
+
+  it('name the slowest piece only after several times the usual cost, and only once', async () => {
+    const usual = races.run(1, fast);
+    lane(0).resolve({ ...PIECE, number: 1, costMs: 1000 });
+    await usual;
+    const result = races.run(7, slow);
+    nowMs = 2999;
+    assert.equal(races.slowest(0), undefined);
+    nowMs = 3000;
+    assert.deepEqual(races.slowest(0), { number: 7, asked: [slow] });
+    races.hedge(7, fast);
+    assert.equal(races.hedgeCount, 1);
+    assert.equal(races.slowest(0), undefined);
+    for (const { resolve } of lanes) resolve(undefined);
+    await result;
+    assert.equal(races.hedgeCount, 0);
+  });
+});
