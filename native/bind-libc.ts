@@ -22,7 +22,14 @@ const OPTION: CType[] = ['int', 'int', 'int', 'void *'];
 
 /** Binds every call; throws when one that can't be missed is missing. */
 export function bindLibc(c: CLibrary): Libc {
-  return { ...bindDescriptors(c), ...bindSockets(c), ...bindEpoll(c), ...bindPageCache(c), ...bindFileCopies(c) };
+  return {
+    ...bindDescriptors(c),
+    ...bindSockets(c),
+    ...bindEpoll(c),
+    ...bindPageCache(c),
+    ...bindFileCopies(c),
+    ...bindMemory(c),
+  };
 }
 
 function bindDescriptors(c: CLibrary): Pick<Libc, 'read' | 'write' | 'close' | 'fcntl' | 'eventfd' | 'watchReadable'> {
@@ -45,7 +52,7 @@ function bindDescriptors(c: CLibrary): Pick<Libc, 'read' | 'write' | 'close' | '
 
 function bindSockets(
   c: CLibrary,
-): Pick<Libc, 'sendfile' | 'send' | 'shutdown' | 'getSocketOption' | 'setSocketOption'> {
+): Pick<Libc, 'sendfile' | 'send' | 'shutdown' | 'socket' | 'connect' | 'getSocketOption' | 'setSocketOption'> {
   const { orErrno } = c;
   // Plain sendfile has a 64-bit offset on both CPUs, and musl hides the name sendfile64.
   const sendfile: (output: number, input: number, offset: BigInt64Array, count: number) => number = c.declare(
@@ -55,6 +62,16 @@ function bindSockets(
   );
   const send: Libc['send'] = c.declare('send', 'int64_t', [...IO, 'int']);
   const shutdown: Libc['shutdown'] = c.declare('shutdown', 'int', ['int', 'int']);
+  const socket: (domain: number, type: number, protocol: number) => number = c.declare('socket', 'int', [
+    'int',
+    'int',
+    'int',
+  ]);
+  const connect: (fd: number, address: Uint8Array, length: number) => number = c.declare('connect', 'int', [
+    'int',
+    'void *',
+    'uint',
+  ]);
   const getOption: Libc['getSocketOption'] = c.declare('getsockopt', 'int', [...OPTION, 'void *']);
   const setOption: Libc['setSocketOption'] = c.declare('setsockopt', 'int', [...OPTION, 'uint']);
   const offsetCell = new BigInt64Array(1);
@@ -65,6 +82,8 @@ function bindSockets(
     },
     send: (fd, bytes, count, flags) => orErrno(send(fd, bytes, count, flags)),
     shutdown: (fd, how) => orErrno(shutdown(fd, how)),
+    socket: (domain, type) => orErrno(socket(domain, type, 0)),
+    connect: (fd, address) => orErrno(connect(fd, address, address.length)),
     getSocketOption: (fd, level, name, value, length) => orErrno(getOption(fd, level, name, value, length)),
     setSocketOption: (fd, level, name, value, length) => orErrno(setOption(fd, level, name, value, length)),
   };
@@ -88,6 +107,11 @@ function bindEpoll(c: CLibrary): Pick<Libc, 'epollCreate' | 'epollControl' | 'ep
     epollControl: (epoll, operation, fd, event) => orErrno(control(epoll, operation, fd, event.bytes)),
     epollWait: (epoll, events, timeoutMs) => orErrno(wait(epoll, events.bytes, events.capacity, timeoutMs)),
   };
+}
+
+function bindMemory(c: CLibrary): Pick<Libc, 'trimMalloc'> {
+  const trim = declareOptional(c, 'malloc_trim', 'int', ['size_t']);
+  return { trimMalloc: (keptBytes) => trim(keptBytes) };
 }
 
 function bindPageCache(c: CLibrary): Pick<Libc, 'pageSize' | 'fadvise' | 'cachedPages' | 'readByte'> {
@@ -121,7 +145,7 @@ function bindPageCache(c: CLibrary): Pick<Libc, 'pageSize' | 'fadvise' | 'cached
   };
 }
 
-function bindFileCopies(c: CLibrary): Pick<Libc, 'ioctlAsync' | 'copyFileRangeAsync'> {
+function bindFileCopies(c: CLibrary): Pick<Libc, 'ioctlAsync' | 'copyFileRangeAsync' | 'linkatAsync'> {
   const ioctl = c.declareAsync('ioctl', 'int', ['int', 'ulong', 'int']);
   const copyFileRange = c.declareAsync('copy_file_range', 'int64_t', [
     'int',
@@ -131,10 +155,13 @@ function bindFileCopies(c: CLibrary): Pick<Libc, 'ioctlAsync' | 'copyFileRangeAs
     'size_t',
     'uint',
   ]);
+  const linkat = c.declareAsync('linkat', 'int', ['int', 'void *', 'int', 'void *', 'int']);
   return {
     ioctlAsync: (fd, request, argument) => ioctl(fd, request, argument),
     copyFileRangeAsync: (from, fromOffset, to, toOffset, count) =>
       copyFileRange(from, new BigInt64Array([BigInt(fromOffset)]), to, new BigInt64Array([BigInt(toOffset)]), count, 0),
+    linkatAsync: (fromDirectory, from, toDirectory, to, flags) =>
+      linkat(fromDirectory, Buffer.from(`${from}\0`), toDirectory, Buffer.from(`${to}\0`), flags),
   };
 }
 

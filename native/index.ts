@@ -17,6 +17,10 @@ export type {
 } from './transfer.js';
 export { COPY_CHUNK_BYTES, cloneFile, copyFileRange } from './file-clone.js';
 export type { CopyFileRangeOptions, CopyFileRangeResult } from './file-clone.js';
+export { nameFile, openUnnamedFile } from './unnamed-file.js';
 export { peerCredentials } from './peer-credentials.js';
 export type { PeerCredentials } from './peer-credentials.js';
+export { MAX_UNIX_PATH_BYTES, sendUnixDatagram } from './unix-datagram.js';
 export { maxPacingRate, setMaxPacingRate } from './pacing.js';
+export { dropCachedRange, isRangeCached } from './cached-range.js';
+export { trimMemory } from './trim-memory.js';

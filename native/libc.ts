@@ -22,6 +22,10 @@ export interface Libc {
   sendfile(output: number, input: number, offset: number, count: number): number;
   send(fd: number, bytes: Uint8Array, count: number, flags: number): number;
   shutdown(fd: number, how: number): number;
+  /** A new socket's descriptor. */
+  socket(domain: number, type: number): number;
+  /** `address` is the `struct sockaddr` of the socket's domain. */
+  connect(fd: number, address: Uint8Array): number;
   getSocketOption(fd: number, level: number, name: number, value: Memory, length: Uint32Array): number;
   setSocketOption(fd: number, level: number, name: number, value: Memory, length: number): number;
 
@@ -41,6 +45,11 @@ export interface Libc {
   ioctlAsync(fd: number, request: number, argument: number): Promise<number>;
   /** Runs in libuv's thread pool. Takes explicit offsets; the descriptors' own positions are not touched. */
   copyFileRangeAsync(from: number, fromOffset: number, to: number, toOffset: number, count: number): Promise<number>;
+  /** Runs in libuv's thread pool. */
+  linkatAsync(fromDirectory: number, from: string, toDirectory: number, to: string, flags: number): Promise<number>;
+
+  /** 1 when the allocator gave memory back to the system, 0 when there was none to give; glibc only. */
+  trimMalloc(keptBytes: number): number;
 
   /** Calls back while the descriptor is readable. Never a socket's own descriptor: libuv aborts the process. */
   watchReadable(fd: number, callback: () => void): FdWatcher;

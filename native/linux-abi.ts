@@ -13,6 +13,11 @@ export const MSG_MORE = 0x8000;
 
 export const SHUT_RDWR = 2;
 
+export const AF_UNIX = 1;
+export const SOCK_DGRAM = 2;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOCK_CLOEXEC = 0o2000000;
+
 export const SOL_SOCKET = 1;
 export const SO_PEERCRED = 17;
 export const SO_MAX_PACING_RATE = 47;
@@ -30,6 +35,11 @@ export const POSIX_FADV_DONTNEED = 4;
 
 /** `_IOW(0x94, 9, int)`. */
 export const FICLONE = 0x40049409;
+
+/** O_TMPFILE is this bit together with O_DIRECTORY, whose number differs between architectures. */
+export const O_TMPFILE_BIT = 0o20000000;
+export const AT_FDCWD = -100;
+export const AT_SYMLINK_FOLLOW = 0x400;
 
 /** Linux 6.5; the same number on every architecture. */
 export const SYS_CACHESTAT = 451;

@@ -66,6 +66,13 @@ function openCLibrary(koffi: typeof Koffi): CLibrary {
     },
     orErrno,
     address: (memory) => koffi.address(memory),
-    watchReadable: (fd, callback) => koffi.node.poll(fd, { readable: true }, callback),
+    watchReadable: (fd, callback) =>
+      koffi.node.poll(fd, { readable: true }, () => {
+        callback();
+        // On Node 26 promises that this settled would wait for the next event of any kind: koffi opens no callback scope.
+        setImmediate(nothing);
+      }),
   };
 }
+
+const nothing = (): undefined => undefined;

@@ -73,13 +73,16 @@ describe('what the engine holds', () => {
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
+    const idle = await startIdleLoop();
     const delay = monitorEventLoopDelay({ resolution: 1 });
     delay.enable();
     const received = await drainElsewhere((server.address() as AddressInfo).port, files.length);
     delay.disable();
     server.close();
     assert.equal(received, 64 * length);
-    assert.ok(delay.percentile(99) / 1e6 < 20, `p99 ${delay.percentile(99) / 1e6} ms`);
+    const p99 = delay.percentile(99) / 1e6;
+    const idleP99 = await idle.p99();
+    assert.ok(p99 < Math.max(20, 4 * idleP99), `p99 ${p99} ms, of a loop without work ${idleP99} ms`);
   });
 
   it('ends running transfers on close(), and takes no more', async () => {
@@ -97,6 +100,26 @@ describe('what the engine holds', () => {
     assert.equal(openDescriptors(), before + 2 + 1, 'only the pair and its listener stay');
   });
 });
+
+/** What a loop of another thread, with nothing to do, waits for the processor meanwhile: the machine's share of any delay. */
+async function startIdleLoop(): Promise<{ p99: () => Promise<number> }> {
+  const worker = new Worker(
+    `const { parentPort } = require('node:worker_threads');
+     const delay = require('node:perf_hooks').monitorEventLoopDelay({ resolution: 1 });
+     delay.enable();
+     parentPort.once('message', () => parentPort.postMessage(delay.percentile(99) / 1e6));
+     parentPort.postMessage('ready');`,
+    { eval: true },
+  );
+  await once(worker, 'message');
+  return {
+    p99: async () => {
+      worker.postMessage('report');
+      const [milliseconds] = (await once(worker, 'message')) as [number];
+      return milliseconds;
+    },
+  };
+}
 
 /** Drops a file's pages from the page cache; false on a file system that is nothing but memory. */
 function evict(fd: number, length: number): boolean {

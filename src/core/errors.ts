@@ -19,6 +19,7 @@ export const ERROR_KINDS = {
   DFP_CONFIG: 'usage',
   DFP_INVALID_ARGUMENT: 'usage',
   DFP_OUTPUT_EXISTS: 'usage',
+  DFP_OUTPUT_FORBIDDEN: 'usage',
   DFP_ORIGIN_STATUS: 'origin',
   DFP_ORIGIN_UNREACHABLE: 'origin',
   DFP_ORIGIN_RANGE: 'origin',

@@ -39,12 +39,18 @@ export interface TaskIdentity {
 export function computeTaskId(identity: TaskIdentity): TaskId {
   if (identity.contentForCalculatingTaskId !== undefined) return sha256Hex(identity.contentForCalculatingTaskId);
   if (identity.enableTaskIdBasedBlobDigest === true) {
-    const digest = BLOB_URL.exec(identity.url)?.[1]?.split(':').at(-1);
-    if (digest !== undefined && isTaskId(digest)) return digest;
+    const digest = blobDigestOf(identity.url);
+    if (digest !== undefined) return digest;
   }
   const pieceLength = identity.pieceLength === undefined ? '' : String(identity.pieceLength);
   const url = normaliseUrl(identity.url, identity.filteredQueryParams ?? []);
   return sha256Hex([url, identity.tag, identity.application, identity.revision, pieceLength, 'STANDARD'].join(''));
+}
+
+/** The SHA-256 in the URL of a registry's blob, in hex: the task id of such a blob where a client says so. */
+export function blobDigestOf(url: string): TaskId | undefined {
+  const digest = BLOB_URL.exec(url)?.[1]?.split(':').at(-1);
+  return digest !== undefined && isTaskId(digest) ? digest : undefined;
 }
 
 /** The URL as it counts for the id: WHATWG form, without the filtered query parameters, no slash for a bare host. */

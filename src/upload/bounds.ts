@@ -4,12 +4,15 @@ import {
   DEFAULT_MAX_QUEUED_TRANSFERS,
   DEFAULT_QUEUE_TIMEOUT_MS,
 } from './admission.js';
-import { DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_CONNECTIONS_PER_IP } from './connection-caps.js';
 import { DEFAULT_HEADERS_TIMEOUT_MS, DEFAULT_KEEP_ALIVE_TIMEOUT_MS } from './http/server.js';
 import { DEFAULT_AVAILABILITY_TIMEOUT_MS, DEFAULT_MAX_WAITING_FOR_PIECE } from './serving.js';
 import { DEFAULT_COPY_MEMORY_BYTES } from './transfer/buffer-pool.js';
 import { DEFAULT_MIN_PROGRESS_BYTES, DEFAULT_NO_PROGRESS_TIMEOUT_MS } from './transfer/uploads.js';
 import { DEFAULT_LINGER_TIMEOUT_MS, DEFAULT_REQUEST_TIMEOUT_MS } from './vortex/server.js';
+
+/** Open connections of all piece servers together. */
+export const DEFAULT_MAX_CONNECTIONS = 8192;
+export const DEFAULT_MAX_CONNECTIONS_PER_IP = 1024;
 
 /** What the upload side allows at most. */
 export interface UploadBounds {

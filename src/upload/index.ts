@@ -10,6 +10,5 @@ export { BandwidthLimiter } from './limiter/bandwidth-limiter.js';
 export { NestedBudget } from './limiter/nested-budget.js';
 export type { UploadRates } from './limiter/upload-limits.js';
 export type { EngineUnavailableReason, LimitedRoute, Route, RouteReason } from './route.js';
-export type { EngineSupport, LiveUpload } from './transfer/uploads.js';
-export { PIECE_DIGEST_HEADER } from './http/answer.js';
+export type { EngineSupport, LiveUpload, UploadsOptions } from './transfer/uploads.js';
 export { createSharedPortServer } from './vortex/sniff.js';

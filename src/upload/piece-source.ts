@@ -21,6 +21,8 @@ export interface ServedTask {
   readonly complete: boolean;
   /** `sha256:<hex>` of the whole content, when known. */
   readonly contentDigest: string | undefined;
+  /** Tells two states of the origin's content apart, when the origin does. Children compare it. */
+  readonly contentVersion?: string | undefined;
 
   /** The piece's record, if it is stored and verified. */
   piece(number: number): StoredPiece | undefined;

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../core/clock.js';
 import { withDeadline } from '../core/deadline.js';
 import { AbortedError, DfpeerError } from '../core/errors.js';
 import type { ByteRange } from '../core/piece.js';
-import { isTaskId } from '../core/task-id.js';
+import { type TaskId, isTaskId } from '../core/task-id.js';
 import type { Admission } from './admission.js';
 import type { PieceSource, ServedTask } from './piece-source.js';
 import type { UploadOutcome, UploadSpec } from './transfer/upload.js';
@@ -53,6 +53,11 @@ export class Serving {
     this.#draining = true;
   }
 
+  /** As {@link open}, but undefined where that throws. */
+  tryOpen(taskId: TaskId): ServedTask | undefined {
+    return this.#draining ? undefined : this.#options.source.open(taskId);
+  }
+
   /** The pinned task, to be released exactly once. @throws DFP_TASK_NOT_FOUND, DFP_SHUTTING_DOWN */
   open(taskId: string): ServedTask {
     if (this.#draining) throw new DfpeerError('DFP_SHUTTING_DOWN', 'this peer is shutting down; ask another one');
@@ -87,15 +92,24 @@ export class Serving {
 
   /** Waits for a slot, then sends what `prepare` makes. @throws DFP_LIMIT, or what `prepare` throws. */
   async send(childIp: string, socket: Socket, prepare: () => UploadSpec): Promise<UploadOutcome> {
-    const { admission, uploads } = this.#options;
+    const { admission } = this.#options;
     if (!admission.tryEnter(childIp)) {
       const closed = closeSignal(socket);
       await admission.enter(childIp, closed.signal).finally(closed.release);
     }
+    return this.#sendAdmitted(childIp, prepare);
+  }
+
+  /** Sends at once, or returns undefined when there is no free slot. Rejects with what `prepare` throws. */
+  trySend(childIp: string, prepare: () => UploadSpec): Promise<UploadOutcome> | undefined {
+    return this.#options.admission.tryEnter(childIp) ? this.#sendAdmitted(childIp, prepare) : undefined;
+  }
+
+  async #sendAdmitted(childIp: string, prepare: () => UploadSpec): Promise<UploadOutcome> {
     try {
-      return await uploads.send(prepare());
+      return await this.#options.uploads.send(prepare());
     } finally {
-      admission.leave(childIp);
+      this.#options.admission.leave(childIp);
     }
   }
 }

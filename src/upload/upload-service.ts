@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import type { Registry } from 'prom-client';
 import { type Clock, systemClock } from '../core/clock.js';
+import { ConnectionCaps } from '../core/connection-caps.js';
 import { type Logger, silentLogger } from '../core/logger.js';
 import { Admission } from './admission.js';
 import { DEFAULT_UPLOAD_BOUNDS, type UploadBounds } from './bounds.js';
-import { ConnectionCaps } from './connection-caps.js';
 import { PieceHandler } from './http/handler.js';
 import { HttpPieceServer } from './http/server.js';
 import { UploadLimits, type UploadRates } from './limiter/upload-limits.js';
@@ -13,7 +13,8 @@ import type { PieceSource } from './piece-source.js';
 import type { LimitedRoute } from './route.js';
 import { Serving } from './serving.js';
 import { BufferPool } from './transfer/buffer-pool.js';
-import { type EngineSupport, type LiveUpload, Uploads } from './transfer/uploads.js';
+import { DropBehind } from './transfer/drop-behind.js';
+import { type EngineSupport, type LiveUpload, Uploads, type UploadsOptions } from './transfer/uploads.js';
 import { VortexServer } from './vortex/server.js';
 
 export interface ListenAddress {
@@ -36,8 +37,13 @@ export interface UploadServiceOptions {
   /** What serves while a limit is in force. Default `copy`. */
   limitedRoute?: LimitedRoute;
   bounds?: Partial<UploadBounds>;
+  /** Whether plain HTTP requests skip the general HTTP server. Default true. */
+  fastLane?: boolean;
   logger?: Logger;
   clock?: Clock;
+  onUpload?: UploadsOptions['onUpload'];
+  /** Whether what an upload reads from the disk leaves the page cache after it. Default false. */
+  dropBehind?: boolean;
 }
 
 /** The upload side of a peer: both piece servers over the same routes, limits, caps and metrics. */
@@ -67,6 +73,8 @@ export class UploadService {
       pool,
       noProgressTimeoutMs,
       minProgressBytes,
+      onUpload: options.onUpload,
+      dropBehind: options.dropBehind === true ? new DropBehind() : undefined,
     });
     const admission = createAdmission(bounds, clock);
     const { availabilityTimeoutMs, maxWaitingForPiece } = bounds;
@@ -76,7 +84,10 @@ export class UploadService {
     const caps = new ConnectionCaps({ max: bounds.maxConnections, maxPerIp: bounds.maxConnectionsPerIp });
     const { headersTimeoutMs, keepAliveTimeoutMs } = bounds;
     const handler = new PieceHandler({ serving, metrics, logger });
-    this.#http = new HttpPieceServer({ ...shared, handler, caps, headersTimeoutMs, keepAliveTimeoutMs });
+    this.#http = new HttpPieceServer({
+      ...{ ...shared, serving, handler, caps, headersTimeoutMs, keepAliveTimeoutMs },
+      ...(options.fastLane === undefined ? {} : { fastLane: options.fastLane }),
+    });
     this.#vortex = new VortexServer({
       ...{ ...shared, serving, caps },
       requestTimeoutMs: bounds.vortexRequestTimeoutMs,

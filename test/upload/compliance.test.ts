@@ -4,7 +4,14 @@ import { crc32 } from 'node:zlib';
 import { formatPieceDigest } from '../../src/core/piece.js';
 import type { UploadServiceOptions } from '../../src/upload/index.js';
 import type { Route, RouteReason } from '../../src/upload/route.js';
-import { type PieceClient, fetchPiece, httpClient, readToEnd, vortexClient } from './support/clients.js';
+import {
+  type PieceClient,
+  fetchPiece,
+  generalHttpClient,
+  httpClient,
+  readToEnd,
+  vortexClient,
+} from './support/clients.js';
 import type { FileTask } from './support/file-piece-source.js';
 import { type RunningService, firstLive, startService, until } from './support/service.js';
 
@@ -24,9 +31,9 @@ const routes: RouteUnderTest[] = [
   { route: 'paced', reason: 'limited', options: { rates: { total: FAST }, limitedRoute: 'paced' } },
 ];
 
-for (const client of [httpClient, vortexClient])
+for (const client of [httpClient, generalHttpClient, vortexClient])
   for (const { route, reason, options } of routes)
-    describe(`a piece over ${client.protocol} by the ${route} route (${reason})`, () => {
+    describe(`a piece over ${client.name} by the ${route} route (${reason})`, () => {
       let running: RunningService;
 
       beforeEach(async () => {

@@ -64,6 +64,16 @@ describe('the HTTP piece server', () => {
     }
   });
 
+  it('gives a part the digest of the whole, and its own only when it is the whole', async () => {
+    const digest = `sha-256=:${createHash('sha256').update(task.content).digest('base64')}:`;
+    const part = await get(task, { Range: 'bytes=0-9' });
+    assert.deepEqual([part.headers.get('repr-digest'), part.headers.get('content-digest')], [digest, undefined]);
+    const all = await get(task, { Range: 'bytes=0-' });
+    assert.deepEqual([all.headers.get('repr-digest'), all.headers.get('content-digest')], [digest, digest]);
+    const head = await get(task, {}, 'HEAD');
+    assert.deepEqual([head.headers.get('repr-digest'), head.headers.get('content-digest')], [digest, undefined]);
+  });
+
   it('answers 416 with the length for a range beyond the end', async () => {
     const { status, headers } = await get(task, { Range: `bytes=${task.content.length}-` });
     assert.equal(status, 416);

@@ -1,11 +1,9 @@
 import type { ServerResponse } from 'node:http';
+import { CONTENT_VERSION_HEADER, PIECE_DIGEST_HEADER } from '../../core/piece-header.js';
 import { RETRY_AFTER_SECONDS } from '../admission.js';
 import type { RefusalCause } from '../metrics.js';
 import type { ServedTask } from '../piece-source.js';
-import type { Plan } from './plan.js';
-
-/** What tells a child which CRC-32 the piece has that it gets; ours, not part of Dragonfly. */
-export const PIECE_DIGEST_HEADER = 'Dfpeer-Piece-Digest';
+import type { ContentPlan } from './plan.js';
 
 const STATUS_OF_CAUSE: Record<RefusalCause, number> = {
   'bad-request': 400,
@@ -41,27 +39,38 @@ export function sendRefusal(response: ServerResponse, cause: RefusalCause, text:
   sendText(response, STATUS_OF_CAUSE[cause], text, close);
 }
 
-/** Status and headers of an answer with content; nothing is written yet. */
+/** Status and headers of an answer with content, or of the same without it (HEAD); nothing is written yet. */
 export function writeContentHead(
   response: ServerResponse,
-  plan: Extract<Plan, { kind: 'content' }>,
+  plan: ContentPlan,
   task: ServedTask,
   etag: string | undefined,
 ): void {
-  const { status, range, contentRange } = plan;
+  response.writeHead(plan.status, contentFields(plan, task, etag, response.req.method === 'HEAD'));
+}
+
+/** Names and values in turn, as `writeHead` takes them. */
+export function contentFields(plan: ContentPlan, task: ServedTask, etag: string | undefined, isHead = false): string[] {
+  const { range, contentRange } = plan;
   const headers: string[] = ['Content-Type', 'application/octet-stream', 'Content-Length', String(range.length)];
   headers.push('Accept-Ranges', 'bytes');
   if (etag !== undefined) headers.push('ETag', etag);
   if (contentRange !== undefined) headers.push('Content-Range', contentRange);
-  const contentDigest = status === 200 ? contentDigestField(task.contentDigest) : undefined;
-  if (contentDigest !== undefined) headers.push('Content-Digest', contentDigest);
+  const digest = digestField(task.contentDigest);
+  if (digest !== undefined) {
+    headers.push('Repr-Digest', digest);
+    // A part, or the nothing that HEAD gets, has another one: none is computed for a request.
+    if (!isHead && range.length === task.contentLength) headers.push('Content-Digest', digest);
+  }
   const pieceDigest = digestOfExactPiece(task, range.offset, range.length);
-  if (pieceDigest !== undefined) headers.push(PIECE_DIGEST_HEADER, pieceDigest);
-  response.writeHead(status, headers);
+  if (pieceDigest === undefined) return headers;
+  headers.push(PIECE_DIGEST_HEADER, pieceDigest);
+  if (task.contentVersion !== undefined) headers.push(CONTENT_VERSION_HEADER, task.contentVersion);
+  return headers;
 }
 
 /** RFC 9530: a structured field with base64 between colons. */
-function contentDigestField(digest: string | undefined): string | undefined {
+function digestField(digest: string | undefined): string | undefined {
   const hex = /^sha256:([0-9a-f]{64})$/.exec(digest ?? '')?.[1];
   return hex === undefined ? undefined : `sha-256=:${Buffer.from(hex, 'hex').toString('base64')}:`;
 }

@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Logger, silentLogger } from '../../core/logger.js';
+import { remoteIp } from '../../core/remote-ip.js';
 import type { RefusalCause, UploadMetrics } from '../metrics.js';
 import type { ServedTask } from '../piece-source.js';
 import { refusalOf } from '../refusal.js';
 import type { Serving } from '../serving.js';
-import { remoteIp } from '../transfer/socket.js';
 import { sendRefusal, sendText, writeContentHead } from './answer.js';
-import { type Plan, planAnswer } from './plan.js';
+import { type ContentPlan, type Plan, planAnswer } from './plan.js';
 import { assignedSocket, takeHead } from './response-head.js';
 import { type DownloadTarget, parseTarget } from './target.js';
 import { entityTag } from './validator.js';
@@ -17,8 +17,6 @@ export interface PieceHandlerOptions {
   metrics: UploadMetrics;
   logger?: Logger;
 }
-
-type ContentPlan = Extract<Plan, { kind: 'content' }>;
 
 /** Answers one piece request after the other; every error ends in an answer or in a closed connection. */
 export class PieceHandler {

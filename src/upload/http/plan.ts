@@ -22,6 +22,8 @@ export type Plan =
   | { kind: 'unknown-length' } // 503: the whole, or a range from its end, of a content whose length nobody knows yet
   | { kind: 'content'; status: 200 | 206; range: ByteRange; contentRange: string | undefined };
 
+export type ContentPlan = Extract<Plan, { kind: 'content' }>;
+
 /** What a good file server answers, in the order of RFC 9110, 13.2.2. */
 export function planAnswer(headers: PlanHeaders, facts: PlanFacts): Plan {
   const { etag, contentLength } = facts;

@@ -1,9 +1,11 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Clock, systemClock } from '../../core/clock.js';
-import type { ConnectionCaps } from '../connection-caps.js';
+import type { ConnectionCaps } from '../../core/connection-caps.js';
 import type { UploadMetrics } from '../metrics.js';
 import { closeServer, listen } from '../listen.js';
+import type { Serving } from '../serving.js';
+import { FastLane } from './fast-lane.js';
 import type { PieceHandler } from './handler.js';
 
 /** Requests on one connection that may be under way before the first is answered. */
@@ -16,7 +18,10 @@ export const DEFAULT_KEEP_ALIVE_TIMEOUT_MS = 60_000;
 export const DEFAULT_ANSWER_TIMEOUT_MS = 30_000;
 
 export interface HttpPieceServerOptions {
+  serving: Serving;
   handler: PieceHandler;
+  /** Whether plain requests are answered without the general HTTP server. Default true. */
+  fastLane?: boolean;
   caps: ConnectionCaps;
   metrics: UploadMetrics;
   headersTimeoutMs?: number;
@@ -29,22 +34,38 @@ export class HttpPieceServer {
   readonly #options: HttpPieceServerOptions;
   readonly #clock: Clock;
   readonly #server: Server;
+  readonly #fastLane: FastLane;
   readonly #underWay = new WeakMap<Socket, number>();
 
   constructor(options: HttpPieceServerOptions) {
     const headersTimeout = options.headersTimeoutMs ?? DEFAULT_HEADERS_TIMEOUT_MS;
+    const keepAliveTimeout = options.keepAliveTimeoutMs ?? DEFAULT_KEEP_ALIVE_TIMEOUT_MS;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#server = createServer({
       maxHeaderSize: MAX_REQUEST_HEAD_BYTES,
       headersTimeout,
       requestTimeout: headersTimeout,
-      keepAliveTimeout: options.keepAliveTimeoutMs ?? DEFAULT_KEEP_ALIVE_TIMEOUT_MS,
+      keepAliveTimeout,
       connectionsCheckingInterval: Math.max(50, Math.ceil(headersTimeout / 10)),
       noDelay: true,
     });
     this.#server.maxHeadersCount = MAX_REQUEST_HEADERS;
-    this.#server.on('connection', (socket: Socket) => this.#onConnection(socket));
+    const parse = takeConnectionListener(this.#server);
+    this.#fastLane = new FastLane({
+      serving: options.serving,
+      maxHeadBytes: MAX_REQUEST_HEAD_BYTES,
+      firstRequestTimeoutMs: headersTimeout,
+      keepAliveTimeoutMs: keepAliveTimeout,
+      leave: (socket, unanswered) => {
+        if (unanswered.length > 0) socket.unshift(unanswered);
+        parse(socket);
+        socket.resume();
+      },
+      clock: this.#clock,
+    });
+    const serve = options.fastLane === false ? parse : (socket: Socket): void => this.#fastLane.enter(socket);
+    this.#server.on('connection', (socket: Socket) => this.#onConnection(socket, serve));
     this.#server.on('request', (request, response) => void this.#onRequest(request, response));
   }
 
@@ -57,17 +78,19 @@ export class HttpPieceServer {
   stopAccepting(): void {
     this.#server.close();
     this.#server.closeIdleConnections();
+    this.#fastLane.closeIdle();
   }
 
   async close(): Promise<void> {
     this.#server.closeAllConnections();
+    this.#fastLane.destroyAll();
     await closeServer(this.#server);
   }
 
-  #onConnection(socket: Socket): void {
+  #onConnection(socket: Socket, serve: (socket: Socket) => void): void {
     // Each pipelined request listens for the end of its connection.
     socket.setMaxListeners(2 * MAX_PIPELINED_REQUESTS);
-    if (this.#options.caps.accept(socket)) return;
+    if (this.#options.caps.accept(socket)) return serve(socket);
     this.#options.metrics.refused('http', 'connections');
     socket.destroy();
   }
@@ -93,4 +116,13 @@ export class HttpPieceServer {
     const cancel = this.#clock.after(DEFAULT_ANSWER_TIMEOUT_MS, () => socket.destroy(), { unref: true });
     response.once('close', cancel);
   }
+}
+
+/** Node's own listener, which parses what a connection sends, taken off so that it can be called later or not at all. */
+function takeConnectionListener(server: Server): (socket: Socket) => void {
+  const listeners = server.listeners('connection');
+  server.removeAllListeners('connection');
+  return (socket) => {
+    for (const listener of listeners) Reflect.apply(listener, server, [socket]);
+  };
 }

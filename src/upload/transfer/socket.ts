@@ -9,11 +9,6 @@ export function socketKind(socket: Socket): SocketKind {
   return socket.remoteFamily === undefined ? 'unix' : 'tcp';
 }
 
-/** The address of the other end without IPv4-in-IPv6 notation; "local" for a unix socket. */
-export function remoteIp(socket: Socket): string {
-  return socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/i, '') ?? 'local';
-}
-
 /** Resolves once the kernel has all that was written to the socket so far, or the socket is gone. */
 export async function drained(socket: Socket): Promise<void> {
   if (socket.writableLength === 0 || socket.destroyed) return;

@@ -15,6 +15,7 @@ import {
 } from '../route.js';
 import { BufferPool } from './buffer-pool.js';
 import { CopyRoute } from './copy-route.js';
+import type { DropBehind } from './drop-behind.js';
 import { runPaced, runSendfile } from './engine-route.js';
 import type { Segment, SegmentEnd } from './segment.js';
 import { socketKind } from './socket.js';
@@ -39,6 +40,10 @@ export interface UploadsOptions {
   pool?: BufferPool;
   clock?: Clock;
   logger?: Logger;
+  /** Told of each upload; what it returns, of its end. */
+  onUpload?: ((spec: UploadSpec) => (outcome: UploadOutcome) => void) | undefined;
+  /** Undefined leaves the page cache to the kernel. */
+  dropBehind?: DropBehind | undefined;
 }
 
 /** One running upload, as operators see it. */
@@ -93,14 +98,18 @@ export class Uploads implements UploadHost {
 
   /** Sends a range and counts it. Never rejects. */
   async send(spec: UploadSpec): Promise<UploadOutcome> {
-    const { metrics } = this.#options;
+    const { metrics, onUpload, dropBehind } = this.#options;
     const upload = new Upload(spec, this);
+    const onEnd = onUpload?.(spec);
+    const onRead = dropBehind?.begin(spec);
     this.#running.add(upload);
     this.#scheduleCheck();
     metrics.started(spec.task);
     const outcome = await upload.run();
     this.#running.delete(upload);
     metrics.finished(spec.protocol, spec.task, outcome);
+    onEnd?.(outcome);
+    onRead?.(outcome);
     this.#log(spec, outcome);
     if (this.#running.size === 0) for (const listener of [...this.#idleListeners]) listener();
     return outcome;

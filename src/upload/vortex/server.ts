@@ -1,16 +1,16 @@
 import { type Server, type Socket, createServer } from 'node:net';
 import { type Clock, systemClock } from '../../core/clock.js';
+import type { ConnectionCaps } from '../../core/connection-caps.js';
 import { DfpeerError } from '../../core/errors.js';
 import { type Logger, silentLogger } from '../../core/logger.js';
 import type { StoredPiece } from '../../core/piece.js';
 import { TrafficType } from '../../core/piece.js';
-import type { ConnectionCaps } from '../connection-caps.js';
+import { remoteIp } from '../../core/remote-ip.js';
 import { closeServer, listen } from '../listen.js';
 import type { RefusalCause, UploadMetrics } from '../metrics.js';
 import type { ServedTask } from '../piece-source.js';
 import { refusalOf } from '../refusal.js';
 import type { Serving } from '../serving.js';
-import { remoteIp } from '../transfer/socket.js';
 import { encodeContent, encodeError } from './encode.js';
 import { type RequestPacket, VortexErrorCode, VortexTag } from './packets.js';
 import { readRequest } from './request-reader.js';

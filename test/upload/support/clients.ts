@@ -17,6 +17,7 @@ export interface PieceAnswer {
 }
 
 export interface PieceClient {
+  name: string;
   protocol: 'http' | 'vortex';
   /** Asks, and reads nothing yet. */
   ask(running: RunningService, taskId: TaskId, slice: PieceSlice): Socket;
@@ -25,6 +26,7 @@ export interface PieceClient {
 }
 
 export const httpClient: PieceClient = {
+  name: 'http',
   protocol: 'http',
   ask(running, taskId, slice) {
     const socket = connect(running.httpPort, '127.0.0.1');
@@ -44,7 +46,19 @@ export const httpClient: PieceClient = {
   },
 };
 
+/** Its requests are not plain, and so leave the fast lane. */
+export const generalHttpClient: PieceClient = {
+  ...httpClient,
+  name: "Node's HTTP server",
+  ask(running, taskId, slice) {
+    const socket = connect(running.httpPort, '127.0.0.1');
+    socket.write(httpRequest(taskId, slice, 'Accept-Language: en\r\nConnection: close\r\n'));
+    return socket.pause();
+  },
+};
+
 export const vortexClient: PieceClient = {
+  name: 'vortex',
   protocol: 'vortex',
   ask(running, taskId, slice) {
     const socket = connect({ port: running.vortexPort, host: '127.0.0.1', allowHalfOpen: true });

@@ -1,9 +1,5 @@
 import type { Socket } from 'node:net';
-import { remoteIp } from './transfer/socket.js';
-
-/** Open connections of all piece servers together. */
-export const DEFAULT_MAX_CONNECTIONS = 8192;
-export const DEFAULT_MAX_CONNECTIONS_PER_IP = 1024;
+import { remoteIp } from './remote-ip.js';
 
 /** Counts open connections in total and per IP. */
 export class ConnectionCaps {
@@ -12,9 +8,9 @@ export class ConnectionCaps {
   readonly #perIp = new Map<string, number>();
   #open = 0;
 
-  constructor(options: { max?: number; maxPerIp?: number } = {}) {
-    this.#max = options.max ?? DEFAULT_MAX_CONNECTIONS;
-    this.#maxPerIp = options.maxPerIp ?? DEFAULT_MAX_CONNECTIONS_PER_IP;
+  constructor({ max, maxPerIp }: { max: number; maxPerIp: number }) {
+    this.#max = max;
+    this.#maxPerIp = maxPerIp;
   }
 
   get open(): number {
