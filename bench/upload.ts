@@ -1,18 +1,30 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runClient } from './support/client.js';
 import { enterBenchNetwork } from './support/network.js';
+import { startRust } from './support/dragonfly.js';
 import { startOrigin } from './support/origin.js';
 import { median } from './support/statistics.js';
-import { startDfpeer, startGo, startNginx, startReadStream, type MeasuredServer } from './support/servers.js';
+import {
+  startDfpeer,
+  startGo,
+  startNginx,
+  startReadStream,
+  overVortex,
+  type DfpeerServer,
+  type MeasuredServer,
+} from './support/servers.js';
 import { formatTable, writeResults } from './support/table.js';
 
 /** npm run bench:upload [-- --quick]: CPU per byte of serving ranges, against nginx measured in the same rounds. */
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 const FILE_BYTES = 512 * MIB;
+/** Of a file of this size. */
+const PIECE_BYTES = 4 * MIB;
 const CONNECTIONS = 8;
 const REFERENCE = 'nginx, sendfile on';
 
@@ -21,6 +33,8 @@ interface Case {
   rangeBytes: number;
   /** Of one round; the slow servers get a fraction. */
   totalBytes: number;
+  /** The file is put out of the page cache before each round. */
+  cold?: boolean;
 }
 
 interface Measurement {
@@ -41,11 +55,13 @@ const CASES: Case[] = [
   { name: '4 MiB', rangeBytes: 4 * MIB, totalBytes: 24 * GIB * scale },
   { name: '1 MiB', rangeBytes: MIB, totalBytes: 12 * GIB * scale },
   { name: '64 KiB', rangeBytes: 64 * 1024, totalBytes: 2 * GIB * scale },
+  { name: '4 MiB, cold', rangeBytes: 4 * MIB, totalBytes: FILE_BYTES / 2, cold: true },
 ];
 /** Compilers at run time need so many bytes of each case before they have seen what is hot. */
 const WARM_UP_SHARE = 0.7;
 
 async function measure(server: MeasuredServer, each: Case, round: number, share = 1): Promise<Measurement> {
+  if (each.cold === true) evict(server.file);
   const { bytes, requests, seconds, cpuSecondsPerGib } = await runClient(server, {
     rangeBytes: each.rangeBytes,
     fileBytes: FILE_BYTES,
@@ -62,6 +78,16 @@ async function measure(server: MeasuredServer, each: Case, round: number, share 
   };
 }
 
+/** Vortex has whole pieces only. */
+function hasCase(server: MeasuredServer, { rangeBytes }: Case): boolean {
+  return server.protocol !== 'vortex' || rangeBytes === PIECE_BYTES;
+}
+
+/** GNU dd with `nocache` and nothing to copy drops a whole file's pages. */
+function evict(file: string): void {
+  execFileSync('dd', [`if=${file}`, 'iflag=nocache', 'count=0'], { stdio: 'ignore' });
+}
+
 function isSlow(server: MeasuredServer): boolean {
   return /limit|off|createReadStream/.test(server.name);
 }
@@ -73,7 +99,7 @@ async function main(): Promise<void> {
   try {
     const origin = await startOrigin(directory, FILE_BYTES);
     servers.push(origin);
-    const start = (name: string, upload?: Record<string, unknown>): Promise<MeasuredServer> =>
+    const start = (name: string, upload?: Record<string, unknown>): Promise<DfpeerServer> =>
       startDfpeer(name, join(directory, `daemon-${started++}`), origin.url, upload);
     let started = 0;
     const dfpeer = await start('dfpeer, sendfile route');
@@ -85,6 +111,8 @@ async function main(): Promise<void> {
       await startNginx('nginx, sendfile off', file, directory, false),
       await start('dfpeer, copy route (limit out of reach)', { bandwidthLimit: '1GB' }),
       await start('dfpeer, paced route (limit out of reach)', { bandwidthLimit: '1GB', limitedRoute: 'paced' }),
+      overVortex('dfpeer over vortex, sendfile route', dfpeer),
+      await startRust('Dragonfly Rust dfdaemon, vortex', join(directory, 'dragonfly'), origin.url, dfpeer.path),
       await startGo('Go net/http file server', file, directory),
       await startReadStream('node:http + createReadStream', file),
     ].filter((server) => server !== undefined);
@@ -93,9 +121,10 @@ async function main(): Promise<void> {
     const measured = candidates.filter(({ name }) => name === REFERENCE || only.test(name));
     const measurements: Measurement[] = [];
     for (const each of CASES) {
-      for (const server of measured) await measure(server, each, 0, WARM_UP_SHARE);
+      const having = measured.filter((server) => hasCase(server, each));
+      for (const server of having) await measure(server, each, 0, WARM_UP_SHARE);
       for (let round = 1; round <= rounds; round++)
-        for (const server of measured) measurements.push(await measure(server, each, round));
+        for (const server of having) measurements.push(await measure(server, each, round));
     }
     print(measurements, congestionControl);
     writeResults('upload', { congestionControl, measurements });

@@ -21,7 +21,7 @@ export async function runClient(
   server: MeasuredServer,
   { rangeBytes, fileBytes, connections, totalBytes, seconds, settleSeconds }: ClientOptions,
 ): Promise<ClientReport & { cpuSecondsPerGib: number }> {
-  const given = { port: server.port, path: server.path, connections, seconds };
+  const given = { protocol: server.protocol, port: server.port, path: server.path, connections, seconds };
   const named = { 'range-bytes': rangeBytes, 'file-bytes': fileBytes, 'total-bytes': totalBytes };
   const options = Object.entries({ ...given, ...named, 'settle-seconds': settleSeconds });
   const args = options.filter(([, value]) => value !== undefined).map(([name, value]) => `--${name}=${value}`);

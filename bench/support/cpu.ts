@@ -12,6 +12,12 @@ export function cpuSeconds(pid: number, withChildren = false): number {
   );
 }
 
+/** User + system seconds of this process's children that have ended. */
+export function endedChildrenSeconds(): number {
+  const fields = statFields('/proc/self/stat');
+  return (Number(fields[13]) + Number(fields[14])) / TICKS_PER_SECOND;
+}
+
 /** Resident bytes. */
 export function residentBytes(pid: number): number {
   const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
@@ -19,10 +25,14 @@ export function residentBytes(pid: number): number {
 }
 
 function statTicks(path: string): number {
-  const text = readFileSync(path, 'utf8');
-  // The command's name may hold anything but is in parentheses.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const fields = statFields(path);
   return Number(fields[11]) + Number(fields[12]);
+}
+
+/** What follows the command's name, which may hold anything but is in parentheses. */
+function statFields(path: string): string[] {
+  const text = readFileSync(path, 'utf8');
+  return text.slice(text.lastIndexOf(')') + 2).split(' ');
 }
 
 function childrenOf(pid: number): string[] {

@@ -11,8 +11,13 @@ import { hasProgram } from './network.js';
 export interface MeasuredServer {
   name: string;
   pid: number;
+  /** Default: http. */
+  protocol?: 'http' | 'vortex';
   port: number;
+  /** Names a task to a vortex server. */
   path: string;
+  /** What it reads, also by another link; to be put out of the page cache. */
+  file: string;
   stop(): Promise<void>;
 }
 
@@ -40,9 +45,15 @@ export async function startDfpeer(
     pid: daemon.pid,
     port: daemon.ports.http,
     path: `/download/${taskId.slice(0, 3)}/${taskId}?peerId=bench`,
+    file: join(directory, 'copy'),
     daemon,
     stop,
   };
+}
+
+/** The same daemon, asked over vortex. */
+export function overVortex(name: string, { daemon, ...server }: DfpeerServer): MeasuredServer {
+  return { ...server, name, protocol: 'vortex', port: daemon.ports.vortex, stop: () => Promise.resolve() };
 }
 
 /** Caps that one client with all its connections doesn't reach. */
@@ -72,14 +83,14 @@ http { access_log off; ${temporary} sendfile ${sendfile ? 'on' : 'off'}; tcp_nod
   );
   const child = spawn('nginx', ['-c', config, '-p', directory], { stdio: 'inherit' });
   await untilAnswers(port);
-  return measured(name, child, port, `/${basename(file)}`);
+  return measured(name, child, port, file);
 }
 
 export async function startReadStream(name: string, file: string): Promise<MeasuredServer> {
   const child = spawn(process.execPath, [join(import.meta.dirname, '..', 'servers', 'read-stream.js'), file], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  return measured(name, child, await printedPort(child), '/');
+  return measured(name, child, await printedPort(child), file);
 }
 
 /** Go's file server, if Go is installed. */
@@ -89,16 +100,16 @@ export async function startGo(name: string, file: string, directory: string): Pr
   const binary = join(directory, 'go-file-server');
   execFileSync('go', ['build', '-o', binary, source], { env: { ...process.env, GO111MODULE: 'off', GOFLAGS: '' } });
   const child = spawn(binary, [dirname(file)], { stdio: ['ignore', 'pipe', 'inherit'] });
-  return measured(name, child, await printedPort(child), `/${basename(file)}`);
+  return measured(name, child, await printedPort(child), file);
 }
 
-function measured(name: string, child: ChildProcess, port: number, path: string): MeasuredServer {
+function measured(name: string, child: ChildProcess, port: number, file: string): MeasuredServer {
   const stop = async (): Promise<void> => {
     const exited = once(child, 'exit');
     child.kill('SIGTERM');
     await exited;
   };
-  return { name, pid: child.pid ?? 0, port, path, stop };
+  return { name, pid: child.pid ?? 0, port, path: `/${basename(file)}`, file, stop };
 }
 
 async function printedPort(child: ChildProcess): Promise<number> {

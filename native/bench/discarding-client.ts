@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util';
-import { ConnectionPoll, DiscardingConnection, type Target } from './discarding-connection.js';
+import { ConnectionPoll, type DiscardingConnection, type Target } from './discarding-connection.js';
+import { HttpConnection } from './http-connection.js';
+import { VortexConnections } from './vortex-connections.js';
 
 /**
- * An HTTP client that costs as little as possible, so that the server is what a benchmark measures. Runs as a process
+ * A client that costs as little as possible, so that the server is what a benchmark measures. Runs as a process
  * of its own until it has so many bytes, or for so long, and prints what it saw as JSON.
  */
 export interface ClientReport {
@@ -19,6 +21,7 @@ const WINDOW_MS = 100;
 
 const { values } = parseArgs({
   options: {
+    protocol: { type: 'string', default: 'http' },
     host: { type: 'string', default: '127.0.0.1' },
     port: { type: 'string' },
     path: { type: 'string' },
@@ -41,7 +44,7 @@ const target: Target = {
 
 const connections: DiscardingConnection[] = [];
 for (let index = 0; index < Number(values.connections); index++)
-  connections.push(await DiscardingConnection.open(target));
+  connections.push(values.protocol === 'vortex' ? new VortexConnections(target) : await HttpConnection.open(target));
 const polled = new ConnectionPoll(connections);
 for (const connection of connections) connection.request();
 receiveUntil(performance.now() + Number(values['settle-seconds']) * 1000, Number.POSITIVE_INFINITY);

@@ -1,13 +1,9 @@
 import koffi from 'koffi';
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
-import { socketFd } from '../socket-fd.js';
 
 const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
 const EAGAIN = 11;
 const POLLIN = 1;
-const HEAD_BYTES = 16 * 1024;
 const MAX_DISCARD = 8 * 1024 * 1024;
 
 type Transfer = (fd: number, bytes: Uint8Array, count: number, flags: number) => number;
@@ -21,10 +17,9 @@ const poll = libc.func('poll', 'int', ['void *', 'ulong', 'int']) as (
   timeoutMs: number,
 ) => number;
 
-const headBuffer = Buffer.alloc(HEAD_BYTES);
 const discarded = Buffer.alloc(MAX_DISCARD);
 
-/** What is asked for: random ranges of one file. */
+/** What is asked for: random ranges of one file, or random pieces of one task. */
 export interface Target {
   host: string;
   port: number;
@@ -33,68 +28,36 @@ export interface Target {
   fileBytes: number;
 }
 
-/** A keep-alive HTTP connection that throws bodies away inside the kernel (recv with MSG_TRUNC). */
-export class DiscardingConnection {
-  /** Body bytes so far. */
-  received = 0;
-  /** Complete answers so far. */
-  requests = 0;
+/** Asks for one range after the other, and throws bodies away inside the kernel (recv with MSG_TRUNC). */
+export interface DiscardingConnection {
   readonly fd: number;
-  readonly #target: Target;
-  #left = 0;
-  #headPending = false;
-
-  private constructor(socket: Socket, target: Target) {
-    const fd = socketFd(socket);
-    if (fd === undefined) throw new Error('the socket has no descriptor');
-    this.fd = fd;
-    this.#target = target;
-  }
-
-  static async open(target: Target): Promise<DiscardingConnection> {
-    const socket = connect({ host: target.host, port: target.port, noDelay: true });
-    await once(socket, 'connect');
-    socket.pause();
-    return new DiscardingConnection(socket, target);
-  }
-
-  request(): void {
-    const { path, rangeBytes, fileBytes } = this.#target;
-    const offset = Math.floor((Math.random() * fileBytes) / rangeBytes) * rangeBytes;
-    const end = Math.min(offset + rangeBytes, fileBytes) - 1;
-    const head = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: bench\r\nRange: bytes=${offset}-${end}\r\n\r\n`);
-    if (send(this.fd, head, head.length, 0) !== head.length) throw new Error('a request could not be sent');
-    this.#headPending = true;
-  }
-
+  /** Body bytes so far. */
+  readonly received: number;
+  /** Complete answers so far. */
+  readonly requests: number;
+  request(): void;
   /** Reads what is there, and asks for the next range once an answer is complete. */
-  receive(): void {
-    if (this.#headPending && !this.#receiveHead()) return;
-    while (this.#left > 0) {
-      const count = recv(this.fd, discarded, Math.min(this.#left, MAX_DISCARD), MSG_DONTWAIT | MSG_TRUNC);
-      if (count === -1 && koffi.errno() === EAGAIN) return;
-      if (count <= 0) throw new Error(`the server closed with ${this.#left} bytes to come`);
-      this.#left -= count;
-      this.received += count;
-    }
-    this.requests++;
-    this.request();
-  }
+  receive(): void;
+}
 
-  #receiveHead(): boolean {
-    const count = recv(this.fd, headBuffer, HEAD_BYTES, MSG_DONTWAIT);
-    if (count === -1 && koffi.errno() === EAGAIN) return false;
-    const end = count > 0 ? headBuffer.subarray(0, count).indexOf('\r\n\r\n') : -1;
-    if (end === -1) throw new Error('no complete head in the first segment');
-    const head = headBuffer.toString('latin1', 0, end);
-    const length = /content-length: *(\d+)/i.exec(head)?.[1];
-    if (!head.startsWith('HTTP/1.1 206') || length === undefined) throw new Error(`unexpected answer: ${head}`);
-    const body = count - end - 4;
-    this.#left = Number(length) - body;
-    this.received += body;
-    this.#headPending = false;
-    return true;
-  }
+export function sendAll(fd: number, bytes: Buffer): void {
+  if (send(fd, bytes, bytes.length, 0) !== bytes.length) throw new Error('a request could not be sent');
+}
+
+/** What has come so far, up to the buffer's length; undefined while there is nothing. @throws when the server closed */
+export function receiveSome(fd: number, buffer: Buffer): Buffer | undefined {
+  const count = recv(fd, buffer, buffer.length, MSG_DONTWAIT);
+  if (count === -1 && koffi.errno() === EAGAIN) return undefined;
+  if (count <= 0) throw new Error('the server closed before its answer');
+  return buffer.subarray(0, count);
+}
+
+/** Bytes thrown away of at most so many; 0 while there are none. @throws when the server closed */
+export function discard(fd: number, length: number): number {
+  const count = recv(fd, discarded, Math.min(length, MAX_DISCARD), MSG_DONTWAIT | MSG_TRUNC);
+  if (count === -1 && koffi.errno() === EAGAIN) return 0;
+  if (count <= 0) throw new Error(`the server closed with ${length} bytes to come`);
+  return count;
 }
 
 /** poll(2) over a fixed set of connections. */
@@ -105,14 +68,12 @@ export class ConnectionPoll {
   constructor(connections: readonly DiscardingConnection[]) {
     this.#connections = connections;
     this.#polled = Buffer.alloc(connections.length * 8);
-    for (const [index, { fd }] of connections.entries()) {
-      this.#polled.writeInt32LE(fd, index * 8);
-      this.#polled.writeInt16LE(POLLIN, index * 8 + 4);
-    }
+    for (const index of connections.keys()) this.#polled.writeInt16LE(POLLIN, index * 8 + 4);
   }
 
   /** Waits, then lets every readable connection receive. False when nothing came in time. */
   receive(timeoutMs: number): boolean {
+    for (const [index, { fd }] of this.#connections.entries()) this.#polled.writeInt32LE(fd, index * 8);
     if (poll(this.#polled, this.#connections.length, timeoutMs) <= 0) return false;
     for (const [index, connection] of this.#connections.entries())
       if (this.#polled.readInt16LE(index * 8 + 6) !== 0) connection.receive();

@@ -70,6 +70,12 @@ export class Program {
     clearTimeout(timer);
   }
 
+  /** @throws before the start */
+  get pid(): number {
+    if (this.#child?.pid === undefined) throw new Error(`${this.name} was not started`);
+    return this.#child.pid;
+  }
+
   async output(): Promise<string> {
     return readFile(this.#logFile, 'utf8');
   }
