@@ -111,7 +111,7 @@ function bindEpoll(c: CLibrary): Pick<Libc, 'epollCreate' | 'epollControl' | 'ep
 
 function bindMemory(c: CLibrary): Pick<Libc, 'trimMalloc'> {
   const trim = declareOptional(c, 'malloc_trim', 'int', ['size_t']);
-  return { trimMalloc: (keptBytes) => trim(keptBytes) };
+  return { trimMalloc: (keptBytes) => trim?.(keptBytes) ?? 0 };
 }
 
 function bindPageCache(c: CLibrary): Pick<Libc, 'pageSize' | 'fadvise' | 'cachedPages' | 'readByte'> {

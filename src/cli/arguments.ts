@@ -90,7 +90,8 @@ export function parseWord<const Word extends string>(text: string, words: readon
  */
 export function parseCommandLine(program: Command, argv: readonly string[]): { show: string } | undefined {
   let shown = '';
-  program.exitOverride().configureOutput({ writeOut: (text) => (shown += text), writeErr: () => undefined });
+  for (const each of [program, ...program.commands])
+    each.exitOverride().configureOutput({ writeOut: (text) => (shown += text), writeErr: () => undefined });
   try {
     program.parse(argv, { from: 'user' });
     return undefined;

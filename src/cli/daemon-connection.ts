@@ -19,8 +19,6 @@ export interface Autostart {
   startLog: string;
   /** `5m` */
   aliveTime: string;
-  /** Told what happens. */
-  say: (text: string) => void;
 }
 
 /** Whether somebody listens on the socket. */
@@ -52,10 +50,9 @@ export async function requireDaemon(socketPath: string): Promise<void> {
  */
 export async function startDaemon(
   socketPath: string,
-  { startLog, aliveTime, say }: Autostart,
+  { startLog, aliveTime }: Autostart,
   signal: AbortSignal,
 ): Promise<void> {
-  say('no daemon is running, starting one in the background (it ends by itself when idle)');
   await mkdir(dirname(startLog), { recursive: true, mode: 0o700 });
   const log = await open(startLog, 'w', 0o600);
   try {

@@ -5,6 +5,9 @@ import type { Environment } from '../config/places.js';
 import { parseByteSize, parseDurationMs } from '../core/units.js';
 import { UsageError } from '../core/errors.js';
 import { parseHostPort } from '../core/host-port.js';
+import { renderCompletions } from './completions.js';
+import { SHELLS } from './shells.js';
+import { createCommands, readCommand, type DfdaemonCommand } from './dfdaemon-commands.js';
 import { collect, FlagReader, parseCommandLine, type Parsed, parseInteger, parseWord, readValue } from './arguments.js';
 
 export const DEFAULT_LOG_MAX_FILES = 6;
@@ -15,7 +18,7 @@ export const MIN_LOG_FILE_SIZE_BYTES = 4096;
 
 /** Flags with the names, defaults and variables (DFDAEMON_…) of Dragonfly's dfdaemon, and --scheduler. */
 export function createDfdaemonProgram(version: string): Command {
-  return new Command('dfdaemon')
+  const program = new Command('dfdaemon')
     .description('A peer of a Dragonfly cluster: downloads pieces from peers and origins, and serves them to others.')
     .version(`dfdaemon ${version}`, '-V, --version')
     .allowExcessArguments(false)
@@ -27,23 +30,32 @@ export function createDfdaemonProgram(version: string): Command {
     .option('--log-max-files <n>', `log files to keep (default: ${DEFAULT_LOG_MAX_FILES})`)
     .option('--log-max-file-size <size>', `size at which a log file is rotated (default: ${DEFAULT_LOG_MAX_FILE_SIZE})`)
     .option('--console', 'log to stdout instead of files')
+    .option('--completions <shell>', `print completions for ${SHELLS.join(', ')}`)
     .addOption(new Option('--alive-time <duration>', 'end after so long without work').hideHelp())
-    .addOption(new Option('--loopback', 'listen on 127.0.0.1 only; use a free port where one is taken').hideHelp());
+    .addOption(new Option('--loopback', 'listen on 127.0.0.1 only; use a free port where one is taken').hideHelp())
+    .action(() => undefined);
+  for (const command of createCommands()) program.addCommand(command);
+  return program;
 }
 
 /**
  * @param argv without the program's own two entries
  * @throws UsageError (exit code 2) naming the flag or the variable
  */
-export function parseDfdaemonOptions(
+export function parseDfdaemonCommand(
   argv: readonly string[],
   env: Environment,
   version: string,
-): Parsed<DaemonOverrides> {
+): Parsed<DfdaemonCommand> {
   const program = createDfdaemonProgram(version);
+  let chosen = program;
+  for (const command of program.commands) command.action(() => void (chosen = command));
   const shown = parseCommandLine(program, argv);
   if (shown !== undefined) return { kind: 'show', text: shown.show };
-  return { kind: 'run', options: readDaemonOverrides(new FlagReader(program.opts(), env, 'DFDAEMON')) };
+  const flags = new FlagReader(chosen.optsWithGlobals(), env, 'DFDAEMON');
+  const shell = readValue(flags.text('completions'), (text) => parseWord(text, SHELLS));
+  if (shell !== undefined) return { kind: 'show', text: renderCompletions(program, shell) };
+  return { kind: 'run', options: readCommand(chosen.name(), readDaemonOverrides(flags), flags) };
 }
 
 function readDaemonOverrides(flags: FlagReader): DaemonOverrides {

@@ -3,45 +3,64 @@ import type { DaemonConfig, DaemonOverrides } from '../config/daemon-config.js';
 import { resolveDaemonConfig } from '../config/resolve.js';
 import type { Logger } from '../core/logger.js';
 import { Daemon } from '../peer/daemon.js';
-import { parseDfdaemonOptions } from './dfdaemon-options.js';
+import { parseDfdaemonCommand } from './dfdaemon-options.js';
+import { askDaemon } from './ask-daemon.js';
+import type { DfdaemonCommand } from './dfdaemon-commands.js';
+import { doctor } from './doctor/doctor.js';
+import { print } from './print.js';
 import { EXIT_CODES } from './exit-codes.js';
 import { openLog, type Log } from './log.js';
 import { reportError } from './report-error.js';
-import { toLimits, toSettings } from './to-settings.js';
+import { ServiceManager } from './service-manager.js';
+import { toGcSettings, toLimits, toSettings } from './to-settings.js';
 import { readVersion } from './version.js';
 
 /** dfdaemon: flags → configuration → daemon, then signals until the end. Resolves with the exit code. */
 async function main(): Promise<number> {
   const version = readVersion();
-  const parsed = parseDfdaemonOptions(process.argv.slice(2), process.env, version);
+  const parsed = parseDfdaemonCommand(process.argv.slice(2), process.env, version);
   if (parsed.kind === 'show') {
     process.stdout.write(parsed.text);
     return EXIT_CODES.ok;
   }
-  const config = await resolveDaemonConfig(parsed.options);
+  const { options: command } = parsed;
+  if (command.name !== 'run') return runCommand(command, version);
+  const { overrides } = command;
+  const config = await resolveDaemonConfig(overrides);
   const log = await openLog({ ...config.log, name: 'dfdaemon' });
   try {
-    return await run(parsed.options, config, version, log);
+    return await run(overrides, config, version, log);
   } finally {
     await log.close();
   }
 }
 
+/** What does not run a daemon. */
+async function runCommand(command: Exclude<DfdaemonCommand, { name: 'run' }>, version: string): Promise<number> {
+  const { columns } = process.stdout;
+  if (command.name === 'doctor') return doctor(command, version);
+  await print(await askDaemon(command, columns));
+  return EXIT_CODES.ok;
+}
+
 async function run(overrides: DaemonOverrides, config: DaemonConfig, version: string, log: Log): Promise<number> {
   const { logger } = log;
-  for (const warning of config.warnings) logger.warn({}, warning);
   // From here on: a signal during the start must not end the process half-way.
   const ended = nextSignal(['SIGTERM', 'SIGINT']);
   const daemon = await Daemon.start(toSettings(config, version), logger).catch((error: unknown) => {
     logger.error({ err: error }, 'dfdaemon could not start');
     throw error;
   });
+  const manager = new ServiceManager({ logger });
   announceReady(daemon, config, logger);
-  const stopReloading = reloadOnHangup(overrides, config, daemon, log);
+  manager.ready(readyStatus(daemon, config));
+  const stopReloading = reloadOnHangup(overrides, config, daemon, { ...log, manager });
   const reason = await Promise.race([ended, daemon.idle.then(() => 'idle')]);
   logger.info({ reason }, 'stopping');
+  manager.stopping(reason);
   stopReloading();
   await daemon.stop();
+  manager.close();
   logger.info({}, 'stopped');
   return EXIT_CODES.ok;
 }
@@ -63,29 +82,38 @@ function announceReady(daemon: Daemon, config: DaemonConfig, logger: Logger): vo
   );
 }
 
+/** One line for `systemctl status`. */
+function readyStatus({ ports }: Daemon, { host }: DaemonConfig): string {
+  return `ready: pieces on ${host.ip}:${ports.http}, metrics on port ${ports.metrics}`;
+}
+
 /** SIGHUP: reads the configuration again and takes over what can change; a bad file changes nothing. */
 function reloadOnHangup(
   overrides: DaemonOverrides,
   initial: DaemonConfig,
   daemon: Daemon,
-  { logger, setLevels }: Log,
+  { logger, setLevels, manager }: Pick<Log, 'logger' | 'setLevels'> & { manager: ServiceManager },
 ): () => void {
   let running = initial;
   const reload = async (): Promise<void> => {
     const { config, changed, needRestart } = mergeReloaded(running, await resolveDaemonConfig(overrides));
-    daemon.setLimits(toLimits(config));
+    const undone = daemon.setLimits(toLimits(config));
     daemon.setLimitedRoute(config.upload.limitedRoute);
+    daemon.setGc(toGcSettings(config));
     setLevels(config.log.level, config.log.levels);
     running = config;
     logger.info(
-      { changed, needRestart },
+      { changed, needRestart, ...(undone.length === 0 ? {} : { limitsNoLongerAsSetAtRunTime: undone }) },
       needRestart.length === 0 ? 'configuration reloaded' : 'configuration reloaded; some keys need a restart',
     );
   };
   const onHangup = (): void => {
-    reload().catch((error: unknown) =>
-      logger.error({ err: error }, 'the configuration could not be reloaded; the old one stays in force'),
-    );
+    manager.reloading();
+    reload()
+      .catch((error: unknown) =>
+        logger.error({ err: error }, 'the configuration could not be reloaded; the old one stays in force'),
+      )
+      .finally(() => manager.ready(readyStatus(daemon, running)));
   };
   process.on('SIGHUP', onHangup);
   return () => void process.off('SIGHUP', onHangup);

@@ -1,30 +1,50 @@
 import { resolve } from 'node:path';
-import { LOG_LEVELS, type LogLevel } from '../config/key-kinds.js';
 import { checkSocketPath, type Environment } from '../config/places.js';
 import { UsageError } from '../core/errors.js';
+import { LOG_LEVELS, type LogLevel } from '../core/log-level.js';
 import { MAX_PIECE_LENGTH, MIN_PIECE_LENGTH } from '../core/piece.js';
+import { DEFAULT_PRIORITY } from '../core/priority.js';
 import { parseTaskDigest, type TaskDigest } from '../core/task-digest.js';
 import { DEFAULT_FILTERED_QUERY_PARAMS } from '../core/task-id.js';
 import { formatBytes, parseByteRate, parseByteSize, parseDurationMs } from '../core/units.js';
 import { FlagReader, parseCommandLine, type Parsed, parseInteger, parseWord, readValue } from './arguments.js';
 import { createDfgetProgram, refuseForeignFlags } from './dfget-flags.js';
 import { parseHeaders, parseRange } from './http-flags.js';
+import { type Shell, SHELLS } from './shells.js';
 import { nameFromUrl, parseSourceUrl } from './source-url.js';
 
 export const DEFAULT_TIMEOUT_MS = 2 * 60 * 60 * 1000;
-/** Dragonfly's lowest number is its highest priority; schedulers treat 6 as "no special treatment". */
-export const DEFAULT_PRIORITY = 6;
+export const DEFAULT_JOBS = 4;
+/** `--jobs`; a daemon downloads more tasks at once, but a list gains nothing from it. */
+export const MAX_JOBS = 64;
+
+/** Where one download goes; absolute. */
+export type Output = { kind: 'file'; path: string } | { kind: 'stdout' };
+
+/** What is to be downloaded. */
+export type Source =
+  | { kind: 'url'; url: string; output: Output }
+  /** `path` undefined: stdin. The files go into `directory`, absolute. */
+  | { kind: 'list'; path: string | undefined; directory: string; jobs: number };
+
+/** Where user and password of an origin may come from, as curl has it. */
+export interface NetrcOptions {
+  /** Undefined: that of the user's home. */
+  path: string | undefined;
+  /** It may be missing, and credentials in the URL win over it. */
+  optional: boolean;
+}
 
 /** What dfget was asked to do: checked, absolute, in bytes and milliseconds. */
 export interface DfgetOptions {
-  url: string;
-  output: { kind: 'file'; path: string } | { kind: 'stdout' };
+  source: Source;
   /** Socket of the daemon, when named: then no daemon is started. */
   endpoint: string | undefined;
   overwrite: boolean;
   digest: TaskDigest | undefined;
   timeoutMs: number;
   requestHeader: Readonly<Record<string, string>>;
+  netrc: NetrcOptions | undefined;
   tag: string;
   application: string;
   /** 0 to 6 */
@@ -34,16 +54,23 @@ export interface DfgetOptions {
   filteredQueryParams: readonly string[];
   disableBackToSource: boolean;
   forceHardLink: boolean;
+  /** The output shares no inode with the daemon's store. */
+  noHardLink: boolean;
   contentForCalculatingTaskId: string | undefined;
   /** The bytes come through the socket, for a daemon that can't write to the output's directory. */
   transferFromDfdaemon: boolean;
   rateLimitBytesPerSecond: number | undefined;
   /** The value of a Range header: `bytes=0-99`. */
   range: string | undefined;
+  explain: boolean;
+  json: boolean;
   showProgress: boolean;
   logLevel: LogLevel;
   console: boolean;
 }
+
+/** Completions are made by a module of their own. */
+export type ParsedDfget = Parsed<DfgetOptions> | { kind: 'completions'; shell: Shell };
 
 /**
  * @param argv without the program's own two entries
@@ -54,24 +81,23 @@ export function parseDfgetOptions(
   env: Environment,
   version: string,
   workingDirectory: string = process.cwd(),
-): Parsed<DfgetOptions> {
+): ParsedDfget {
   const program = createDfgetProgram(version);
   const shown = parseCommandLine(program, argv);
   if (shown !== undefined) return { kind: 'show', text: shown.show };
   refuseForeignFlags(program.opts());
-  const [url] = program.args;
-  if (url === undefined) throw new UsageError('no URL given; write dfget URL -O FILE, or see dfget --help');
   const flags = new FlagReader(program.opts(), env, 'DFGET');
-  const options = readOptions(flags, parseSourceUrl(url), workingDirectory);
+  const shell = readValue(flags.text('completions'), (text) => parseWord(text, SHELLS));
+  if (shell !== undefined) return { kind: 'completions', shell };
+  const options = readOptions(flags, readSource(flags, program.args[0], workingDirectory), workingDirectory);
   refuseContradictions(options);
   return { kind: 'run', options };
 }
 
-function readOptions(flags: FlagReader, url: string, workingDirectory: string): DfgetOptions {
+function readOptions(flags: FlagReader, source: Source, workingDirectory: string): DfgetOptions {
   const filteredQueryParams = flags.list('filtered-query-param').map(({ text }) => text);
   return {
-    url,
-    output: readOutput(flags.text('output')?.text, url, workingDirectory),
+    source,
     endpoint: readValue(flags.text('endpoint'), (text) =>
       checkSocketPath(resolve(workingDirectory, text), 'the socket'),
     ),
@@ -79,6 +105,7 @@ function readOptions(flags: FlagReader, url: string, workingDirectory: string): 
     digest: readValue(flags.text('digest'), parseTaskDigest),
     timeoutMs: readValue(flags.text('timeout'), parseTimeout) ?? DEFAULT_TIMEOUT_MS,
     requestHeader: parseHeaders(flags.list('header')),
+    netrc: readNetrc(flags, workingDirectory),
     tag: flags.text('tag')?.text ?? '',
     application: flags.text('application')?.text ?? '',
     priority: readValue(flags.text('priority'), (text) => parseInteger(text, 0, 6)) ?? DEFAULT_PRIORITY,
@@ -86,19 +113,47 @@ function readOptions(flags: FlagReader, url: string, workingDirectory: string): 
     filteredQueryParams: filteredQueryParams.length > 0 ? filteredQueryParams : DEFAULT_FILTERED_QUERY_PARAMS,
     disableBackToSource: flags.isSet('disable-back-to-source'),
     forceHardLink: flags.isSet('force-hard-link'),
+    noHardLink: flags.isSet('no-hard-link'),
     contentForCalculatingTaskId: flags.text('content-for-calculating-task-id')?.text,
     transferFromDfdaemon: flags.isSet('transfer-from-dfdaemon'),
     rateLimitBytesPerSecond: readValue(flags.text('ratelimit'), parseRateLimit),
     range: readValue(flags.text('range'), parseRange),
+    explain: flags.isSet('explain'),
+    json: flags.isSet('json'),
     showProgress: !flags.isSet('no-progress'),
     logLevel: readValue(flags.text('log-level'), (text) => parseWord(text, LOG_LEVELS)) ?? 'info',
     console: flags.isSet('console'),
   };
 }
 
-function readOutput(output: string | undefined, url: string, workingDirectory: string): DfgetOptions['output'] {
+function readSource(flags: FlagReader, url: string | undefined, workingDirectory: string): Source {
+  const [list, output] = [flags.text('input-file')?.text, flags.text('output')?.text];
+  const jobs = readValue(flags.text('jobs'), (text) => parseInteger(text, 1, MAX_JOBS));
+  if (list === undefined) {
+    if (url === undefined) throw new UsageError('no URL given; write dfget URL -O FILE, or see dfget --help');
+    if (jobs !== undefined) throw new UsageError('--jobs is for the URLs of --input-file; drop it');
+    return { kind: 'url', url: parseSourceUrl(url), output: readOutput(output, url, workingDirectory) };
+  }
+  if (url !== undefined) throw new UsageError('give either a URL or --input-file, not both');
+  if (output === '-') throw new UsageError('-O - takes one URL only; with --input-file, -O names a directory');
+  return {
+    kind: 'list',
+    path: list === '-' ? undefined : resolve(workingDirectory, list),
+    directory: resolve(workingDirectory, output ?? '.'),
+    jobs: jobs ?? DEFAULT_JOBS,
+  };
+}
+
+function readOutput(output: string | undefined, url: string, workingDirectory: string): Output {
   if (output === '-') return { kind: 'stdout' };
   return { kind: 'file', path: resolve(workingDirectory, output ?? nameFromUrl(url)) };
+}
+
+function readNetrc(flags: FlagReader, workingDirectory: string): NetrcOptions | undefined {
+  const file = flags.text('netrc-file')?.text;
+  const optional = flags.isSet('netrc-optional');
+  if (file === undefined && !optional && !flags.isSet('netrc')) return undefined;
+  return { path: file === undefined ? undefined : resolve(workingDirectory, file), optional };
 }
 
 function parseTimeout(text: string): number {
@@ -121,13 +176,19 @@ function parseRateLimit(text: string): number {
 }
 
 function refuseContradictions(options: DfgetOptions): void {
-  const { output, forceHardLink, transferFromDfdaemon, range, requestHeader } = options;
-  if (forceHardLink && output.kind === 'stdout')
+  const { source, forceHardLink, noHardLink, transferFromDfdaemon, range, requestHeader, digest } = options;
+  if (forceHardLink && source.kind === 'url' && source.output.kind === 'stdout')
     throw new UsageError('--force-hard-link needs a file: give -O FILE instead of -O -');
+  if (forceHardLink && noHardLink)
+    throw new UsageError('--force-hard-link and --no-hard-link contradict each other; drop one');
   if (forceHardLink && transferFromDfdaemon)
     throw new UsageError('--force-hard-link and --transfer-from-dfdaemon exclude each other; drop one');
   if (forceHardLink && range !== undefined)
     throw new UsageError('--force-hard-link gives the whole task; drop it or --range');
   if (range !== undefined && Object.keys(requestHeader).some((name) => name.toLowerCase() === 'range'))
     throw new UsageError('--range and a Range header contradict each other; drop one');
+  if (source.kind !== 'list') return;
+  if (digest !== undefined) throw new UsageError('--digest is of one content; it can’t go with --input-file');
+  if (options.contentForCalculatingTaskId !== undefined)
+    throw new UsageError('--content-for-calculating-task-id names one task; it can’t go with --input-file');
 }

@@ -1,100 +1,102 @@
-import { findPlaces, SYSTEM_SOCKET_PATH } from '../config/places.js';
-import { AbortedError } from '../core/errors.js';
-import { formatTaskDigest } from '../core/task-digest.js';
-import type { Download } from '../generated/common/v2/Download.js';
-import { toDuration } from '../grpc/wire.js';
-import { isListening, requireDaemon, startDaemon, startLogIn } from './daemon-connection.js';
-import { parseDfgetOptions, type DfgetOptions } from './dfget-options.js';
-import { download } from './download-client.js';
-import { EXIT_CODES } from './exit-codes.js';
-import { openOutput } from './output-target.js';
-import { createProgress } from './progress.js';
+import { toDfpeerError } from '../core/errors.js';
+import { DelayedProgress } from './delayed-progress.js';
+import { type DfgetOptions, parseDfgetOptions } from './dfget-options.js';
+import { EXIT_CODES, exitCodeOf } from './exit-codes.js';
+import { findDaemon } from './find-daemon.js';
+import { getTarget, type GetContext } from './get-target.js';
+import { HumanReporter } from './human-reporter.js';
+import { Interruption } from './interruption.js';
+import { PlainProgress } from './progress.js';
 import { reportError } from './report-error.js';
+import type { Reporter } from './reporter.js';
+import type { Target } from './url-list.js';
 import { readVersion } from './version.js';
 
-/** A daemon that dfget starts ends after so long without work. */
-const DEFAULT_ALIVE_TIME = '5m';
-
-/** dfget: one URL through the daemon into a file. Resolves with the exit code. */
+/** dfget: URLs through the daemon into files. Resolves with the exit code. */
 async function main(): Promise<number> {
   const parsed = parseDfgetOptions(process.argv.slice(2), process.env, readVersion());
-  if (parsed.kind === 'show') {
-    process.stdout.write(parsed.text);
-    return EXIT_CODES.ok;
-  }
-  const controller = new AbortController();
-  process.once('SIGINT', () => controller.abort(new AbortedError('the download')));
-  process.once('SIGTERM', () => controller.abort(new AbortedError('the download')));
-  try {
-    await get(parsed.options, controller.signal);
-    return EXIT_CODES.ok;
-  } catch (error) {
-    if (!controller.signal.aborted) throw error;
-    process.stderr.write('dfget: interrupted; run it again to go on from there\n');
-    return EXIT_CODES.interrupted;
-  }
+  if (parsed.kind === 'run') return run(parsed.options);
+  process.stdout.write(parsed.kind === 'show' ? parsed.text : await completions(parsed.shell));
+  return EXIT_CODES.ok;
 }
 
-async function get(options: DfgetOptions, signal: AbortSignal): Promise<void> {
-  const output = await openOutput(options);
-  const socketPath = await findDaemon(options, signal);
-  const progress = createProgress({ enabled: options.showProgress, stream: process.stderr, env: process.env });
-  try {
-    const message = toMessage(options, output.daemonPath);
-    const events = {
-      onProgress: progress.onProgress.bind(progress),
-      onBegun: output.onBegun,
-      onContent: output.write,
-    };
-    const result = await download(socketPath, message, {
-      timeoutMs: options.timeoutMs,
-      signal,
-      events,
-      rateLimitBytesPerSecond: options.rateLimitBytesPerSecond,
-    });
-    await output.finish(options.digest);
-    progress.finish(result, output.shown);
-  } finally {
-    progress.stop();
-    await output.discard();
-  }
+// What few downloads need is loaded when it is needed: a small file takes less time than that.
+async function completions(shell: Parameters<typeof import('./completions.js').renderCompletions>[1]): Promise<string> {
+  const { renderCompletions } = await import('./completions.js');
+  const { createDfgetProgram } = await import('./dfget-flags.js');
+  return renderCompletions(createDfgetProgram(readVersion()), shell);
 }
 
-/** The socket of a daemon that answers: the one named, the user's own, the system's; or one started now. */
-async function findDaemon({ endpoint }: DfgetOptions, signal: AbortSignal): Promise<string> {
-  if (endpoint !== undefined) {
-    await requireDaemon(endpoint);
-    return endpoint;
-  }
-  const places = findPlaces();
-  const candidates = places.kind === 'user' ? [places.socketPath, SYSTEM_SOCKET_PATH] : [places.socketPath];
-  for (const candidate of candidates) if (await isListening(candidate)) return candidate;
-  const say = (text: string): void => void process.stderr.write(`dfget: ${text}\n`);
-  const aliveTime = process.env.DFPEER_ALIVE_TIME ?? DEFAULT_ALIVE_TIME;
-  await startDaemon(places.socketPath, { startLog: startLogIn(places.logDir), aliveTime, say }, signal);
-  return places.socketPath;
-}
-
-function toMessage(options: DfgetOptions, outputPath: string | undefined): Download {
-  const { digest, pieceLength, contentForCalculatingTaskId, range, requestHeader } = options;
-  return {
-    url: options.url,
-    type: 0,
-    tag: options.tag,
-    application: options.application,
-    priority: options.priority as 0 | 1 | 2 | 3 | 4 | 5 | 6,
-    filteredQueryParams: [...options.filteredQueryParams],
-    requestHeader: { ...requestHeader, ...(range === undefined ? {} : { Range: range }) },
-    timeout: toDuration(options.timeoutMs),
-    disableBackToSource: options.disableBackToSource,
-    forceHardLink: options.forceHardLink,
-    overwrite: options.overwrite,
-    needPieceContent: outputPath === undefined,
-    ...(outputPath === undefined ? {} : { outputPath }),
-    ...(digest === undefined ? {} : { digest: formatTaskDigest(digest) }),
-    ...(pieceLength === undefined ? {} : { pieceLength }),
-    ...(contentForCalculatingTaskId === undefined ? {} : { contentForCalculatingTaskId }),
+async function run(options: DfgetOptions): Promise<number> {
+  const interruption = new Interruption();
+  const { signal } = interruption;
+  const targets = await findTargets(options);
+  const { netrc } = options;
+  const entries = netrc && (await (await import('./netrc.js')).readNetrc(netrc, process.env));
+  const reporter = await createReporter(options);
+  let socketPath: Promise<string> | undefined;
+  const context: Omit<GetContext, 'onProgress'> = {
+    options,
+    netrc: entries,
+    socketPath: () => (socketPath ??= findDaemon(options.endpoint, { onStart: () => reporter.daemonStarts(), signal })),
+    signal,
   };
+  const exitCodes: number[] = [];
+  const jobs = options.source.kind === 'list' ? options.source.jobs : 1;
+  const queue = targets.entries();
+  const work = async (): Promise<void> => {
+    for (const [index, target] of queue)
+      if (!signal.aborted) exitCodes.push(await getOne(target, index, reporter, context));
+  };
+  await Promise.all(Array.from({ length: Math.min(jobs, targets.length) }, work));
+  const exitCode = interruption.exitCode ?? Math.max(...exitCodes);
+  const failed = exitCodes.filter((code) => code !== EXIT_CODES.ok).length;
+  reporter.end({ files: targets.length, failed, exitCode, interrupted: interruption.exitCode !== undefined });
+  return exitCode;
+}
+
+/** Never rejects: what went wrong with one says nothing of the others. */
+async function getOne(
+  target: Target,
+  index: number,
+  reporter: Reporter,
+  context: Omit<GetContext, 'onProgress'>,
+): Promise<number> {
+  const report = reporter.begin(target, index);
+  try {
+    const { result, shown } = await getTarget(target, { ...context, onProgress: (each) => report.onProgress(each) });
+    report.done(result, shown);
+    return EXIT_CODES.ok;
+  } catch (thrown) {
+    const error = toDfpeerError(thrown);
+    const exitCode = exitCodeOf(error);
+    report.failed(error, exitCode, context.signal.aborted);
+    return exitCode;
+  }
+}
+
+async function findTargets({ source }: DfgetOptions): Promise<Target[]> {
+  if (source.kind === 'url') return [{ url: source.url, output: source.output }];
+  const { readTargets } = await import('./url-list.js');
+  return readTargets(source, process.stdin);
+}
+
+async function createReporter(options: DfgetOptions): Promise<Reporter> {
+  const { source, json, explain, showProgress } = options;
+  const isStdoutTaken = source.kind === 'url' && source.output.kind === 'stdout';
+  if (json) {
+    const { JsonReporter } = await import('./json-reporter.js');
+    return new JsonReporter(isStdoutTaken ? process.stderr : process.stdout);
+  }
+  const { stderr: stream, env } = process;
+  return new HumanReporter({
+    stream,
+    showProgress,
+    explain,
+    many: source.kind === 'list',
+    createProgress: () =>
+      stream.isTTY ? new DelayedProgress(stream, (env.NO_COLOR ?? '') === '') : new PlainProgress(stream),
+  });
 }
 
 process.exitCode = await main().catch((error: unknown) => reportError('dfget', error));

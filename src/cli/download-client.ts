@@ -1,24 +1,25 @@
-import {
-  credentials,
-  status as grpcStatus,
-  type ClientReadableStream,
-  Metadata,
-  type StatusObject,
-} from '@grpc/grpc-js';
-import { AbortedError, DfpeerError } from '../core/errors.js';
+import { DeadlineError, DfpeerError } from '../core/errors.js';
 import { TrafficType } from '../core/piece.js';
-import type { Piece__Output } from '../generated/common/v2/Piece.js';
-import type { Download } from '../generated/common/v2/Download.js';
-import type { DownloadTaskResponse__Output } from '../generated/dfdaemon/v2/DownloadTaskResponse.js';
-import { DfdaemonDownload } from '../grpc/protos.js';
-import { fromGrpcError } from '../grpc/status.js';
+import {
+  CLEANS_UP_KEY,
+  OUTPUT_METHOD_KEY,
+  RATE_LIMIT_KEY,
+  NO_HARD_LINK_KEY,
+  STORY_KEY,
+} from '../grpc/metadata-keys.js';
+import {
+  decodeDownloadAnswer,
+  type DownloadAnswer,
+  type DownloadOrder,
+  encodeDownloadRequest,
+  type ToldPiece,
+} from './daemon-call/download-messages.js';
+import { callDaemon } from './daemon-call/grpc-call.js';
+import { GrpcStatusError } from './daemon-call/status-error.js';
+import { type DaemonStory, parseStory } from './daemon-call/story.js';
+import { type PeerShare, SourceLedger } from './source-ledger.js';
 
-/** Trailer of our own daemon. */
-const OUTPUT_METHOD_HEADER = 'dfpeer-output-method';
-/** Initial metadata of our own daemon. */
-const CLEANS_UP_HEADER = 'dfpeer-cleans-up';
-/** Request metadata for our own daemon, in bytes per second. */
-const RATE_LIMIT_HEADER = 'dfpeer-rate-limit';
+const DOWNLOAD_TASK = '/dfdaemon.v2.DfdaemonDownload/DownloadTask';
 
 export interface DownloadProgress {
   taskId: string;
@@ -33,6 +34,11 @@ export interface DownloadProgress {
 export interface DownloadResult extends DownloadProgress {
   /** How the daemon made the output; undefined when it doesn't say (Dragonfly's). */
   outputMethod: string | undefined;
+  /** What came from whom over the network; the origin has no peer id. */
+  shares: readonly PeerShare[];
+  story: DaemonStory;
+  /** From the call to the first piece that was told, in milliseconds; undefined without pieces. */
+  firstPieceMs: number | undefined;
 }
 
 /** Whoever shows how it goes. */
@@ -45,119 +51,131 @@ export interface DownloadEvents {
 }
 
 export interface DownloadOptions {
+  /** Of the whole call; the daemon hears of it too. */
   timeoutMs: number;
   signal: AbortSignal;
   events: DownloadEvents;
   /** Honoured by our own daemon. */
   rateLimitBytesPerSecond?: number | undefined;
+  /** The output must not be the store's own file. Honoured by our own daemon. */
+  noHardLink?: boolean;
 }
 
 /** One DownloadTask call on a daemon's unix socket, ours or Dragonfly's. Success only when every wanted piece was reported. */
 export async function download(
   socketPath: string,
-  message: Download,
-  options: DownloadOptions,
+  order: DownloadOrder,
+  { timeoutMs, signal, events, rateLimitBytesPerSecond, noHardLink = false }: DownloadOptions,
 ): Promise<DownloadResult> {
-  const client = new DfdaemonDownload(`unix:${socketPath}`, credentials.createInsecure(), {
-    'grpc.enable_retries': 0,
-    'grpc.max_receive_message_length': -1,
-  });
-  const metadata = new Metadata();
-  if (options.rateLimitBytesPerSecond !== undefined)
-    metadata.set(RATE_LIMIT_HEADER, String(options.rateLimitBytesPerSecond));
+  const follower = new AnswerFollower(events);
   try {
-    const call = client.downloadTask({ download: message }, metadata, { deadline: Date.now() + options.timeoutMs });
-    const onAbort = (): void => call.cancel();
-    options.signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      return await follow(call, options.events);
-    } catch (error) {
-      if (options.signal.aborted) throw new AbortedError('the download', { cause: error });
-      throw explain(error, options.timeoutMs);
-    } finally {
-      options.signal.removeEventListener('abort', onAbort);
-    }
-  } finally {
-    client.close();
+    const trailers = await callDaemon({
+      socketPath,
+      path: DOWNLOAD_TASK,
+      message: encodeDownloadRequest(order, timeoutMs),
+      metadata: {
+        ...(rateLimitBytesPerSecond === undefined ? {} : { [RATE_LIMIT_KEY]: String(rateLimitBytesPerSecond) }),
+        ...(noHardLink ? { [NO_HARD_LINK_KEY]: 'true' } : {}),
+      },
+      timeoutMs,
+      signal,
+      onMetadata: (metadata) => events.onBegun?.(metadata[CLEANS_UP_KEY] !== undefined),
+      onMessage: (message) => follower.take(decodeDownloadAnswer(message)),
+    });
+    const method = trailers[OUTPUT_METHOD_KEY];
+    return follower.finish({
+      outputMethod: typeof method === 'string' ? method : undefined,
+      story: parseStory(trailers[STORY_KEY]),
+    });
+  } catch (error) {
+    throw explain(error, timeoutMs);
   }
 }
 
-async function follow(
-  call: ClientReadableStream<DownloadTaskResponse__Output>,
-  events: DownloadEvents,
-): Promise<DownloadResult> {
-  const trailer = new Promise<Metadata>((resolve) =>
-    call.once('status', (final: StatusObject) => resolve(final.metadata)),
-  );
-  call.once('metadata', (metadata: Metadata) => events.onBegun?.(metadata.get(CLEANS_UP_HEADER).length > 0));
-  let progress: DownloadProgress | undefined;
-  let untold = new Map<number, number>();
-  let [rangeStart, rangeEnd] = [0, 0];
-  for await (const each of call) {
-    const response = each as DownloadTaskResponse__Output;
-    const started = response.downloadTaskStartedResponse;
-    if (started !== null && started !== undefined) {
-      untold = new Map(started.pieces.map(({ number, length }) => [number, length]));
-      rangeStart = started.range?.start ?? 0;
-      rangeEnd = rangeStart + (started.range?.length ?? started.contentLength);
-      const wantedBytes = [...untold.values()].reduce((sum, length) => sum + length, 0);
-      progress = {
-        taskId: response.taskId,
-        peerId: response.peerId,
-        contentLength: started.contentLength,
-        wantedBytes,
-        bytes: 0,
-        bytesBySource: { origin: 0, peers: 0, local: 0 },
-      };
-    }
-    const piece = response.downloadPieceFinishedResponse?.piece;
-    if (progress !== undefined && piece !== null && piece !== undefined && untold.delete(piece.number)) {
-      if (piece.content !== undefined && events.onContent !== undefined)
-        await writeContent(piece, rangeStart, rangeEnd, events.onContent);
-      progress.bytes += piece.length;
-      progress.bytesBySource[sourceOf(piece.trafficType)] += piece.length;
-    }
-    if (progress !== undefined) events.onProgress(progress);
+/** Adds up what the daemon tells. */
+class AnswerFollower {
+  readonly #events: DownloadEvents;
+  readonly #ledger = new SourceLedger();
+  readonly #startedMs = performance.now();
+  #untold = new Map<number, number>();
+  #range = { start: 0, end: 0 };
+  #progress: DownloadProgress | undefined;
+  #firstPieceMs: number | undefined;
+
+  constructor(events: DownloadEvents) {
+    this.#events = events;
   }
-  if (progress === undefined || untold.size > 0)
-    throw new DfpeerError(
-      'DFP_TASK_FAILED',
-      `the daemon ended the download with ${progress === undefined ? 'nothing' : `${untold.size} pieces`} still to come; see its log`,
-    );
-  const [method] = (await trailer).get(OUTPUT_METHOD_HEADER);
-  return { ...progress, outputMethod: method?.toString() };
+
+  /** Without a promise where there is nothing to wait for. */
+  take(answer: DownloadAnswer): Promise<void> | undefined {
+    if (answer.started !== undefined) this.#progress = this.#begin(answer, answer.started);
+    const { piece } = answer;
+    const isNews = piece !== undefined && this.#progress !== undefined && this.#untold.delete(piece.number);
+    if (!isNews) return this.#report();
+    const { onContent } = this.#events;
+    if (piece.content === undefined || onContent === undefined) return this.#count(piece);
+    return this.#write(piece, piece.content, onContent).then(() => this.#count(piece));
+  }
+
+  finish(told: Pick<DownloadResult, 'outputMethod' | 'story'>): DownloadResult {
+    if (this.#progress !== undefined && this.#untold.size === 0)
+      return { ...this.#progress, ...told, shares: this.#ledger.shares(), firstPieceMs: this.#firstPieceMs };
+    const rest = this.#progress === undefined ? 'nothing' : `${this.#untold.size} pieces`;
+    throw new DfpeerError('DFP_TASK_FAILED', `the daemon ended the download with ${rest} still to come; see its log`);
+  }
+
+  #begin(
+    { taskId, peerId }: DownloadAnswer,
+    { contentLength, range, pieces }: NonNullable<DownloadAnswer['started']>,
+  ): DownloadProgress {
+    this.#untold = new Map(pieces.map(({ number, length }) => [number, length]));
+    this.#ledger.clear();
+    const start = range?.start ?? 0;
+    this.#range = { start, end: start + (range?.length ?? contentLength) };
+    const wantedBytes = pieces.reduce((sum, { length }) => sum + length, 0);
+    const bytesBySource = { origin: 0, peers: 0, local: 0 };
+    return { taskId, peerId, contentLength, wantedBytes, bytes: 0, bytesBySource };
+  }
+
+  #count(piece: ToldPiece): undefined {
+    this.#firstPieceMs ??= performance.now() - this.#startedMs;
+    if (this.#progress === undefined) return;
+    this.#progress.bytes += piece.length;
+    this.#progress.bytesBySource[sourceOf(piece)] += piece.length;
+    if (piece.trafficType !== TrafficType.LOCAL_PEER) this.#ledger.add(piece);
+    this.#report();
+  }
+
+  #report(): undefined {
+    if (this.#progress !== undefined) this.#events.onProgress(this.#progress);
+  }
+
+  /** Pieces are whole; of a range only its own bytes are wanted. */
+  async #write(
+    { offset, length }: ToldPiece,
+    content: Buffer,
+    write: NonNullable<DownloadEvents['onContent']>,
+  ): Promise<void> {
+    const { start, end } = this.#range;
+    const [from, to] = [Math.max(start, offset), Math.min(end, offset + length)];
+    await write(content.subarray(from - offset, to - offset), from - start);
+  }
 }
 
-function sourceOf(trafficType: number | undefined): keyof DownloadProgress['bytesBySource'] {
+function sourceOf({ trafficType }: ToldPiece): keyof DownloadProgress['bytesBySource'] {
   if (trafficType === TrafficType.REMOTE_PEER) return 'peers';
   return trafficType === TrafficType.LOCAL_PEER ? 'local' : 'origin';
 }
 
 /** The daemon's own words where it has some; a deadline is ours. */
-function explain(error: unknown, timeoutMs: number): DfpeerError {
-  const coded = fromGrpcError(error, 'DFP_TASK_FAILED', 'the daemon could not download it');
-  const isDeadline =
-    error instanceof Error &&
-    'code' in error &&
-    error.code === grpcStatus.DEADLINE_EXCEEDED &&
-    coded.code === 'DFP_TASK_FAILED';
-  return isDeadline
-    ? new DfpeerError(
-        'DFP_DEADLINE',
-        `not finished within ${timeoutMs / 1000} s; run it again to go on from there, or give more --timeout`,
-        { cause: error },
-      )
-    : coded;
-}
-
-/** Pieces are whole; of a range only its own bytes are wanted. */
-async function writeContent(
-  piece: Piece__Output,
-  start: number,
-  end: number,
-  write: NonNullable<DownloadEvents['onContent']>,
-): Promise<void> {
-  const from = Math.max(start, piece.offset);
-  const to = Math.min(end, piece.offset + piece.length);
-  await write((piece.content ?? Buffer.alloc(0)).subarray(from - piece.offset, to - piece.offset), from - start);
+function explain(error: unknown, timeoutMs: number): unknown {
+  if (error instanceof DeadlineError || (error instanceof GrpcStatusError && error.status === 'DEADLINE_EXCEEDED'))
+    return new DfpeerError(
+      'DFP_DEADLINE',
+      `not finished within ${timeoutMs / 1000} s; run it again to go on from there, or give more --timeout`,
+      { cause: error },
+    );
+  if (error instanceof GrpcStatusError)
+    return new DfpeerError('DFP_TASK_FAILED', `the daemon could not download it: ${error.message}`, { cause: error });
+  return error;
 }

@@ -10,6 +10,7 @@ export const EXIT_CODES = {
   disk: 5,
   digest: 6,
   interrupted: 130,
+  terminated: 143,
 } as const;
 
 const EXIT_CODE_OF_KIND: Record<ErrorKind, number> = {

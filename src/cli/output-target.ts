@@ -4,11 +4,12 @@ import { lstat, mkdtemp, open, rename, rm, type FileHandle } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { DfpeerError, errnoOf } from '../core/errors.js';
+import { errnoOf } from '../core/errors.js';
 import type { TaskDigest } from '../core/task-digest.js';
 import { digestFile, expectDigest } from '../peer/output/content-digest.js';
-import { checkOutput } from '../peer/output/output-file.js';
-import type { DfgetOptions } from './dfget-options.js';
+import { asOutputError, checkOutput } from '../peer/output/output-file.js';
+import { writeAll } from '../peer/output/write-all.js';
+import type { DfgetOptions, Output } from './dfget-options.js';
 
 /** Where the bytes end up, and who writes them. */
 export interface OutputTarget {
@@ -27,9 +28,11 @@ export interface OutputTarget {
 }
 
 /** @throws UsageError DFP_OUTPUT_EXISTS, DfpeerError DFP_OUTPUT_IO: before anything is downloaded */
-export async function openOutput(options: DfgetOptions): Promise<OutputTarget> {
-  const { output, overwrite, transferFromDfdaemon } = options;
-  if (output.kind === 'stdout') return openStdout();
+export async function openOutput(
+  output: Output,
+  { overwrite, transferFromDfdaemon }: Pick<DfgetOptions, 'overwrite' | 'transferFromDfdaemon'>,
+): Promise<OutputTarget> {
+  if (output.kind === 'stdout') return openStdout(transferFromDfdaemon);
   // For a file that is already the daemon's own only the daemon can tell.
   if (transferFromDfdaemon) await checkOutput({ path: output.path, overwrite });
   else await checkOutput({ path: output.path, overwrite: true });
@@ -68,15 +71,17 @@ async function fileIdentity(path: string): Promise<string | undefined> {
 }
 
 /** By way of a file, so that not one byte is printed that was not verified. */
-async function openStdout(): Promise<OutputTarget> {
+async function openStdout(transferFromDfdaemon: boolean): Promise<OutputTarget> {
   const directory = await mkdtemp(join(tmpdir(), 'dfget-'));
   const path = join(directory, 'content');
+  const transfer = transferFromDfdaemon ? await openTransfer(path) : undefined;
   return {
-    daemonPath: path,
+    daemonPath: transfer === undefined ? path : undefined,
     shown: 'stdout',
-    write: undefined,
+    write: transfer?.write,
     onBegun: undefined,
-    finish: async () => {
+    finish: async (digest) => {
+      await transfer?.finish(digest);
       try {
         await pipeline(createReadStream(path), process.stdout, { end: false });
       } catch (error) {
@@ -84,20 +89,18 @@ async function openStdout(): Promise<OutputTarget> {
         if (errnoOf(error) !== 'EPIPE') throw error;
       }
     },
-    discard: () => rm(directory, { recursive: true, force: true }),
+    discard: async () => {
+      await transfer?.discard();
+      await rm(directory, { recursive: true, force: true });
+    },
   };
 }
 
 /** The daemon can't write there: the bytes come through the socket. */
 async function openTransfer(path: string): Promise<OutputTarget> {
-  const temporary = join(dirname(path), `.${basename(path).slice(0, 100)}.${randomUUID()}.dfget`);
-  let file: FileHandle | undefined;
+  const temporary = join(dirname(path), `.${basename(path).slice(0, 50)}.${randomUUID()}.dfget`);
+  let file: FileHandle | undefined = await asOutputError(path, () => open(temporary, 'wx'));
   let length = 0;
-  try {
-    file = await open(temporary, 'wx', 0o644);
-  } catch (cause) {
-    throw new DfpeerError('DFP_OUTPUT_IO', `could not write ${path}: ${errnoOf(cause) ?? String(cause)}`, { cause });
-  }
   const close = async (): Promise<void> => {
     const open = file;
     file = undefined;
@@ -108,7 +111,8 @@ async function openTransfer(path: string): Promise<OutputTarget> {
     shown: path,
     onBegun: undefined,
     write: async (content, offset) => {
-      await file?.write(content, 0, content.length, offset);
+      const open = file;
+      if (open !== undefined) await asOutputError(path, () => writeAll(open, content, offset));
       length = Math.max(length, offset + content.length);
     },
     finish: async (digest) => {

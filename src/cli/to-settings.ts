@@ -3,17 +3,21 @@ import type { DaemonConfig, SchedulersFrom } from '../config/daemon-config.js';
 import type { TlsFiles } from '../grpc/credentials.js';
 import type { BandwidthLimits, DaemonSettings } from '../peer/daemon-settings.js';
 import { DEFAULT_DOWNLOAD_SETTINGS } from '../peer/download/download-request.js';
+import type { GcSettings } from '../peer/gc/collector.js';
 import type { SchedulerSourceConfig } from '../scheduler-client/index.js';
 
 /** Uploads and downloads that run at SIGTERM get this long. */
 export const DRAIN_TIMEOUT_MS = 30_000;
 
+/** Unless configured; a daemon that finds it taken does without a status page. */
+export const DEFAULT_STATUS_PORT = 4008;
+
 /** From the keys of the configuration to what the daemon works with. */
 export function toSettings(config: DaemonConfig, version: string): DaemonSettings {
-  const { host, download, upload, storage, scheduler, manager, backend, gc } = config;
-  const { policy } = gc;
+  const { host, download, upload, storage, scheduler, manager, backend, statusPage } = config;
   return {
     version,
+    warnings: config.warnings,
     host: {
       hostname: host.hostname,
       ip: host.ip,
@@ -25,6 +29,7 @@ export function toSettings(config: DaemonConfig, version: string): DaemonSetting
     // A directory of our own: the configured one may hold what Dragonfly's client has stored.
     storeDirectory: join(storage.dir, 'dfpeer'),
     socketPath: download.server.socketPath,
+    socketAccess: { mode: Number.parseInt(download.server.socketMode, 8), group: download.server.socketGroup },
     socketRequestsPerSecond: download.server.requestRateLimit,
     grpc: {
       ip: upload.server.ip,
@@ -36,6 +41,9 @@ export function toSettings(config: DaemonConfig, version: string): DaemonSetting
     vortex: { ip: storage.server.ip, port: storage.server.tcpPort },
     metrics: { ip: config.metrics.server.ip ?? host.ip, port: config.metrics.server.port },
     health: { ip: config.health.server.ip ?? host.ip, port: config.health.server.port },
+    statusPage: statusPage.enable
+      ? { ip: statusPage.ip, port: statusPage.port ?? DEFAULT_STATUS_PORT, isOptional: statusPage.port === undefined }
+      : undefined,
     fallBackToFreePorts: config.isLoopbackOnly,
     schedulers: toSource(scheduler.from, manager),
     embeddedScheduler: scheduler.embedded.enable
@@ -54,6 +62,7 @@ export function toSettings(config: DaemonConfig, version: string): DaemonSetting
     upload: {
       limitedRoute: upload.limitedRoute,
       engineWorkers: upload.engineWorkers,
+      dropBehind: upload.dropBehind,
       bounds: {
         maxConcurrentTransfers: upload.maxConcurrentTransfers,
         maxConcurrentTransfersPerIp: upload.maxConcurrentTransfersPerIP,
@@ -81,13 +90,8 @@ export function toSettings(config: DaemonConfig, version: string): DaemonSetting
     },
     maxDownloads: download.maxConcurrentTasks,
     originAllowList: download.originAllowList,
-    gc: {
-      intervalMs: gc.intervalMs,
-      taskTtlMs: policy.taskTTLMs,
-      thresholdBytes: policy.diskThresholdBytes,
-      highPercent: policy.diskHighThresholdPercent,
-      lowPercent: policy.diskLowThresholdPercent,
-    },
+    gc: toGcSettings(config),
+    tracing: tracingSettings(config.tracing),
     aliveTimeMs: download.aliveTimeMs,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
   };
@@ -101,6 +105,18 @@ export function toLimits({ upload, download }: Pick<DaemonConfig, 'upload' | 'do
     uploadPerChild: upload.perChildBandwidthLimitBytesPerSecond,
     download: download.bandwidthLimitBytesPerSecond,
     backToSource: download.backToSourceBandwidthLimitBytesPerSecond,
+  };
+}
+
+/** What SIGHUP can change as well. */
+export function toGcSettings({ gc }: Pick<DaemonConfig, 'gc'>): GcSettings {
+  const { policy } = gc;
+  return {
+    intervalMs: gc.intervalMs,
+    taskTtlMs: policy.taskTTLMs,
+    thresholdBytes: policy.diskThresholdBytes,
+    highPercent: policy.diskHighThresholdPercent,
+    lowPercent: policy.diskLowThresholdPercent,
   };
 }
 
@@ -120,6 +136,11 @@ function toSource(from: SchedulersFrom, manager: TlsFiles): SchedulerSourceConfi
 
 function tlsFiles({ caCert, cert, key }: TlsFiles): TlsFiles | undefined {
   return caCert === undefined && cert === undefined ? undefined : { caCert, cert, key };
+}
+
+function tracingSettings({ protocol, endpoint, path, headers }: DaemonConfig['tracing']): DaemonSettings['tracing'] {
+  if (endpoint === undefined || (protocol !== 'http' && protocol !== 'https')) return undefined;
+  return { url: `${protocol}://${endpoint}${path}`, headers: headers ?? {} };
 }
 
 /** As Dragonfly's client names itself. */

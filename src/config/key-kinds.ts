@@ -1,6 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
 import { parseHostPort } from '../core/host-port.js';
+import { LOG_LEVELS } from '../core/log-level.js';
 import { parseByteRate, parseByteSize, parseDurationMs } from '../core/units.js';
 import type { KeyDescription, KeyKind, KeySpec } from './key-spec.js';
 
@@ -149,6 +150,18 @@ export function choice<const Values extends readonly [string, ...string[]], cons
   });
 }
 
+/** Octal permissions. YAML reads an unquoted 0660 as the decimal number 660; what was meant is clear all the same. */
+export function fileMode<const Values extends readonly [string, ...string[]], const D extends KeyDescription>(
+  values: Values,
+  description: D,
+) {
+  const asText = (value: unknown): unknown => (typeof value === 'number' ? String(value).padStart(4, '0') : value);
+  return key('choice', description, {
+    schema: z.preprocess(asText, z.enum(values)),
+    expects: `one of ${values.join(', ')}`,
+  });
+}
+
 /** Longest list or mapping that a key takes. */
 export const MAX_ENTRIES = 1024;
 
@@ -193,8 +206,7 @@ export function headers<const D extends Omit<KeyDescription, 'default'>>(descrip
   });
 }
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+export { LOG_LEVELS, type LogLevel } from '../core/log-level.js';
 
 export function logLevels<const D extends Omit<KeyDescription, 'default'>>(description: D) {
   return key('mapping', description, {

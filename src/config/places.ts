@@ -27,7 +27,10 @@ export interface PlacesInputs {
   home: string;
 }
 
-/** @throws DfpeerError (DFP_CONFIG) when $DFPEER_HOME is not absolute */
+/**
+ * $DFPEER_HOME, then $DFPEER_PLACES (`system` for a service that is not root's), then whose process it is.
+ * @throws DfpeerError (DFP_CONFIG) when $DFPEER_HOME is not absolute, or $DFPEER_PLACES neither `system` nor `user`
+ */
 export function findPlaces(
   inputs: PlacesInputs = { env: process.env, uid: process.getuid?.() ?? 0, home: homedir() },
 ): Places {
@@ -38,7 +41,11 @@ export function findPlaces(
       throw new DfpeerError('DFP_CONFIG', `DFPEER_HOME must be an absolute path, not ${JSON.stringify(root)}`);
     return below(root);
   }
-  return uid === 0 ? SYSTEM : userPlaces(env, home);
+  const wanted = env.DFPEER_PLACES ?? '';
+  if (wanted !== '' && wanted !== 'system' && wanted !== 'user')
+    throw new DfpeerError('DFP_CONFIG', `DFPEER_PLACES must be system or user, not ${JSON.stringify(wanted)}`);
+  const isSystem = wanted === '' ? uid === 0 : wanted === 'system';
+  return isSystem ? SYSTEM : userPlaces(env, home);
 }
 
 const SYSTEM: Places = {

@@ -42,7 +42,7 @@ export async function resolveDaemonConfig(
       console: overrides.console,
     },
     isLoopbackOnly: overrides.isLoopbackOnly,
-    warnings: ineffective === undefined ? warnings : [ineffective, ...warnings],
+    warnings: [...(ineffective === undefined ? [] : [ineffective]), ...warnings, ...tracingWarnings(loaded.config)],
   });
 }
 
@@ -125,6 +125,10 @@ function fillMachine(config: FileConfig, overrides: DaemonOverrides, { places, f
     metrics: { server: listening(config.metrics.server) },
     health: { server: listening(config.health.server) },
   };
+}
+
+function tracingWarnings({ tracing }: FileConfig): string[] {
+  return tracing.protocol === 'grpc' ? ['no traces are sent: tracing.protocol must be http or https, not grpc'] : [];
 }
 
 function socketPath(config: FileConfig, places: Places): string {

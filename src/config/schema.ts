@@ -2,7 +2,7 @@ import { section, type SectionConfig } from './key-spec.js';
 import { dynconfig, manager, scheduler, seedPeer } from './sections/cluster.js';
 import { download } from './sections/download.js';
 import { host, network, server } from './sections/host.js';
-import { health, log, metrics, proxy, security, stats, status, tracing } from './sections/services.js';
+import { health, log, metrics, proxy, security, stats, status, statusPage, tracing } from './sections/services.js';
 import { backend, gc, storage } from './sections/storage.js';
 import { upload } from './sections/upload.js';
 
@@ -25,6 +25,7 @@ export const DAEMON_SCHEMA = section({
   metrics,
   stats,
   status,
+  statusPage,
   log,
   tracing,
   network,

@@ -19,6 +19,10 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     remedy: 'Correct the field that the message names.',
   },
   DFP_OUTPUT_EXISTS: { means: 'The output file is there already.', remedy: 'Remove it, or give `--overwrite`.' },
+  DFP_OUTPUT_FORBIDDEN: {
+    means: 'The daemon writes files for its own user and root only, and somebody else asked.',
+    remedy: 'dfget takes the bytes through the socket by itself; with other clients use `--transfer-from-dfdaemon`.',
+  },
   DFP_ORIGIN_STATUS: {
     means: 'The origin answered with an HTTP status that is no success.',
     remedy: '401 and 403: check `--header`; 404: check the URL; 429 and 5xx were tried again already: wait.',

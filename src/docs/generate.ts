@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { generateCommandFiles } from './command-files.js';
 import { renderConfigurableLimits, renderConfiguration } from './configuration.js';
 import { renderErrors } from './errors.js';
 import { renderFixedLimits } from './limits.js';
@@ -30,6 +31,7 @@ export async function generateDocs(directory: string): Promise<string[]> {
 }
 
 if (import.meta.filename === process.argv[1]) {
-  const changed = await generateDocs(process.argv[2] ?? 'docs');
+  const docs = process.argv[2] ?? 'docs';
+  const changed = [...(await generateDocs(docs)), ...(await generateCommandFiles(join(docs, '..')))];
   process.stdout.write(changed.length === 0 ? 'documents are up to date\n' : `renewed ${changed.join(', ')}\n`);
 }

@@ -2,6 +2,7 @@ import { CLUSTER_BOUNDS } from './bounds/cluster.js';
 import { DAEMON_BOUNDS } from './bounds/daemon.js';
 import { FETCHING_BOUNDS } from './bounds/fetching.js';
 import type { BoundGroup, FixedBound } from './bounds/fixed-bound.js';
+import { OPERATOR_BOUNDS } from './bounds/operators.js';
 import { SERVING_BOUNDS } from './bounds/serving.js';
 import { code, renderTable } from './markdown.js';
 
@@ -10,6 +11,7 @@ export const FIXED_BOUNDS: readonly BoundGroup[] = [
   ...FETCHING_BOUNDS,
   ...CLUSTER_BOUNDS,
   ...DAEMON_BOUNDS,
+  ...OPERATOR_BOUNDS,
 ];
 
 /** One table a group of the constants that bound something. */

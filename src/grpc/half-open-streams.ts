@@ -1,5 +1,6 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { ResponderBuilder, ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
+import { http2StreamOf } from './http2-stream.js';
 
 /** No event tells when trailers have left; a socket that is full delays them. */
 const RECHECK_MS = 5;
@@ -30,14 +31,4 @@ function closeOnceSent(stream: ServerHttp2Stream): void {
   if (stream.destroyed || stream.closed) return;
   if (stream.state.localClose === 1) stream.close(constants.NGHTTP2_NO_ERROR);
   else setTimeout(closeOnceSent, RECHECK_MS, stream).unref();
-}
-
-/** The HTTP/2 stream under a bare call; undefined should grpc-js ever rename it. */
-function http2StreamOf(call: object): ServerHttp2Stream | undefined {
-  const stream: unknown = 'stream' in call ? call.stream : undefined;
-  return isHttp2Stream(stream) ? stream : undefined;
-}
-
-function isHttp2Stream(value: unknown): value is ServerHttp2Stream {
-  return typeof value === 'object' && value !== null && 'sendTrailers' in value && 'close' in value;
 }

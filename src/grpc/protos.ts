@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
+import type { ProtoGrpcType as AdminTypes } from '../generated/admin.js';
 import type { ProtoGrpcType as DfdaemonTypes } from '../generated/dfdaemon.js';
 import type { ProtoGrpcType as ManagerTypes } from '../generated/manager.js';
 import type { ProtoGrpcType as SchedulerTypes } from '../generated/scheduler.js';
@@ -8,15 +9,21 @@ import type { ProtoGrpcType as SchedulerTypes } from '../generated/scheduler.js'
 // dist/src/grpc → the package's root
 const PROTO_DIRECTORY = fileURLToPath(new URL('../../../proto', import.meta.url));
 
+const ADMIN_PROTO = 'dfpeer/v1/admin.proto';
+
 /** All messages and services, for reflection. Lengths are numbers: check them with Number.isSafeInteger at the edge. */
 export const packageDefinition: PackageDefinition = loadSync(
-  ['common', 'errordetails', 'dfdaemon', 'scheduler', 'manager'].map((name) => `v2/${name}.proto`),
+  [...['common', 'errordetails', 'dfdaemon', 'scheduler', 'manager'].map((name) => `v2/${name}.proto`), ADMIN_PROTO],
   { includeDirs: [PROTO_DIRECTORY], keepCase: false, longs: Number, defaults: true, oneofs: true },
 );
 
-const loaded = loadPackageDefinition(packageDefinition) as unknown as DfdaemonTypes & SchedulerTypes & ManagerTypes;
+const loaded = loadPackageDefinition(packageDefinition) as unknown as DfdaemonTypes &
+  SchedulerTypes &
+  ManagerTypes &
+  AdminTypes;
 
 export const DfdaemonUpload = loaded.dfdaemon.v2.DfdaemonUpload;
 export const DfdaemonDownload = loaded.dfdaemon.v2.DfdaemonDownload;
 export const Scheduler = loaded.scheduler.v2.Scheduler;
 export const Manager = loaded.manager.v2.Manager;
+export const DfpeerAdmin = loaded.dfpeer.v1.DfpeerAdmin;

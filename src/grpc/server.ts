@@ -10,8 +10,10 @@ import {
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { type Clock, systemClock } from '../core/clock.js';
+import { ConnectionCaps } from '../core/connection-caps.js';
 import { DfpeerError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
+import { rememberCaller, tellCaller, type Caller } from './caller.js';
 import { closeHalfOpenStreams } from './half-open-streams.js';
 import { ignoreDeadline } from './ignore-deadline.js';
 import { packageDefinition } from './protos.js';
@@ -22,6 +24,8 @@ export interface GrpcServerLimits {
   requestsPerSecond: number;
   /** Connections at once; beyond it new ones are closed unanswered. */
   maxConnections: number;
+  /** The same for one IP; connections of a unix socket have none and only the total. */
+  maxConnectionsPerIp: number;
   maxStreamsPerConnection: number;
   maxMessageBytes: number;
   /** A connection without a call for this long is closed; clients reconnect when they need to. */
@@ -34,12 +38,16 @@ export interface GrpcServerLimits {
 export const DEFAULT_GRPC_SERVER_LIMITS: Readonly<GrpcServerLimits> = {
   requestsPerSecond: 4000,
   maxConnections: 1024,
+  maxConnectionsPerIp: 512,
   maxStreamsPerConnection: 1024,
   maxMessageBytes: 4 * 1024 * 1024,
   connectionIdleMs: 600_000,
   keepaliveMs: 30_000,
   keepaliveTimeoutMs: 10_000,
 };
+
+/** Whoever floods a server must not flood its log. */
+const WARNING_INTERVAL_MS = 60_000;
 
 export interface GrpcService {
   /** Fully qualified: `scheduler.v2.Scheduler`. Health and reflection answer for it. */
@@ -60,6 +68,8 @@ export interface GrpcServerOptions {
   credentials?: ServerCredentials;
   /** Makes the listener, for ports that speak more than gRPC; it must hand HTTP/2 connections to `onHttp2`. */
   createListener?: (onHttp2: (socket: Socket) => void, maxConnections: number) => NetServer;
+  /** Who made a connection to a unix socket; asked once, before it is served. Undefined: nobody can tell. */
+  identifyCaller?: (socket: Socket) => Caller | undefined;
   /** Told about every call that the rate limit refused. */
   onRefused?: () => void;
 }
@@ -87,14 +97,14 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const injector = grpc.createConnectionInjector(options.credentials ?? ServerCredentials.createInsecure());
   const sockets = new Set<Socket>();
   const injectConnection = (socket: Socket): void => {
+    if (options.identifyCaller !== undefined) rememberCaller(socket, options.identifyCaller(socket));
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     injector.injectConnection(socket);
   };
   const createListener = options.createListener ?? ((onHttp2) => createServer({ noDelay: true }, onHttp2));
   const listener = createListener(injectConnection, limits.maxConnections);
-  listener.maxConnections = limits.maxConnections;
-  listener.on('drop', () => options.logger.warn({ limit: limits.maxConnections }, 'gRPC connection refused'));
+  capConnections(listener, options, limits);
   await listen(listener, options.listen);
   listener.on('error', (error) => options.logger.error({ err: error }, 'gRPC listener failed to accept'));
 
@@ -118,11 +128,34 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   };
 }
 
+function capConnections(
+  listener: NetServer,
+  { listen, logger, clock = systemClock }: GrpcServerOptions,
+  { maxConnections, maxConnectionsPerIp }: GrpcServerLimits,
+): void {
+  const maxPerIp = 'socketPath' in listen ? maxConnections : maxConnectionsPerIp;
+  const caps = new ConnectionCaps({ max: maxConnections, maxPerIp });
+  let quietUntilMs = 0;
+  const warn = (): void => {
+    const nowMs = clock.monotonicMs();
+    if (nowMs < quietUntilMs) return;
+    quietUntilMs = nowMs + WARNING_INTERVAL_MS;
+    logger.warn({ maxConnections, maxPerIp }, 'gRPC connections are refused');
+  };
+  listener.maxConnections = maxConnections;
+  listener.on('drop', warn);
+  listener.on('connection', (socket: Socket) => {
+    if (caps.accept(socket)) return;
+    warn();
+    socket.destroy();
+  });
+}
+
 function createGrpc(options: GrpcServerOptions, limits: GrpcServerLimits, health: HealthImplementation): Server {
   const gate = new RequestGate(limits.requestsPerSecond, options.clock);
   const onBareCall: ServerInterceptor = (method, call) => {
     if (options.longStreams?.has(method.path) === true) ignoreDeadline(call);
-    return closeHalfOpenStreams(method, call);
+    return tellCaller(closeHalfOpenStreams(method, call), call);
   };
   const grpc = new Server({
     'grpc.max_receive_message_length': limits.maxMessageBytes,

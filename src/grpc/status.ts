@@ -7,6 +7,7 @@ import {
   type ErrorCode,
   type ErrorKind,
 } from '../core/errors.js';
+import { ERROR_CODE_KEY } from './metadata-keys.js';
 import { attachOriginDetails, readOriginDetails } from './origin-details.js';
 
 const STATUS_OF_KIND: Record<ErrorKind, status> = {
@@ -23,6 +24,7 @@ const STATUS_OF_KIND: Record<ErrorKind, status> = {
 
 const STATUS_OF_CODE: Partial<Record<ErrorCode, status>> = {
   DFP_BLOCKED: status.PERMISSION_DENIED,
+  DFP_OUTPUT_FORBIDDEN: status.PERMISSION_DENIED,
   DFP_UNIMPLEMENTED: status.UNIMPLEMENTED,
   DFP_SHUTTING_DOWN: status.UNAVAILABLE,
   DFP_DEADLINE: status.DEADLINE_EXCEEDED,
@@ -30,14 +32,11 @@ const STATUS_OF_CODE: Partial<Record<ErrorCode, status>> = {
   DFP_PEER_STATE: status.INTERNAL,
 };
 
-/** Our own code travels beside the status, so that dfget prints what the daemon knew. */
-const CODE_HEADER = 'dfpeer-error-code';
-
 /** The one place where our errors become gRPC statuses. */
 export function toGrpcError(thrown: unknown): StatusObject & Error {
   const error = toDfpeerError(thrown);
   const metadata = new Metadata();
-  metadata.set(CODE_HEADER, error.code);
+  metadata.set(ERROR_CODE_KEY, error.code);
   if (error instanceof OriginError) attachOriginDetails(metadata, error);
   const code = STATUS_OF_CODE[error.code] ?? STATUS_OF_KIND[error.kind];
   return Object.assign(new Error(error.message), { code, details: error.message, metadata });
@@ -46,7 +45,7 @@ export function toGrpcError(thrown: unknown): StatusObject & Error {
 /** And back: an answer of one of ours keeps its code, anything else gets `fallback`. */
 export function fromGrpcError(thrown: unknown, fallback: ErrorCode, doing: string): DfpeerError {
   if (!isServiceError(thrown)) return toDfpeerError(thrown, fallback, doing);
-  const [code] = thrown.metadata?.get(CODE_HEADER) ?? [];
+  const [code] = thrown.metadata?.get(ERROR_CODE_KEY) ?? [];
   if (isErrorCode(code)) return new DfpeerError(code, thrown.details, { cause: thrown });
   const origin = readOriginDetails(thrown.metadata);
   if (origin !== undefined) return origin;

@@ -34,6 +34,9 @@ export interface MessageRules<Message = Record<string, unknown>> {
   fields: { readonly [Field in keyof Message]?: FieldRule };
 }
 
+/** Hexadecimal digits. */
+const TASK_ID_LENGTH = 64;
+
 const PORT: FieldRule = { min: 1024, max: 65_534 };
 const OPTIONAL_PORT: FieldRule = { ...PORT, ignoreEmpty: true };
 const PERCENT: FieldRule = { min: 0, max: 100 };
@@ -250,10 +253,19 @@ const MANAGER = {
   },
 } as const;
 
+/** Ours altogether. */
+const ADMIN = {
+  'dfpeer.v1.ListTasksRequest': { fields: { idPrefix: { cap: TASK_ID_LENGTH } } },
+  'dfpeer.v1.SetLimitsRequest': {
+    fields: { upload: SAFE, uploadPerTask: SAFE, uploadPerChild: SAFE, download: SAFE, backToSource: SAFE },
+  },
+} as const;
+
 /** The rules of the v2 API (a test compares them with the recorded facts), and some of ours. */
 export const MESSAGE_RULES: Readonly<Partial<Record<MessageName, MessageRules>>> = {
   ...COMMON,
   ...SCHEDULER,
   ...DFDAEMON,
   ...MANAGER,
+  ...ADMIN,
 } satisfies { [Name in MessageName]?: MessageRules<Messages[Name]> };

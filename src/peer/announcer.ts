@@ -5,6 +5,9 @@ import { registrationOf } from './stored-registration.js';
 import type { StoredTask } from './store/stored-task.js';
 import type { TaskStore } from './store/task-store.js';
 
+/** Copies that wait to be announced; one more is announced with all others when a scheduler joins the next time. */
+export const MAX_PENDING_ANNOUNCEMENTS = 1024;
+
 /** Lets schedulers know of complete copies: after a restart of ours or theirs, and when they ask. One round at a time. */
 export class StoredTaskAnnouncer {
   readonly #store: TaskStore;
@@ -13,6 +16,8 @@ export class StoredTaskAnnouncer {
   readonly #logger: Logger;
   readonly #controller = new AbortController();
   #round: Promise<void> = Promise.resolve();
+  readonly #pending = new Set<StoredTask>();
+  #announcingPending: Promise<void> | undefined;
   #again = false;
   #running = false;
 
@@ -36,9 +41,29 @@ export class StoredTaskAnnouncer {
     if (registration !== undefined) await client.announceStoredTask(registration, this.#controller.signal);
   }
 
+  /** A copy that was made without the scheduler's help: nobody waits for this, and one is announced at a time. */
+  announceSoon(client: DaemonSchedulerClient, task: StoredTask): void {
+    if (this.#pending.size >= MAX_PENDING_ANNOUNCEMENTS || this.#controller.signal.aborted) return;
+    this.#pending.add(task);
+    this.#announcingPending ??= this.#announcePending(client).finally(() => (this.#announcingPending = undefined));
+  }
+
   async stop(): Promise<void> {
     this.#controller.abort(new AbortedError('announcing stored tasks'));
     await this.#round;
+    await this.#announcingPending;
+  }
+
+  async #announcePending(client: DaemonSchedulerClient): Promise<void> {
+    for (const task of this.#pending) {
+      this.#pending.delete(task);
+      if (this.#controller.signal.aborted || client.isAnnounced(task.taskId)) continue;
+      try {
+        await this.announce(client, task);
+      } catch (error) {
+        this.#logger.debug({ taskId: task.taskId, err: error }, 'could not announce a complete task');
+      }
+    }
   }
 
   async #rounds(client: DaemonSchedulerClient): Promise<void> {

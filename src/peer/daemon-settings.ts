@@ -1,7 +1,10 @@
 import type { SchedulerSourceConfig } from '../scheduler-client/index.js';
 import type { TlsFiles } from '../grpc/credentials.js';
 import type { UploadBounds } from '../upload/index.js';
+import type { SocketAccess } from './unix-socket.js';
 import type { DownloadSettings } from './download/download-request.js';
+import type { GcSettings } from './gc/collector.js';
+import type { TracingSettings } from './tracing/open-tracing.js';
 
 /** Where a server listens. Port 0 lets the system choose. */
 export interface ListenAddress {
@@ -12,6 +15,8 @@ export interface ListenAddress {
 /** Everything a daemon needs to know, in plain numbers. The configuration file and the flags are translated into this. */
 export interface DaemonSettings {
   version: string;
+  /** What the configuration gave rise to: for the log, and for operators. */
+  warnings: readonly string[];
   host: {
     hostname: string;
     ip: string;
@@ -23,6 +28,7 @@ export interface DaemonSettings {
   /** Tasks are kept below this directory. */
   storeDirectory: string;
   socketPath: string;
+  socketAccess: SocketAccess;
   /** Calls of local clients. */
   socketRequestsPerSecond: number;
   grpc: ListenAddress & { tls: TlsFiles | undefined; requestsPerSecond: number };
@@ -30,6 +36,8 @@ export interface DaemonSettings {
   vortex: ListenAddress;
   metrics: ListenAddress;
   health: ListenAddress;
+  /** Undefined: none is served. Without one that is optional the daemon starts as well, with a warning. */
+  statusPage: (ListenAddress & { isOptional: boolean }) | undefined;
   /** A port that is taken is replaced by one that is free: for daemons that dfget started. */
   fallBackToFreePorts: boolean;
   /** Undefined: without schedulers. */
@@ -50,6 +58,7 @@ export interface DaemonSettings {
   upload: {
     limitedRoute: 'copy' | 'paced';
     engineWorkers: number;
+    dropBehind: boolean;
     bounds: Partial<UploadBounds>;
   };
   download: DownloadSettings;
@@ -57,7 +66,9 @@ export interface DaemonSettings {
   maxDownloads: number;
   /** CIDRs that requests from the network may have us fetch from, although they are private. */
   originAllowList: readonly string[];
-  gc: { intervalMs: number; taskTtlMs: number; thresholdBytes: number; highPercent: number; lowPercent: number };
+  gc: GcSettings;
+  /** Undefined: no traces. */
+  tracing: TracingSettings | undefined;
   /** Exit after so long without a client, an upload or a download. */
   aliveTimeMs: number | undefined;
   /** Running uploads and downloads get this long at shutdown. */

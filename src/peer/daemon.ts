@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type Clock, systemClock } from '../core/clock.js';
 import { DfpeerError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
+import type { Tracer } from '../core/tracing.js';
 import { loadChannelCredentials } from '../grpc/credentials.js';
 import { startEmbeddedScheduler } from '../scheduler/embedded-scheduler.js';
 import { createSchedulerClient, HostLoadSampler, type DaemonSchedulerClient } from '../scheduler-client/index.js';
@@ -10,16 +11,29 @@ import { StoredTaskAnnouncer } from './announcer.js';
 import type { BandwidthLimits, DaemonSettings, ListenAddress } from './daemon-settings.js';
 import { DownloadLimits } from './download-limits.js';
 import { DownloadManager } from './download/download-manager.js';
+import { proxyVariables } from './fetch/origin/proxy-choice.js';
+import type { PieceFetcher } from './fetch/piece-fetcher.js';
 import { ThreadedPieceFetcher } from './fetch/threaded-piece-fetcher.js';
-import { Collector } from './gc/collector.js';
+import { Collector, type GcSettings } from './gc/collector.js';
+import { OfferPacing } from './grpc/offer-pacing.js';
 import { startDownloadServer, startUploadServer, type ServerDependencies } from './grpc-servers.js';
 import { describeHost, type HostIdentity } from './host-identity.js';
 import { watchIdle } from './idle-watch.js';
+import { LimitsInForce, type LimitName } from './limits-in-force.js';
+import { MemoryKeeper } from './memory-keeper.js';
 import { DownloadMetrics } from './metrics.js';
 import { OperationsServer } from './operations-server.js';
 import { GrpcParentDialer } from './parents/grpc-parent-dialer.js';
 import { Shutdown } from './shutdown.js';
+import { startScheduling } from './start-scheduling.js';
+import { DaemonWatch } from './status/daemon-watch.js';
+import type { WatchedFetcher } from './status/watched-fetcher.js';
+import { createView, startStatusPage } from './operator-side.js';
+import { Quarantine } from './store/quarantine.js';
 import { TaskStore } from './store/task-store.js';
+import { openTracing } from './tracing/open-tracing.js';
+import { traceUploads } from './tracing/trace-uploads.js';
+import { allOf } from './upload-listeners.js';
 import { createUploadSide, type UploadSide } from './upload-side.js';
 
 /** Ports in use, after 0 and fallbacks were resolved. */
@@ -31,6 +45,8 @@ export interface DaemonPorts {
   health: number;
   /** The embedded scheduler's; undefined without one. */
   scheduler: number | undefined;
+  /** Undefined without one. */
+  statusPage: number | undefined;
 }
 
 /** The composition root: everything a peer consists of, started in order and stopped in the reverse one. */
@@ -40,9 +56,12 @@ export class Daemon {
   readonly #clock: Clock;
   readonly #shutdown: Shutdown;
   readonly #registry = new Registry();
-  #limits: BandwidthLimits;
+  readonly #watch: DaemonWatch;
+  readonly #limits: LimitsInForce;
+  #limitedRoute: DaemonSettings['upload']['limitedRoute'];
   #uploads: UploadSide | undefined;
   #downloadLimits: DownloadLimits | undefined;
+  #collector: Collector | undefined;
   #ports: DaemonPorts | undefined;
   #onIdle: () => void = () => undefined;
   /** Resolves when nobody has needed this daemon for its alive time. */
@@ -50,10 +69,12 @@ export class Daemon {
 
   private constructor(settings: DaemonSettings, logger: Logger, clock: Clock) {
     this.#settings = settings;
-    this.#limits = settings.limits;
-    this.#logger = logger;
+    this.#limits = new LimitsInForce(settings.limits, (limits) => this.#applyLimits(limits));
+    this.#limitedRoute = settings.upload.limitedRoute;
     this.#clock = clock;
-    this.#shutdown = new Shutdown(logger);
+    this.#watch = new DaemonWatch(clock);
+    this.#logger = this.#watch.tail.wrap(logger);
+    this.#shutdown = new Shutdown(this.#logger);
   }
 
   /** @throws DfpeerError DFP_LISTEN, DFP_STORE_*, DFP_CONFIG; then nothing of it runs. */
@@ -74,18 +95,24 @@ export class Daemon {
   }
 
   get limits(): BandwidthLimits {
-    return this.#limits;
+    return this.#limits.current;
   }
 
-  /** Takes effect at once: running uploads change their route at the next quantum. @throws UsageError for a limit of 0 or less */
-  setLimits(limits: BandwidthLimits): void {
-    this.#uploads?.setLimits(limits);
-    this.#downloadLimits?.set(limits);
-    this.#limits = limits;
+  /**
+   * The configuration's limits take effect at once: running uploads change their route at the next quantum. Returns which limits an
+   * operator had set at run time; they are no longer in force. @throws UsageError for a limit of 0 or less
+   */
+  setLimits(limits: BandwidthLimits): LimitName[] {
+    return this.#limits.configure(limits);
   }
 
   setLimitedRoute(route: DaemonSettings['upload']['limitedRoute']): void {
+    this.#limitedRoute = route;
     this.#uploads?.service.setLimitedRoute(route);
+  }
+
+  setGc(gc: GcSettings): void {
+    this.#collector?.configure(gc);
   }
 
   /** No new work; running uploads and downloads finish within the drain timeout; the schedulers are told. Idempotent, never rejects. */
@@ -96,12 +123,16 @@ export class Daemon {
   async #start(): Promise<void> {
     const settings = this.#settings;
     const shared = { logger: this.#logger, clock: this.#clock };
+    for (const warning of settings.warnings) this.#logger.warn({}, warning);
     collectDefaultMetrics({ register: this.#registry });
     const store = await TaskStore.openDirectory(settings.storeDirectory, shared);
     this.#shutdown.add('the store', () => store.close());
+    const tracer = await this.#openTracing();
+    const pacing = new OfferPacing(this.#clock);
     const uploads = await createUploadSide(settings, {
       ...shared,
       store,
+      onUpload: traceUploads(tracer, allOf(this.#watch.onUpload, pacing.onUpload)),
       registry: this.#registry,
       shutdown: this.#shutdown,
     });
@@ -134,7 +165,8 @@ export class Daemon {
       credentials: await loadChannelCredentials(settings.parentTls),
     });
     this.#shutdown.add('parents', async () => parents.close());
-    const manager = this.#createDownloads({ store, identity, scheduler, metrics, parents });
+    const fetcher = this.#createFetcher();
+    const manager = this.#createDownloads({ store, identity, scheduler, announcer, metrics, parents, fetcher, tracer });
 
     const servers: ServerDependencies = {
       ...shared,
@@ -146,13 +178,26 @@ export class Daemon {
       announcer,
       load,
       uploads: uploads.service,
+      pacing,
       identity,
       pieceAddress: { ip: settings.host.ip, httpPort: http, tcpPort: vortex },
     };
     const grpc = await this.#bind(settings.grpc, (listen) => startUploadServer(servers, listen, this.#shutdown));
     identity.description.port = grpc;
-    await startDownloadServer(servers, this.#shutdown);
+    const operators = {
+      ...{ ...shared, settings, store, uploads, fetcher, scheduler, hostId: identity.description.id },
+      ...{ watch: this.#watch, limits: this.#limits, registry: this.#registry, shutdown: this.#shutdown },
+      limitedRoute: () => this.#limitedRoute,
+      ports: () => this.ports,
+    };
+    const view = createView(operators);
+    const changeLimits = (changes: Partial<BandwidthLimits>): void => this.#limits.change(changes);
+    await startDownloadServer(servers, { view, changeLimits }, this.#shutdown);
     const operations = await this.#startOperations();
+    const statusPage = await startStatusPage(view, {
+      ...operators,
+      bind: (address, start) => this.#bind(address, start),
+    });
     this.#shutdown.add('running uploads', async () => {
       await uploads.service.drain(settings.drainTimeoutMs);
     });
@@ -160,12 +205,36 @@ export class Daemon {
     this.#startCollector(store, scheduler);
     if (scheduler !== undefined) {
       this.#shutdown.add('announcements', () => announcer.stop());
-      await scheduler.start();
       this.#shutdown.add('the scheduler client', () => scheduler.stop());
-      announcer.announceAll(scheduler);
+      await startScheduling(scheduler, { ...shared, onJoined: () => announcer.announceAll(scheduler) });
     }
-    this.#watchIdle(() => manager.size > 0 || uploads.service.list().length > 0);
-    this.#ports = { grpc, http, vortex, ...operations, scheduler: schedulerPort };
+    const isBusy = (): boolean => manager.size > 0 || uploads.service.list().length > 0;
+    this.#keepMemory(isBusy);
+    this.#watchIdle(isBusy);
+    this.#ports = { grpc, http, vortex, ...operations, scheduler: schedulerPort, statusPage };
+  }
+
+  async #openTracing(): Promise<Tracer> {
+    const { tracing: settings, version, host } = this.#settings;
+    const described = { version, hostname: host.hostname, ip: host.ip };
+    const tracing = await openTracing(settings, described, this.#logger.child({ module: 'tracing' }));
+    this.#shutdown.add('traces', () => tracing.close());
+    return tracing.tracer;
+  }
+
+  #applyLimits(limits: BandwidthLimits): void {
+    this.#uploads?.setLimits(limits);
+    this.#downloadLimits?.set(limits);
+  }
+
+  #createFetcher(): WatchedFetcher {
+    const fetcher = new ThreadedPieceFetcher({
+      allowedNetworks: this.#settings.originAllowList,
+      environment: proxyVariables(process.env),
+    });
+    fetcher.warmUp();
+    this.#shutdown.add('the fetch workers', () => fetcher.close());
+    return this.#watch.watchFetcher(fetcher);
   }
 
   async #startEmbeddedScheduler(): Promise<number | undefined> {
@@ -183,8 +252,8 @@ export class Daemon {
     return new HostLoadSampler({
       ip: this.#settings.host.ip,
       dataDirectory: this.#settings.storeDirectory,
-      uploadLimit: () => this.#limits.upload,
-      downloadLimit: () => this.#limits.download,
+      uploadLimit: () => this.#limits.current.upload,
+      downloadLimit: () => this.#limits.current.download,
       uploadConnections: () => uploads.list().length,
       clock: this.#clock,
     });
@@ -223,17 +292,18 @@ export class Daemon {
     store: TaskStore;
     identity: HostIdentity;
     scheduler: DaemonSchedulerClient | undefined;
+    announcer: StoredTaskAnnouncer;
     metrics: DownloadMetrics;
     parents: GrpcParentDialer;
+    fetcher: PieceFetcher;
+    tracer: Tracer;
   }): DownloadManager {
-    const { store, identity, scheduler, metrics, parents } = parts;
-    const { originAllowList, download, maxDownloads } = this.#settings;
+    const { store, identity, scheduler, announcer, metrics, parents, fetcher, tracer } = parts;
+    const { download, maxDownloads } = this.#settings;
     const logger = this.#logger.child({ module: 'download' });
-    const limits = new DownloadLimits(this.#limits, this.#clock);
+    const limits = new DownloadLimits(this.#limits.current, this.#clock);
     this.#downloadLimits = limits;
     this.#shutdown.add('download limits', async () => limits.close());
-    const fetcher = new ThreadedPieceFetcher({ allowedNetworks: originAllowList });
-    this.#shutdown.add('the fetch workers', () => fetcher.close());
     return new DownloadManager(
       {
         store,
@@ -244,13 +314,14 @@ export class Daemon {
         downloadBudgets: () => limits.forDownload(),
         sourceBudgets: () => limits.forSource(),
         createBudget: (bytesPerSecond) => new BandwidthLimiter(bytesPerSecond, { clock: this.#clock }),
+        ...(scheduler === undefined ? {} : { announceCopy: (task) => announcer.announceSoon(scheduler, task) }),
         observer: metrics,
         settings: download,
         clock: this.#clock,
         random: Math.random,
         logger,
       },
-      { maxDownloads },
+      { maxDownloads, tracer },
     );
   }
 
@@ -276,19 +347,27 @@ export class Daemon {
   }
 
   #startCollector(store: TaskStore, scheduler: DaemonSchedulerClient | undefined): void {
-    const { gc, storeDirectory } = this.#settings;
-    const onRemoved = async (taskId: Parameters<DaemonSchedulerClient['deleteTask']>[0]): Promise<void> =>
-      scheduler?.deleteTask(taskId);
-    const collector = new Collector({
-      ...gc,
-      store,
-      onRemoved,
-      directory: storeDirectory,
-      clock: this.#clock,
-      logger: this.#logger.child({ module: 'gc' }),
-    });
+    const { storeDirectory } = this.#settings;
+    const collector = new Collector(
+      {
+        store,
+        quarantine: new Quarantine(storeDirectory),
+        onRemoved: async (taskId) => scheduler?.deleteTask(taskId),
+        directory: storeDirectory,
+        clock: this.#clock,
+        logger: this.#logger.child({ module: 'gc' }),
+      },
+      this.#settings.gc,
+    );
+    this.#collector = collector;
     collector.start();
     this.#shutdown.add('the collector', () => collector.stop());
+  }
+
+  #keepMemory(isBusy: () => boolean): void {
+    const keeper = new MemoryKeeper({ isBusy, clock: this.#clock, logger: this.#logger.child({ module: 'memory' }) });
+    keeper.start();
+    this.#shutdown.add('the memory keeper', async () => keeper.stop());
   }
 
   #watchIdle(isBusy: () => boolean): void {

@@ -8,16 +8,19 @@ import { startGrpcServer } from '../grpc/server.js';
 import type { DaemonSchedulerClient, HostLoadSampler } from '../scheduler-client/index.js';
 import { createSharedPortServer, type UploadService } from '../upload/index.js';
 import type { StoredTaskAnnouncer } from './announcer.js';
+import { CallerRights, identifyCaller } from './caller-rights.js';
 import type { DaemonSettings, ListenAddress } from './daemon-settings.js';
 import type { DownloadManager } from './download/download-manager.js';
+import { makeAdminService, type AdminServiceDependencies } from './grpc/admin-service.js';
 import { AnnouncementOrder } from './grpc/announcement-order.js';
+import type { OfferPacing } from './grpc/offer-pacing.js';
 import { makeDownloadService, type DownloadServiceDependencies } from './grpc/download-service.js';
 import { LONG_STREAMS, makeUploadService } from './grpc/upload-service.js';
 import type { HostIdentity } from './host-identity.js';
 import type { DownloadMetrics } from './metrics.js';
 import type { Shutdown } from './shutdown.js';
 import type { TaskStore } from './store/task-store.js';
-import { prepareSocketPath, protectSocket } from './unix-socket.js';
+import { grantAccess, prepareSocketPath } from './unix-socket.js';
 
 /** Calls that still run when everything else has ended get this long. */
 export const GRPC_STOP_GRACE_MS = 2_000;
@@ -31,6 +34,7 @@ export interface ServerDependencies {
   announcer: StoredTaskAnnouncer;
   load: HostLoadSampler;
   uploads: UploadService;
+  pacing: OfferPacing;
   identity: HostIdentity;
   /** Where this host serves pieces. */
   pieceAddress: { ip: string; httpPort: number; tcpPort: number };
@@ -48,6 +52,7 @@ export async function startUploadServer(
   const service = makeUploadService({
     ...serviceDependencies(dependencies),
     order: new AnnouncementOrder(),
+    pacing: dependencies.pacing,
     address: () => dependencies.pieceAddress,
     load: () => load.sample(),
     isTrustedCaller: (peer) => isScheduler(scheduler, peer),
@@ -75,25 +80,38 @@ export async function startUploadServer(
   return server.port;
 }
 
-/** DfdaemonDownload for clients of this user, on the unix socket. */
-export async function startDownloadServer(dependencies: ServerDependencies, shutdown: Shutdown): Promise<void> {
-  const { socketPath, socketRequestsPerSecond } = dependencies.settings;
+/** DfdaemonDownload for clients of this user and DfpeerAdmin for its operator, on the unix socket. */
+export async function startDownloadServer(
+  dependencies: ServerDependencies,
+  admin: Omit<AdminServiceDependencies, 'logger' | 'rights'>,
+  shutdown: Shutdown,
+): Promise<void> {
+  const { socketPath, socketAccess, socketRequestsPerSecond } = dependencies.settings;
   await prepareSocketPath(socketPath);
   const server = await startGrpcServer({
     listen: { socketPath },
-    services: [makeDownloadService(serviceDependencies(dependencies))],
+    services: [
+      makeDownloadService(serviceDependencies(dependencies)),
+      makeAdminService({
+        ...admin,
+        rights: callerRights(dependencies.settings),
+        logger: dependencies.logger.child({ module: 'admin' }),
+      }),
+    ],
     limits: { requestsPerSecond: socketRequestsPerSecond },
+    identifyCaller,
     logger: dependencies.logger,
     clock: dependencies.clock,
   });
-  await protectSocket(socketPath);
   shutdown.add('the download gRPC server', async () => {
     await server.stop(GRPC_STOP_GRACE_MS);
     await rm(socketPath, { force: true });
   });
+  await grantAccess(socketPath, socketAccess);
 }
 
 function serviceDependencies({
+  settings,
   store,
   manager,
   metrics,
@@ -111,6 +129,7 @@ function serviceDependencies({
     logger: logger.child({ module: 'grpc' }),
     uploadsOf: (taskId) => ({ current: uploads.list().filter((upload) => upload.taskId === taskId).length, total: 0 }),
     leaveSchedulers: async () => scheduler?.stop(),
+    rights: callerRights(settings),
     assertAllowed: (download) => {
       if (scheduler?.isDownloadBlocked(download) !== true) return;
       metrics.blocked();
@@ -120,6 +139,10 @@ function serviceDependencies({
       );
     },
   };
+}
+
+function callerRights({ socketAccess }: DaemonSettings): CallerRights {
+  return new CallerRights({ daemonUid: process.geteuid?.() ?? 0, mode: socketAccess.mode });
 }
 
 /** Only a scheduler that we announce to may start downloads here or delete tasks. */

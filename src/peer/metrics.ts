@@ -1,9 +1,9 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { statfs } from 'node:fs/promises';
 import { TrafficType } from '../core/piece.js';
-import { taskSizeLevel } from '../upload/metrics.js';
+import { MAX_TASK_LABELS, taskSizeLevel } from '../upload/metrics.js';
 import type { DownloadObserver } from './download/dependencies.js';
-import type { OutputMethod } from './output/output-file.js';
+import { OUTPUT_METHODS, type OutputMethod } from './output/place-output.js';
 
 const TRAFFIC_NAMES: Record<TrafficType, string> = {
   [TrafficType.BACK_TO_SOURCE]: 'BACK_TO_SOURCE',
@@ -13,6 +13,17 @@ const TRAFFIC_NAMES: Record<TrafficType, string> = {
 
 /** 1 ms × 2^n, as Dragonfly's client has them. */
 const DURATION_BUCKETS_MS = Array.from({ length: 24 }, (_, exponent) => 2 ** exponent);
+
+/** Where a client's or a task's bytes come from. */
+const SOURCES: Record<TrafficType, string> = {
+  [TrafficType.BACK_TO_SOURCE]: 'origin',
+  [TrafficType.REMOTE_PEER]: 'parent',
+  [TrafficType.LOCAL_PEER]: 'local',
+};
+const LATENCY_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
+/** Hosts named in dfpeer_download_bad_pieces_total; the pieces of further ones count as "other". */
+export const MAX_BAD_HOSTS = 200;
 
 /** What is counted of one client's download. */
 export interface DownloadLabels {
@@ -33,6 +44,10 @@ export class DownloadMetrics implements DownloadObserver {
   readonly #pieceFailures: Counter<'from' | 'code'>;
   readonly #badPieces: Counter<'host'>;
   readonly #outputs: Counter<'method'>;
+  readonly #pieceSeconds: Histogram<'source'>;
+  readonly #firstPieceSeconds: Histogram<'source'>;
+  readonly #badHosts = new Set<string>();
+  readonly #labelSets = new Set<string>();
 
   constructor(registry: Registry, options: { dataDirectory: string; version: string }) {
     const registers = [registry];
@@ -92,7 +107,22 @@ export class DownloadMetrics implements DownloadObserver {
       labelNames: ['method'],
       registers,
     });
+    this.#pieceSeconds = new Histogram({
+      name: 'dfpeer_download_piece_duration_seconds',
+      help: 'Time from asking for a piece to its last byte, by where it came from.',
+      labelNames: ['source'],
+      buckets: LATENCY_BUCKETS_SECONDS,
+      registers,
+    });
+    this.#firstPieceSeconds = new Histogram({
+      name: 'dfpeer_download_first_piece_seconds',
+      help: "Time from a client's request to its first verified piece, by where that came from.",
+      labelNames: ['source'],
+      buckets: LATENCY_BUCKETS_SECONDS,
+      registers,
+    });
     for (const type of Object.values(TRAFFIC_NAMES)) this.#traffic.inc({ type }, 0);
+    for (const method of OUTPUT_METHODS) this.#outputs.inc({ method }, 0);
     const version = new Gauge({
       name: 'dragonfly_client_version',
       help: 'Version of this program; the value is always 1.',
@@ -106,8 +136,19 @@ export class DownloadMetrics implements DownloadObserver {
     registerDiskGauges(registers, options.dataDirectory);
   }
 
-  pieceStored(trafficType: TrafficType, bytes: number): void {
+  pieceStored(trafficType: TrafficType, bytes: number, _from: string, costMs: number): void {
     this.#traffic.inc({ type: TRAFFIC_NAMES[trafficType] }, bytes);
+    this.#pieceSeconds.observe({ source: SOURCES[trafficType] }, costMs / 1000);
+  }
+
+  /** A client wanted a piece that this host had already. */
+  pieceFoundHere(bytes: number): void {
+    this.#traffic.inc({ type: TRAFFIC_NAMES[TrafficType.LOCAL_PEER] }, bytes);
+  }
+
+  /** A client has got the first thing it asked for. */
+  firstPiece(trafficType: TrafficType, afterMs: number): void {
+    this.#firstPieceSeconds.observe({ source: SOURCES[trafficType] }, afterMs / 1000);
   }
 
   pieceFailed(from: string, code: string): void {
@@ -115,7 +156,9 @@ export class DownloadMetrics implements DownloadObserver {
   }
 
   badPiece(parentHostId: string): void {
-    this.#badPieces.inc({ host: parentHostId });
+    const isNamed = this.#badHosts.size < MAX_BAD_HOSTS || this.#badHosts.has(parentHostId);
+    if (isNamed) this.#badHosts.add(parentHostId);
+    this.#badPieces.inc({ host: isNamed ? parentHostId : 'other' });
   }
 
   output(method: OutputMethod): void {
@@ -127,7 +170,8 @@ export class DownloadMetrics implements DownloadObserver {
   }
 
   /** Call the result once: with the task's length on success, with undefined on failure. */
-  begin(labels: DownloadLabels): (contentLength: number | undefined) => void {
+  begin(given: DownloadLabels): (contentLength: number | undefined) => void {
+    const labels = this.#bounded(given);
     const startedMs = performance.now();
     this.#tasks.inc(labels);
     this.#concurrent.inc(labels);
@@ -140,6 +184,15 @@ export class DownloadMetrics implements DownloadObserver {
           performance.now() - startedMs,
         );
     };
+  }
+
+  /** Tags and applications come from users. */
+  #bounded(labels: DownloadLabels): DownloadLabels {
+    const key = JSON.stringify([labels.tag, labels.app]);
+    if (this.#labelSets.size >= MAX_TASK_LABELS && !this.#labelSets.has(key))
+      return { ...labels, tag: 'other', app: 'other' };
+    this.#labelSets.add(key);
+    return labels;
   }
 }
 

@@ -1,7 +1,6 @@
+import { DEFAULT_PRIORITY } from '../core/priority.js';
 import type { PeerRegistration } from '../scheduler-client/index.js';
 import type { StoredTask } from './store/stored-task.js';
-
-const DEFAULT_PRIORITY = 6;
 
 /** What a complete copy is announced with (metadata_only). Undefined for a task that is not complete. */
 export function registrationOf(

@@ -1,8 +1,10 @@
-import { chmod, lstat, mkdir, rm } from 'node:fs/promises';
+import { chmod, lchown, lstat, mkdir, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { DfpeerError, errnoOf } from '../core/errors.js';
 import { MAX_SOCKET_PATH_BYTES } from '../core/socket-path.js';
+
+const GROUP_FILE = '/etc/group';
 
 /**
  * Makes room for a listening socket: its directory, and no stale file of a daemon that is gone.
@@ -35,9 +37,47 @@ export async function prepareSocketPath(path: string): Promise<void> {
   await rm(path);
 }
 
-/** Only this user may talk to the daemon. */
-export async function protectSocket(path: string): Promise<void> {
-  await chmod(path, 0o600);
+/** Who may connect, beside root. */
+export interface SocketAccess {
+  /** Permission bits, such as 0o660. */
+  mode: number;
+  /** Name or number; undefined: the daemon's own group. */
+  group: string | undefined;
+}
+
+/**
+ * Opens a socket that was made with mode 0600 to those who may connect.
+ * @throws DfpeerError DFP_CONFIG for a group that does not exist or that the daemon may not give it to
+ */
+export async function grantAccess(path: string, { mode, group }: SocketAccess): Promise<void> {
+  // The group first: with the mode first, another group could connect in between.
+  if (group !== undefined) await giveToGroup(path, group);
+  await chmod(path, mode);
+}
+
+async function giveToGroup(path: string, group: string): Promise<void> {
+  const gid = /^\d+$/.test(group) ? Number(group) : await findGroup(group);
+  if (gid === undefined)
+    throw new DfpeerError(
+      'DFP_CONFIG',
+      `download.server.socketGroup: there is no group ${group} in ${GROUP_FILE}; create it, or give its number`,
+    );
+  try {
+    await lchown(path, process.geteuid?.() ?? -1, gid);
+  } catch (cause) {
+    throw new DfpeerError(
+      'DFP_CONFIG',
+      `download.server.socketGroup: ${path} can't be given to group ${group}: ${errnoOf(cause) ?? String(cause)}; the daemon's user must be a member`,
+      { cause },
+    );
+  }
+}
+
+/** Only local groups: the system's other sources can't be asked from here. */
+async function findGroup(name: string): Promise<number | undefined> {
+  const lines = (await readFile(GROUP_FILE, 'utf8')).split('\n');
+  const gid = lines.map((line) => line.split(':')).find(([each]) => each === name)?.[2];
+  return gid === undefined ? undefined : Number(gid);
 }
 
 async function answers(path: string): Promise<boolean> {

@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
 import { HostLoadSampler } from '../scheduler-client/index.js';
-import { UploadService, type UploadRates } from '../upload/index.js';
+import { UploadService, type UploadRates, type UploadsOptions } from '../upload/index.js';
 import type { BandwidthLimits, DaemonSettings } from './daemon-settings.js';
 import type { Shutdown } from './shutdown.js';
 import type { TaskStore } from './store/task-store.js';
@@ -11,12 +11,21 @@ import { createUploadEngine } from './upload-engine.js';
 /** The serving half: engine, limits and both piece servers, not yet listening. */
 export interface UploadSide {
   service: UploadService;
+  /** Of the interface that has our address. */
+  interfaceBytesPerSecond: number;
   setLimits(limits: BandwidthLimits): void;
 }
 
 export async function createUploadSide(
   settings: DaemonSettings,
-  parts: { store: TaskStore; registry: Registry; logger: Logger; clock: Clock; shutdown: Shutdown },
+  parts: {
+    store: TaskStore;
+    registry: Registry;
+    logger: Logger;
+    clock: Clock;
+    shutdown: Shutdown;
+    onUpload?: UploadsOptions['onUpload'];
+  },
 ): Promise<UploadSide> {
   const { store, registry, clock, shutdown } = parts;
   const logger = parts.logger.child({ module: 'upload' });
@@ -29,7 +38,7 @@ export async function createUploadSide(
     perChildIp: limits.uploadPerChild,
     interface: line,
   });
-  const { bounds, limitedRoute } = settings.upload;
+  const { bounds, limitedRoute, dropBehind } = settings.upload;
   const service = new UploadService({
     source: store,
     engine,
@@ -39,9 +48,11 @@ export async function createUploadSide(
     bounds,
     logger,
     clock,
+    onUpload: parts.onUpload,
+    dropBehind,
   });
   shutdown.add('piece servers', () => service.close());
-  return { service, setLimits: (limits) => service.setRates(toRates(limits)) };
+  return { service, interfaceBytesPerSecond: line, setLimits: (limits) => service.setRates(toRates(limits)) };
 }
 
 /** Bytes per second of the interface that has our address: a limit at or above it limits nothing. */

@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { type Clock, systemClock } from '../core/clock.js';
+import { sleep } from '../core/deadline.js';
 import { DfpeerError } from '../core/errors.js';
 import { silentLogger, type Logger } from '../core/logger.js';
 import type { TaskId } from '../core/task-id.js';
@@ -19,6 +20,8 @@ import { toTaskStatus, type TaskStatus } from './task-status.js';
 import { hasStatus } from './unary-call.js';
 
 export const DEFAULT_SCHEDULE_TIMEOUT_MS = 3 * 3_600_000;
+/** A download that comes while the schedulers are looked at for the first time waits for one this long. */
+export const FIRST_LOOK_TIMEOUT_MS = 1000;
 /** A scheduler that comes back must not hear from all peers in the same second. */
 export const DEFAULT_REJOIN_SPREAD_MS = 5000;
 
@@ -80,6 +83,7 @@ class V2SchedulerClient implements DaemonSchedulerClient {
   readonly #pendingHooks = new Map<string, () => void>();
   readonly #set: SchedulerSet;
   #connect: ((endpoint: SchedulerConnection['endpoint']) => SchedulerConnection) | undefined;
+  #firstLook: Promise<void> | undefined;
   #isStopped = false;
 
   constructor(options: SchedulerClientOptions) {
@@ -112,10 +116,12 @@ class V2SchedulerClient implements DaemonSchedulerClient {
   async start(): Promise<void> {
     const credentials = await loadChannelCredentials(this.#options.tls);
     this.#connect = (endpoint) => new SchedulerConnection(endpoint, credentials);
-    await this.#set.start();
+    this.#firstLook = this.#set.start();
+    await this.#firstLook;
   }
 
   async openSession(registration: PeerRegistration): Promise<PeerSession> {
+    await this.#firstLookAt(registration.taskId);
     return this.#openSession(registration);
   }
 
@@ -185,6 +191,14 @@ class V2SchedulerClient implements DaemonSchedulerClient {
       session.abandon(new DfpeerError('DFP_SHUTTING_DOWN', 'the daemon is shutting down'));
     await this.#announcer.withdraw(this.#set.members);
     await this.#set.stop();
+  }
+
+  async #firstLookAt(taskId: TaskId): Promise<void> {
+    if (this.#firstLook === undefined || this.#set.pick(taskId) !== undefined) return;
+    const over = new AbortController();
+    const patience = sleep(FIRST_LOOK_TIMEOUT_MS, over.signal, this.#clock);
+    await Promise.race([this.#firstLook, patience]).catch(() => undefined);
+    over.abort();
   }
 
   #dial(endpoint: SchedulerConnection['endpoint']): SchedulerConnection {

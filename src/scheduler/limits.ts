@@ -19,7 +19,7 @@ export const DEFAULT_SCHEDULER_LIMITS: Readonly<SchedulerLimits> = {
   maxPeers: 50_000,
   maxPeersPerTask: 300,
   maxStreams: 2048,
-  maxParents: 4,
+  maxParents: 6,
   maxBlockedParents: 512,
 };
 

@@ -69,7 +69,13 @@ export class Distribution {
   }
 }
 
-type HistogramValue<Name extends string> = Awaited<ReturnType<Histogram<Name>['get']>>['values'][number];
+/** A sample as prom-client's own histograms keep it. */
+interface SharedValue<Name extends string> {
+  value: number;
+  labels: { le?: number | string };
+  sharedLabels: Labels<Name>;
+  metricName: string;
+}
 
 export interface TallyHistogramOptions<Name extends string> {
   name: string;
@@ -81,12 +87,14 @@ export interface TallyHistogramOptions<Name extends string> {
 
 export class TallyHistogram<Name extends string> extends Histogram<Name> {
   readonly #name: string;
+  readonly #help: string;
   readonly #bounds: readonly number[];
   readonly #series: { labels: Labels<Name>; distribution: Distribution }[] = [];
 
   constructor({ name, buckets, registers = [], ...rest }: TallyHistogramOptions<Name>) {
     super({ ...rest, name, buckets: [...buckets], registers });
     this.#name = name;
+    this.#help = rest.help;
     this.#bounds = buckets;
   }
 
@@ -97,22 +105,26 @@ export class TallyHistogram<Name extends string> extends Histogram<Name> {
     return distribution;
   }
 
-  override async get(): ReturnType<Histogram<Name>['get']> {
+  /** What a registry asks a histogram for when somebody scrapes, and what get() begins with; prom-client's types lack it. */
+  async getForPromString(): Promise<object> {
     const values = this.#series.flatMap(({ labels, distribution }) => this.#valuesOf(labels, distribution));
-    return { ...(await super.get()), values };
+    return { name: this.#name, help: this.#help, type: 'histogram', aggregator: 'sum', values };
   }
 
-  #valuesOf(labels: Labels<Name>, { inBucket, sum, count }: Distribution): HistogramValue<Name>[] {
-    let below = 0;
-    const buckets = this.#bounds.map((le, index) => {
-      below += inBucket[index] ?? 0;
-      return { value: below, labels: { ...labels, le }, metricName: `${this.#name}_bucket` };
+  #valuesOf(labels: Labels<Name>, { inBucket, sum, count }: Distribution): SharedValue<Name>[] {
+    const bucket = (le: number | string, value: number): SharedValue<Name> => ({
+      value,
+      labels: { le },
+      sharedLabels: labels,
+      metricName: `${this.#name}_bucket`,
     });
+    let below = 0;
+    const buckets = this.#bounds.map((le, index) => bucket(le, (below += inBucket[index] ?? 0)));
     return [
       ...buckets,
-      { value: count, labels: { ...labels, le: '+Inf' }, metricName: `${this.#name}_bucket` },
-      { value: sum, labels, metricName: `${this.#name}_sum` },
-      { value: count, labels, metricName: `${this.#name}_count` },
+      bucket('+Inf', count),
+      { value: sum, labels: {}, sharedLabels: labels, metricName: `${this.#name}_sum` },
+      { value: count, labels: {}, sharedLabels: labels, metricName: `${this.#name}_count` },
     ];
   }
 }

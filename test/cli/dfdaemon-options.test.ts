@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { parseDfdaemonOptions } from '../../src/cli/dfdaemon-options.js';
+import { parseDfdaemonCommand } from '../../src/cli/dfdaemon-options.js';
 import type { DaemonOverrides } from '../../src/config/daemon-config.js';
 
 function run(argv: string[], env: Record<string, string> = {}): DaemonOverrides {
-  const parsed = parseDfdaemonOptions(argv, env, '1.2.3');
+  const parsed = parseDfdaemonCommand(argv, env, '1.2.3');
   assert.equal(parsed.kind, 'run');
-  return parsed.options;
+  assert.equal(parsed.options.name, 'run');
+  return parsed.options.overrides;
 }
 
 describe('flags of dfdaemon', () => {
@@ -84,12 +85,12 @@ describe('flags of dfdaemon', () => {
   ];
   for (const [argv, env, message] of refused)
     it(`are refused by name: ${[...argv, ...Object.entries(env).flat()].join(' ')}`, () =>
-      assert.throws(() => parseDfdaemonOptions(argv, env, '1'), { code: 'DFP_USAGE', kind: 'usage', message }));
+      assert.throws(() => parseDfdaemonCommand(argv, env, '1'), { code: 'DFP_USAGE', kind: 'usage', message }));
 
   it('show version and help without running', () => {
     for (const flag of ['-V', '--version'])
-      assert.deepEqual(parseDfdaemonOptions([flag], {}, '1.2.3'), { kind: 'show', text: 'dfdaemon 1.2.3\n' });
-    const help = parseDfdaemonOptions(['--help'], {}, '1');
+      assert.deepEqual(parseDfdaemonCommand([flag], {}, '1.2.3'), { kind: 'show', text: 'dfdaemon 1.2.3\n' });
+    const help = parseDfdaemonCommand(['--help'], {}, '1');
     assert.ok(help.kind === 'show');
     assert.match(help.text, /--scheduler <host:port>/);
     assert.doesNotMatch(help.text, /--loopback|--alive-time/);

@@ -17,13 +17,13 @@ function run(argv: string[], env: Record<string, string> = {}): DfgetOptions {
 describe('flags of dfget', () => {
   it("have Dragonfly's defaults, and the URL's name as output", () => {
     assert.deepEqual(run([URL_]), {
-      url: URL_,
-      output: { kind: 'file', path: '/work/file.bin' },
+      source: { kind: 'url', url: URL_, output: { kind: 'file', path: '/work/file.bin' } },
       endpoint: undefined,
       overwrite: false,
       digest: undefined,
       timeoutMs: 7_200_000,
       requestHeader: {},
+      netrc: undefined,
       tag: '',
       application: '',
       priority: 6,
@@ -31,10 +31,13 @@ describe('flags of dfget', () => {
       filteredQueryParams: DEFAULT_FILTERED_QUERY_PARAMS,
       disableBackToSource: false,
       forceHardLink: false,
+      noHardLink: false,
       contentForCalculatingTaskId: undefined,
       transferFromDfdaemon: false,
       rateLimitBytesPerSecond: undefined,
       range: undefined,
+      explain: false,
+      json: false,
       showProgress: true,
       logLevel: 'info',
       console: false,
@@ -46,15 +49,16 @@ describe('flags of dfget', () => {
     const flags =
       `-O out/f -e s.sock --no-progress --overwrite --digest sha256:${sha} --timeout 1m30s --tag t --application a -p 2 ` +
       '--piece-length 8mib --filtered-query-param x --filtered-query-param y --disable-back-to-source ' +
-      '--content-for-calculating-task-id c --transfer-from-dfdaemon --ratelimit 10MiB/s --range 5-9 -l debug --console';
+      '--content-for-calculating-task-id c --transfer-from-dfdaemon --ratelimit 10MiB/s --range 5-9 -l debug --console ' +
+      '--explain --json --netrc-file rc --netrc-optional';
     assert.deepEqual(run([URL_, ...flags.split(' '), '-H', 'Accept: */*', '-H', 'X-A:1', '-H', 'x-a: 2']), {
-      url: URL_,
-      output: { kind: 'file', path: '/work/out/f' },
+      source: { kind: 'url', url: URL_, output: { kind: 'file', path: '/work/out/f' } },
       endpoint: '/work/s.sock',
       overwrite: true,
       digest: { algorithm: 'sha256', value: sha },
       timeoutMs: 90_000,
       requestHeader: { Accept: '*/*', 'X-A': '1, 2' },
+      netrc: { path: '/work/rc', optional: true },
       tag: 't',
       application: 'a',
       priority: 2,
@@ -62,17 +66,31 @@ describe('flags of dfget', () => {
       filteredQueryParams: ['x', 'y'],
       disableBackToSource: true,
       forceHardLink: false,
+      noHardLink: false,
       contentForCalculatingTaskId: 'c',
       transferFromDfdaemon: true,
       rateLimitBytesPerSecond: 10 * 1024 * 1024,
       range: 'bytes=5-9',
+      explain: true,
+      json: true,
       showProgress: false,
       logLevel: 'debug',
       console: true,
     });
     assert.equal(run([URL_, '--force-hard-link']).forceHardLink, true);
-    assert.deepEqual(run([URL_, '-O', '-']).output, { kind: 'stdout' });
-    assert.deepEqual(run([URL_, '-O', '/abs/f']).output, { kind: 'file', path: '/abs/f' });
+    const toStdout = { kind: 'url', url: URL_, output: { kind: 'stdout' } };
+    assert.deepEqual(run([URL_, '-O', '-']).source, toStdout);
+    assert.deepEqual(run([URL_, '-O', '/abs/f']).source, { ...toStdout, output: { kind: 'file', path: '/abs/f' } });
+    assert.deepEqual(run([URL_, '-n']).netrc, { path: undefined, optional: false });
+    const list = { kind: 'list', path: '/work/urls', directory: '/work', jobs: 4 };
+    assert.deepEqual(run(['-i', 'urls']).source, list);
+    assert.deepEqual(run(['-i', '-', '-O', 'd', '-j', '9']).source, {
+      ...list,
+      path: undefined,
+      directory: '/work/d',
+      jobs: 9,
+    });
+    assert.deepEqual(parseDfgetOptions(['--completions', 'zsh'], {}, '1'), { kind: 'completions', shell: 'zsh' });
   });
 
   it('come from variables too, and win over them', () => {
@@ -119,6 +137,13 @@ describe('flags of dfget', () => {
     ],
     [[URL_, '--storage-insecure-skip-verify'], /^--storage-insecure-skip-verify is not supported/],
     [[URL_, '--hdfs-delegation-token', 'x'], /^--hdfs-delegation-token is not supported/],
+    [[URL_, '-i', 'f'], /^give either a URL or --input-file, not both$/],
+    [['-i', 'f', '-O', '-'], /^-O - takes one URL only/],
+    [['-i', 'f', '--digest', `crc32:1`], /^--digest is of one content/],
+    [['-i', 'f', '--content-for-calculating-task-id', 'x'], /^--content-for-calculating-task-id names one task/],
+    [['-i', 'f', '-j', '0'], /^--jobs: expected a whole number from 1 to 64/],
+    [[URL_, '-j', '2'], /^--jobs is for the URLs of --input-file/],
+    [['--completions', 'tcsh'], /^--completions: expected one of bash, zsh, fish/],
     [[URL_, '--hf-token', 'x'], /^--hf-token is not supported/],
     [[URL_, '-r'], /^--recursive is not supported/],
     [[URL_, '--no-such-flag'], /^unknown option '--no-such-flag'.*see dfget --help$/s],

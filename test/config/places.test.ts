@@ -41,6 +41,18 @@ describe('where things live', () => {
     assert.equal(new Set(Object.values(paths)).size, Object.values(paths).length);
   });
 
+  it('is what DFPEER_PLACES says, whoever runs it: a service need not be root’s', () => {
+    const root = { uid: 0, home: '/root' };
+    const ann = { uid: 1000, home: '/home/ann' };
+    assert.deepEqual(findPlaces({ env: { DFPEER_PLACES: 'system' }, ...ann }), findPlaces({ env: {}, ...root }));
+    assert.deepEqual(findPlaces({ env: { DFPEER_PLACES: 'user' }, ...root }).kind, 'user');
+    assert.deepEqual(findPlaces({ env: { DFPEER_PLACES: '' }, ...ann }).kind, 'user');
+    assert.throws(() => findPlaces({ env: { DFPEER_PLACES: 'System' }, ...ann }), {
+      code: 'DFP_CONFIG',
+      message: 'DFPEER_PLACES must be system or user, not "System"',
+    });
+  });
+
   it('refuses a relative DFPEER_HOME', () => {
     assert.throws(() => findPlaces({ env: { DFPEER_HOME: 'here' }, uid: 0, home: '/' }), {
       code: 'DFP_CONFIG',

@@ -13,7 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   scheduler: ['core', 'grpc', 'generated'],
   'scheduler-client': ['core', 'grpc', 'config', 'generated'],
   peer: ['core', 'grpc', 'generated', 'upload', 'scheduler', 'scheduler-client', 'native'],
-  cli: ['core', 'grpc', 'generated', 'config', 'peer', 'scheduler-client'],
+  cli: ['core', 'grpc', 'generated', 'config', 'peer', 'scheduler-client', 'upload', 'native'],
   docs: ['core', 'grpc', 'config', 'upload', 'scheduler', 'scheduler-client', 'peer', 'cli', 'native'],
 };
 

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseDfgetOptions } from '../../src/cli/dfget-options.js';
-import { parseDfdaemonOptions } from '../../src/cli/dfdaemon-options.js';
+import { parseDfdaemonCommand } from '../../src/cli/dfdaemon-options.js';
 import { parseDynconfig } from '../../src/config/dynconfig.js';
 import { listKeys } from '../../src/config/key-spec.js';
 import { parseDaemonConfig } from '../../src/config/load.js';
@@ -45,7 +45,7 @@ describe('the documents', () => {
 
   it('name files of the repository that exist', () => {
     for (const { path, text } of documents)
-      for (const [, file = ''] of text.matchAll(/`((?:src|test|native|bench|proto|docs)\/[\w./-]+)`/g))
+      for (const [, file = ''] of text.matchAll(/`((?:src|test|native|bench|proto|docs|deploy|scripts)\/[\w./-]+)`/g))
         assert.ok(existsSync(join(ROOT, file)), `${path} names ${file}`);
   });
 
@@ -86,7 +86,7 @@ describe('the documents', () => {
                   .replaceAll('sha256:DIGEST', `sha256:${'0'.repeat(64)}`)
                   .split(/\s+/);
           const parse = (): unknown =>
-            program === 'dfget' ? parseDfgetOptions(args, {}, '0') : parseDfdaemonOptions(args, {}, '0');
+            program === 'dfget' ? parseDfgetOptions(args, {}, '0') : parseDfdaemonCommand(args, {}, '0');
           assert.doesNotThrow(parse, `${path}: ${program ?? ''} ${rest}`);
         }
   });

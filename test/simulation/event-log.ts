@@ -7,10 +7,16 @@ const MAX_LINES = 50_000;
 /** Everything that happened in one run, with the virtual time. */
 export class EventLog {
   readonly lines: string[] = [];
+  lastAtMs = 0;
+  /** When a stall that was told of is told of again: once it has lasted twice as long. */
+  nextStallAtMs = 0;
   clock: Pick<Clock, 'monotonicMs'> = { monotonicMs: () => 0 };
 
   add(line: string): void {
     if (this.lines.length >= MAX_LINES) throw new Error('the run never ends: too many events');
+    this.lastAtMs = this.clock.monotonicMs();
+    const stillMs = /has not moved for .* waiting for \S.* stillMs=(\d+)/.exec(line)?.[1];
+    if (stillMs !== undefined) this.nextStallAtMs = this.lastAtMs + Number(stillMs);
     this.lines.push(`${this.clock.monotonicMs().toFixed(1).padStart(10)} ms  ${line}`);
   }
 

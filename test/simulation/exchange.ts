@@ -8,6 +8,8 @@ export interface Answer {
   bytes: Buffer;
   chunkBytes: number;
   msPerChunk: number;
+  /** What the answer says of its content; only our own peers do. */
+  contentVersion?: string | undefined;
   /** `stalls`: no end, and no byte more. */
   end: 'complete' | 'stalls' | DfpeerError;
 }

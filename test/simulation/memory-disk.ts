@@ -1,9 +1,9 @@
 import { crc32 } from 'node:zlib';
-import { sleep } from '../../src/core/deadline.js';
 import { DfpeerError } from '../../src/core/errors.js';
 import { formatPieceDigest, type ByteRange } from '../../src/core/piece.js';
 import type { TaskId } from '../../src/core/task-id.js';
 import type { FileMark, OpenTaskFile, TaskFiles } from '../../src/peer/store/task-files.js';
+import type { Exercised } from './exercised.js';
 import type { DiskPlan } from './plan.js';
 import type { Random } from './random.js';
 import type { VirtualClock } from './virtual-clock.js';
@@ -58,13 +58,16 @@ export class MemoryDisk {
   readonly files = new Map<TaskId, MemoryFile>();
   plan: DiskPlan;
   readonly #random: Random;
+  readonly #exercised: Exercised;
   #inodes = 0;
   #mtimes = 0;
   #written = 0;
+  #hang: { over: Promise<void>; end: () => void } | undefined;
 
-  constructor(plan: DiskPlan, random: Random) {
+  constructor(plan: DiskPlan, random: Random, exercised: Exercised) {
     this.plan = plan;
     this.#random = random;
+    this.#exercised = exercised;
   }
 
   create(taskId: TaskId): void {
@@ -76,6 +79,7 @@ export class MemoryDisk {
   /** @throws DfpeerError DFP_STORE_FULL, DFP_STORE_IO */
   write(file: MemoryFile, offset: number, bytes: Uint8Array): void {
     this.#written += bytes.length;
+    if (this.#written > this.plan.fullAfterBytes) this.#exercised.fault('disk: full');
     if (this.#written > this.plan.fullAfterBytes) throw new DfpeerError('DFP_STORE_FULL', 'no space left on the disk');
     this.failByChance('write');
     file.write(offset, bytes);
@@ -87,12 +91,39 @@ export class MemoryDisk {
   }
 
   failByChance(doing: string): void {
-    if (this.#random.chance(this.plan.errorRate))
-      throw Object.assign(new Error(`EIO: i/o error, ${doing}`), { code: 'EIO' });
+    if (!this.#random.chance(this.plan.errorRate)) return;
+    this.#exercised.fault(`disk: EIO, ${doing}`);
+    throw Object.assign(new Error(`EIO: i/o error, ${doing}`), { code: 'EIO' });
   }
 
-  latencyMs(maxMs: number): number {
-    return this.#random.next() * maxMs;
+  /** The time an operation takes, which is longer when the disk hangs. */
+  async spend(maxMs: number, clock: VirtualClock): Promise<void> {
+    if (maxMs >= 1000) this.#exercised.fault('disk: slow fsync');
+    // Not timers of the code under test, which may have given up the wait.
+    await new Promise<void>((resolve) => clock.script(this.#random.next() * maxMs, resolve));
+    await this.hang?.over;
+  }
+
+  /** While it hangs nothing on it gets done; `over` resolves at the end. */
+  get hang(): { over: Promise<void> } | undefined {
+    return this.#hang;
+  }
+
+  startHanging(): void {
+    this.#exercised.fault('disk: hangs');
+    let end: () => void = () => undefined;
+    const over = new Promise<void>((resolve) => (end = resolve));
+    this.#hang ??= { over, end };
+  }
+
+  /** The process has died: what it waited for never comes to an end. */
+  forgetHang(): void {
+    this.#hang = undefined;
+  }
+
+  stopHanging(): void {
+    this.#hang?.end();
+    this.#hang = undefined;
   }
 
   losePower(): void {
@@ -131,9 +162,13 @@ export class MemoryTaskFiles implements TaskFiles {
   }
 
   async mark(taskId: TaskId): Promise<FileMark | undefined> {
-    await sleep(this.#disk.latencyMs(1), undefined, this.#clock);
+    await this.#disk.spend(1, this.#clock);
     const file = this.#disk.files.get(taskId);
     return file === undefined ? undefined : { size: file.size, mtimeMs: file.mtimeMs, inode: file.inode };
+  }
+
+  async isShared(): Promise<boolean> {
+    return false;
   }
 
   async sync(taskId: TaskId): Promise<void> {
@@ -146,26 +181,31 @@ export class MemoryTaskFiles implements TaskFiles {
   }
 
   openForReading(taskId: TaskId): OpenTaskFile {
-    this.#existing(taskId);
-    return { fd: -1, path: taskId, close: () => undefined };
+    const { size, mtimeMs, inode } = this.#existing(taskId);
+    return { fd: -1, path: taskId, mark: () => ({ size, mtimeMs, inode }), close: () => undefined };
   }
 
   async remove(taskId: TaskId): Promise<void> {
     await this.#operate('unlink', 2, () => this.#disk.files.delete(taskId));
   }
 
-  async quarantine(taskId: TaskId): Promise<void> {
-    await this.#operate('rename', 0, () => this.#disk.files.delete(taskId), false);
+  async quarantine(taskId: TaskId): Promise<boolean> {
+    return this.#operate('rename', 0, () => this.#disk.files.delete(taskId));
   }
 
   async list(): Promise<TaskId[]> {
     return [...this.#disk.files.keys()];
   }
 
-  async #operate<T>(doing: string, maxMs: number, work: () => T, mayFail = true): Promise<T> {
-    await sleep(this.#disk.latencyMs(maxMs), undefined, this.#clock);
+  async isBlank(taskId: TaskId): Promise<boolean> {
+    const file = this.#existing(taskId);
+    return file.read({ offset: 0, length: file.size }).every((byte) => byte === 0);
+  }
+
+  async #operate<T>(doing: string, maxMs: number, work: () => T): Promise<T> {
+    await this.#disk.spend(maxMs, this.#clock);
     try {
-      if (mayFail) this.#disk.failByChance(doing);
+      this.#disk.failByChance(doing);
       return work();
     } catch (cause) {
       throw new DfpeerError('DFP_STORE_IO', `could not ${doing} a data file: ${String(cause)}`, { cause });

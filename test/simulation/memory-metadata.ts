@@ -1,6 +1,5 @@
-import { sleep } from '../../src/core/deadline.js';
 import type { TaskId } from '../../src/core/task-id.js';
-import type { LoadedTask, MetadataStore, StoredPieceRecord, TaskRecord } from '../../src/peer/store/metadata.js';
+import type { LoadedMetadata, MetadataStore, StoredPieceRecord, TaskRecord } from '../../src/peer/store/metadata.js';
 import type { MemoryDisk } from './memory-disk.js';
 import type { Random } from './random.js';
 import type { VirtualClock } from './virtual-clock.js';
@@ -49,11 +48,14 @@ export class MemoryMetadataStore implements MetadataStore {
     this.#clock = clock;
   }
 
-  async load(): Promise<{ tasks: LoadedTask[]; damaged: TaskId[] }> {
+  async load(): Promise<LoadedMetadata> {
     const { tasks, pieces } = clone(this.#journal.records);
     for (const taskId of pieces.keys()) if (!tasks.has(taskId)) this.#journal.records.pieces.delete(taskId);
-    const loaded = [...tasks].map(([taskId, record]) => ({ record, pieces: pieces.get(taskId) ?? new Map() }));
-    return { tasks: loaded, damaged: [...pieces.keys()].filter((taskId) => !tasks.has(taskId)) };
+    const loaded = [...tasks].map(([taskId, record]) => ({
+      record,
+      pieces: [...(pieces.get(taskId)?.values() ?? [])],
+    }));
+    return { tasks: loaded, damaged: [...pieces.keys()].filter((taskId) => !tasks.has(taskId)), isSalvaged: false };
   }
 
   async putTask(record: TaskRecord, { sync }: { sync: boolean }): Promise<void> {
@@ -84,7 +86,7 @@ export class MemoryMetadataStore implements MetadataStore {
   }
 
   async #write(change: Change, sync: boolean): Promise<void> {
-    await sleep(this.#disk.latencyMs(sync ? this.#disk.plan.syncMs : 2), undefined, this.#clock);
+    await this.#disk.spend(sync ? this.#disk.plan.syncMs : 2, this.#clock);
     this.#disk.failByChance('write the metadata');
     this.#journal.write(change, sync);
   }

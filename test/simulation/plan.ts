@@ -17,8 +17,11 @@ export const PARENT_KINDS = [
   'forgetful', // offers pieces that it refuses then
   'reordering', // offers in any order, twice, and after we hung up
   'growing', // still downloading itself
+  'following', // starts anew with the origin, and then has another version than it offered
+  'trickling', // never silent for long, and never done
 ] as const;
 
+const IDLE_TIMEOUT_MS = 2000;
 const RACERS = ['slow', 'slow', 'lying'] as const;
 
 export interface ParentPlan {
@@ -29,18 +32,25 @@ export interface ParentPlan {
   faultRate: number;
   /** Whether it tells which version of the content it has, as our own peers do. */
   tellsVersion: boolean;
+  /** Again with each piece; those that only follow the offers don't. */
+  tellsVersionWithPieces: boolean;
 }
 
 export interface OriginPlan {
   supportsRange: boolean;
   tellsLength: boolean;
+  /** Nobody can tell that a content without one has changed, except by its length and by comparing pieces. */
   validator: 'etag' | 'last-modified' | 'none';
   /** When the content changes. */
   changesAtMs: number[];
   latencyMs: number;
   msPerChunk: number;
-  /** Of 5xx, resets, wrong lengths, ignored ranges and stalls. */
+  /** Of 5xx, resets, wrong lengths, trickles and stalls. */
   faultRate: number;
+  /** Between two chunks of an answer that trickles: just short of what is taken for silence. */
+  trickleMs: number;
+  /** Of whole contents where a range was asked. */
+  ignoresRangeRate: number;
   isDown: boolean;
 }
 
@@ -66,6 +76,8 @@ export interface DiskPlan {
   errorRate: number;
   /** Longest sync. */
   syncMs: number;
+  /** From then on nothing on it gets done, until all downloads are over. */
+  hangsAtMs: number | undefined;
 }
 
 export interface ClientPlan {
@@ -74,6 +86,7 @@ export interface ClientPlan {
   range: { from: number; to: number } | undefined;
   /** Goes away before the download is done. */
   leaveAtMs: number | undefined;
+  disableBackToSource: boolean;
 }
 
 export interface StopPlan {
@@ -85,7 +98,6 @@ export interface StopPlan {
 export interface Plan {
   contentLengths: number[];
   pieceLength: number;
-  disableBackToSource: boolean;
   parents: ParentPlan[];
   origin: OriginPlan;
   scheduler: SchedulerPlan;
@@ -97,12 +109,17 @@ export interface Plan {
   settings: DownloadSettings;
 }
 
-const HEALTHY_DISK: DiskPlan = { fullAfterBytes: Number.POSITIVE_INFINITY, errorRate: 0, syncMs: 5 };
+const HEALTHY_DISK: DiskPlan = {
+  fullAfterBytes: Number.POSITIVE_INFINITY,
+  errorRate: 0,
+  syncMs: 5,
+  hangsAtMs: undefined,
+};
 
 export function drawPlan(random: Random): Plan {
   const pieceLength = random.pick([64, 256]);
   // Some seeds are all about who is fastest: slow parents are raced by liars for a few pieces.
-  const isRace = random.chance(0.1);
+  const isRace = random.chance(0.15);
   const length = random.chance(0.05) ? 0 : random.between(1, (isRace ? 3 : 16) * pieceLength);
   const origin = drawOrigin(random);
   const contentLengths = [
@@ -112,7 +129,6 @@ export function drawPlan(random: Random): Plan {
   return {
     contentLengths,
     pieceLength,
-    disableBackToSource: random.chance(0.1),
     parents: drawParents(random, origin.changesAtMs.length > 0, isRace),
     origin,
     scheduler: drawScheduler(random),
@@ -125,7 +141,7 @@ export function drawPlan(random: Random): Plan {
     settings: {
       concurrentPieceCount: random.between(1, 8),
       pieceTimeoutMs: 8000,
-      idleTimeoutMs: 2000,
+      idleTimeoutMs: IDLE_TIMEOUT_MS,
       collectedPieceTimeoutMs: 3000,
       maxScheduleCount: random.between(1, 4),
       originTimeoutMs: 2000,
@@ -136,32 +152,43 @@ export function drawPlan(random: Random): Plan {
   };
 }
 
-export function isHealthy({ errorRate, fullAfterBytes }: DiskPlan): boolean {
-  return errorRate === 0 && fullAfterBytes === Number.POSITIVE_INFINITY;
+export function isHealthy({ errorRate, fullAfterBytes, hangsAtMs }: DiskPlan): boolean {
+  return errorRate === 0 && fullAfterBytes === Number.POSITIVE_INFINITY && hangsAtMs === undefined;
+}
+
+/** Whether versions of the content can be told apart. */
+export function tellsChanges({ validator, changesAtMs }: OriginPlan): boolean {
+  return validator !== 'none' || changesAtMs.length === 0;
 }
 
 /** Whether nothing that a download can't do without fails: then it must succeed, whatever parents and schedulers do. */
-export function mustSucceed({ origin, disk, disableBackToSource, removeAtMs }: Plan): boolean {
-  return (
-    origin.faultRate === 0 && !origin.isDown && isHealthy(disk) && !disableBackToSource && removeAtMs === undefined
-  );
+export function mustSucceed({ origin, disk, removeAtMs }: Plan): boolean {
+  return origin.faultRate === 0 && !origin.isDown && isHealthy(disk) && removeAtMs === undefined;
 }
 
 function drawParents(random: Random, contentChanges: boolean, isRace: boolean): ParentPlan[] {
-  const kinds = isRace ? RACERS : PARENT_KINDS;
-  return Array.from({ length: isRace ? random.between(2, 4) : random.between(0, 5) }, () => ({
-    kind: random.chance(isRace ? 0 : 0.3) ? 'good' : random.pick(kinds),
+  const count = isRace ? random.between(2, 4) : random.between(0, 5);
+  const kinds = Array.from({ length: count }, () => drawKind(random, contentChanges, isRace));
+  return kinds.map((kind) => ({
+    kind,
     latencyMs: random.between(0, 100),
-    msPerChunk: random.between(0, 20),
-    faultRate: random.pick([0.1, 0.5, 1]),
+    msPerChunk: random.between(isRace ? 5 : 0, 20),
+    faultRate: isRace ? 1 : random.pick([0.1, 0.5, 1]),
     // Nothing can tell the old content of a silent parent from the new one.
     tellsVersion: contentChanges || random.chance(0.5),
+    tellsVersionWithPieces: kind === 'following' || random.chance(0.5),
   }));
+}
+
+function drawKind(random: Random, contentChanges: boolean, isRace: boolean): ParentPlan['kind'] {
+  if (isRace) return random.pick(RACERS);
+  if (contentChanges && random.chance(0.4)) return 'following';
+  return random.chance(0.3) ? 'good' : random.pick(PARENT_KINDS);
 }
 
 function drawOrigin(random: Random): OriginPlan {
   const validator = random.pick<OriginPlan['validator']>(['etag', 'etag', 'last-modified', 'none']);
-  const changes = validator !== 'none' && random.chance(0.25) ? random.between(1, 2) : 0;
+  const changes = random.chance(0.25) ? random.between(1, 2) : 0;
   return {
     supportsRange: random.chance(0.8),
     tellsLength: random.chance(0.9),
@@ -170,6 +197,8 @@ function drawOrigin(random: Random): OriginPlan {
     latencyMs: random.between(0, 200),
     msPerChunk: random.between(0, 30),
     faultRate: random.chance(0.5) ? 0 : random.pick([0.05, 0.3]),
+    trickleMs: 0.9 * IDLE_TIMEOUT_MS,
+    ignoresRangeRate: random.chance(0.1) ? 0.2 : 0,
     isDown: random.chance(0.04),
   };
 }
@@ -194,6 +223,7 @@ function drawDisk(random: Random): DiskPlan {
   if (draw < 0.05) return { ...HEALTHY_DISK, fullAfterBytes: random.between(0, 3000) };
   if (draw < 0.12) return { ...HEALTHY_DISK, errorRate: random.pick([0.01, 0.1]) };
   if (draw < 0.25) return { ...HEALTHY_DISK, syncMs: 4000 };
+  if (draw < 0.28) return { ...HEALTHY_DISK, hangsAtMs: random.between(0, 2000) };
   return HEALTHY_DISK;
 }
 
@@ -207,5 +237,6 @@ function drawClient(random: Random, isFirst: boolean): ClientPlan {
       ? { from: random.chance(0.05) ? 2 : from, to: from + random.next() * (1 - from) }
       : undefined,
     leaveAtMs: random.chance(0.2) ? joinAtMs + random.between(0, 1500) : undefined,
+    disableBackToSource: random.chance(0.1),
   };
 }

@@ -18,6 +18,7 @@ export interface SeedResult {
   failures: readonly string[];
   log: readonly string[];
   outcomes: readonly string[];
+  faults: ReadonlySet<string>;
   virtualMs: number;
 }
 
@@ -43,7 +44,15 @@ export async function runSeed(seed: number): Promise<SeedResult> {
   } finally {
     process.off('unhandledRejection', onRejection);
   }
-  return { seed, plan, failures, log: log.lines, outcomes, virtualMs: clock.monotonicMs() };
+  return {
+    seed,
+    plan,
+    failures,
+    log: log.lines,
+    outcomes,
+    faults: world.exercised.faults,
+    virtualMs: clock.monotonicMs(),
+  };
 }
 
 /** A daemon that is stopped in mid-work, or dies. */
@@ -53,8 +62,10 @@ async function liveUntil(world: Surroundings, clock: VirtualClock, { kind, atMs 
   clock.script(atMs, () => (isTime = true));
   await clock.runUntil(() => isTime, clock.monotonicMs() + atMs);
   world.log.add(`now comes the ${kind}`);
+  world.exercised.fault(`host: ${kind}`);
   if (kind === 'restart') return stopDaemon(world, clock, daemon, store);
   clock.stop();
+  world.disk.forgetHang();
   if (kind !== 'power-loss') return;
   world.disk.losePower();
   world.journal.losePower(world.random);
@@ -80,11 +91,12 @@ async function startDaemon(
 }
 
 async function stopDaemon(
-  { failures }: Surroundings,
+  { failures, disk }: Surroundings,
   clock: VirtualClock,
   daemon: SimulatedDaemon,
   store: TaskStore,
 ): Promise<void> {
+  disk.stopHanging();
   await within(clock, 'draining', daemon.stop());
   await within(clock, 'closing the store', store.close());
   failures.push(...daemon.leaks());

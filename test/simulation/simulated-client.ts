@@ -4,7 +4,7 @@ import type { DownloadHandle, DownloadManager } from '../../src/peer/download/do
 import type { DownloadRequest } from '../../src/peer/download/download-request.js';
 import type { StoredTask } from '../../src/peer/store/stored-task.js';
 import { checkOneVersion, checkPieces } from './checks.js';
-import { isHealthy, mustSucceed, type ClientPlan } from './plan.js';
+import { isHealthy, mustSucceed, tellsChanges, type ClientPlan } from './plan.js';
 import { TASK_ID, TASK_URL, type Surroundings } from './surroundings.js';
 import type { VirtualClock } from './virtual-clock.js';
 
@@ -19,6 +19,7 @@ export class SimulatedClient {
   readonly name: string;
   readonly plan: ClientPlan;
   readonly #context: Context;
+  #hasJoined = false;
   readonly #range: ((contentLength: number) => ByteRange) | undefined;
   /** `ok`, `left`, or the code of the error; undefined before the end. */
   outcome: string | undefined;
@@ -31,8 +32,14 @@ export class SimulatedClient {
     this.#range = plan.range === undefined ? undefined : resolveRange(plan.range);
   }
 
+  get isWaiting(): boolean {
+    return this.#hasJoined && this.outcome === undefined;
+  }
+
   join(manager: DownloadManager): void {
     const { world, clock, onTask } = this.#context;
+    this.#hasJoined = true;
+    if (manager.size > 0) world.exercised.fault('client: joins a running download');
     world.log.add(`${this.name} joins`);
     try {
       const handle = manager.start(this.#request(), (task) => {
@@ -51,11 +58,14 @@ export class SimulatedClient {
   judge(): void {
     const { world } = this.#context;
     const { outcome, plan } = this;
+    const isOwnWish = plan.disableBackToSource && outcome === 'DFP_BACK_TO_SOURCE_DISABLED';
     const isLegal = (plan.range?.from ?? 0) < 1 && (plan.range === undefined || !world.plan.contentLengths.includes(0));
-    if (isLegal && mustSucceed(world.plan) && outcome !== 'ok' && outcome !== 'left')
+    if (isLegal && !isOwnWish && mustSucceed(world.plan) && outcome !== 'ok' && outcome !== 'left')
       world.failures.push(`${this.name} failed with ${outcome ?? 'nothing'} although origin and disk are in order`);
     if (isHealthy(world.plan.disk) && (outcome === 'DFP_STORE_IO' || outcome === 'DFP_STORE_FULL'))
       world.failures.push(`${this.name} failed with ${outcome} although the disk is in order`);
+    if (!plan.disableBackToSource && outcome === 'DFP_BACK_TO_SOURCE_DISABLED')
+      world.failures.push(`${this.name} was refused the origin for what another client asked`);
     if (isLegal && outcome === 'DFP_INVALID_ARGUMENT')
       world.failures.push(`${this.name} was refused for what another client asked`);
   }
@@ -87,12 +97,14 @@ export class SimulatedClient {
       this.#refusal = undefined;
     } catch (error) {
       this.#refusal = error;
+      this.#context.world.exercised.fault('client: asks for a range beyond the end');
     }
   }
 
   #leave(handle: DownloadHandle): void {
     if (this.outcome !== undefined) return;
     this.#end('left');
+    this.#context.world.exercised.fault('client: leaves before the end');
     handle.leave();
   }
 
@@ -111,16 +123,18 @@ export class SimulatedClient {
   }
 
   #checkResult(task: StoredTask): void {
-    const { failures, disk, versions } = this.#context.world;
+    const { failures, disk, versions, plan } = this.#context.world;
     const { layout } = task;
     if (layout === undefined) return void failures.push(`${this.name} was told of success without a length`);
     const wanted = this.#range?.(layout.contentLength) ?? { offset: 0, length: layout.contentLength };
     if (!task.has(wanted)) failures.push(`${this.name} was told of success, but pieces are missing`);
-    failures.push(...checkPieces(task, disk, versions), ...checkOneVersion(task, disk, versions));
+    failures.push(...checkPieces(task, disk, versions));
+    if (tellsChanges(plan.origin)) failures.push(...checkOneVersion(task, disk, versions));
   }
 
   #request(): DownloadRequest {
-    const { pieceLength, disableBackToSource } = this.#context.world.plan;
+    const { pieceLength } = this.#context.world.plan;
+    const { disableBackToSource } = this.plan;
     return {
       taskId: TASK_ID,
       url: TASK_URL,

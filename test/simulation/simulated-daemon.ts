@@ -1,6 +1,6 @@
 import { toDfpeerError } from '../../src/core/errors.js';
 import { DownloadManager } from '../../src/peer/download/download-manager.js';
-import { contentVersionOf } from '../../src/peer/store/content-version.js';
+import { FIRST_STALL_MS } from '../../src/peer/download/stall-watch.js';
 import type { StoredTask } from '../../src/peer/store/stored-task.js';
 import type { TaskStore } from '../../src/peer/store/task-store.js';
 import { boundMsOf } from './bound.js';
@@ -8,14 +8,17 @@ import { checkPieces } from './checks.js';
 import { SimulatedClient } from './simulated-client.js';
 import { SimulatedDialer } from './simulated-dialer.js';
 import { SimulatedFetcher } from './simulated-fetcher.js';
-import { validatorsOf } from './simulated-origin.js';
 import { SimulatedParent } from './simulated-parent.js';
 import { SimulatedScheduler } from './simulated-scheduler.js';
+import { SimulatedUploads } from './simulated-uploads.js';
 import { TASK_ID, type Surroundings } from './surroundings.js';
 import type { VirtualClock } from './virtual-clock.js';
 
 /** Questions of chance at one moment; more is a loop that never waits. */
 const MAX_CHANCES_AT_ONCE = 100_000;
+const LISTEN_INTERVAL_MS = 1000;
+/** The watch looks every second; a line of the simulation itself may have come in between. */
+const WATCH_INTERVAL_MS = 1500;
 
 /** One life of a daemon: the production download manager and store, everything around them simulated. */
 export class SimulatedDaemon {
@@ -28,34 +31,28 @@ export class SimulatedDaemon {
   readonly #fetcher: SimulatedFetcher;
   readonly #scheduler: SimulatedScheduler | undefined;
   readonly #clients: SimulatedClient[];
+  #isStopping = false;
+  readonly #uploads: SimulatedUploads;
   readonly #watched = new WeakSet<StoredTask>();
 
   constructor(world: Surroundings, clock: VirtualClock, store: TaskStore) {
-    const { plan, random, log, disk, origin, versions } = world;
+    const { plan, random, log, disk, origin, exercised } = world;
     this.#world = world;
     this.#clock = clock;
     this.#store = store;
     this.boundMs = boundMsOf(plan);
-    const parents = plan.parents.map(
-      (parent, number) =>
-        new SimulatedParent(
-          number,
-          parent,
-          {
-            version: versions[0],
-            pieceLength: plan.pieceLength,
-            contentVersion: contentVersionOf(validatorsOf(plan.origin, 0)),
-          },
-          random.fork(),
-        ),
-    );
+    const parents = plan.parents.map((parent, number) => new SimulatedParent(number, parent, world, random.fork()));
     this.#dialer = new SimulatedDialer(parents, clock);
     this.#fetcher = new SimulatedFetcher({ disk, origin, parents, clock, random: random.fork() });
     const candidates = parents.map(({ candidate }) => candidate);
     this.#scheduler =
       plan.scheduler.kind === 'none'
         ? undefined
-        : new SimulatedScheduler({ plan: plan.scheduler, parents: candidates, clock, random: random.fork(), log });
+        : new SimulatedScheduler({
+            ...{ plan: plan.scheduler, parents: candidates, clock, log, exercised },
+            random: random.fork(),
+          });
+    this.#uploads = new SimulatedUploads(random.fork());
     this.#manager = this.#createManager(store);
     this.#clients = plan.clients.map(
       (client, number) =>
@@ -65,9 +62,12 @@ export class SimulatedDaemon {
 
   start(): void {
     const { plan, origin } = this.#world;
+    this.#listen();
     for (const atMs of plan.origin.changesAtMs.slice(origin.currentVersion))
       this.#clock.script(atMs - this.#clock.monotonicMs(), () => origin.change());
     if (plan.removeAtMs !== undefined) this.#clock.script(plan.removeAtMs, () => this.#removeTask());
+    const { hangsAtMs } = plan.disk;
+    if (hangsAtMs !== undefined) this.#clock.script(hangsAtMs - this.#clock.monotonicMs(), () => this.#hangDisk());
     for (const client of this.#clients) this.#clock.script(client.plan.joinAtMs, () => client.join(this.#manager));
   }
 
@@ -83,6 +83,7 @@ export class SimulatedDaemon {
   }
 
   async stop(): Promise<void> {
+    this.#isStopping = true;
     await this.#manager.drain(0);
   }
 
@@ -101,14 +102,31 @@ export class SimulatedDaemon {
       fetches: this.#fetcher.inFlight,
       'streams to parents': this.#dialer.openStreams,
       'sessions with the scheduler': this.#scheduler?.openSessions ?? 0,
+      'waiting uploads': this.#uploads.waiting,
     };
     return Object.entries(counts)
       .filter(([, count]) => count !== 0)
       .map(([what, count]) => `${count} ${what} are left over`);
   }
 
+  #hangDisk(): void {
+    if (!this.#isStopping) this.#world.disk.startHanging();
+  }
+
+  /** A wait that goes on must be told of, with a name. */
+  #listen(): void {
+    const { log, failures } = this.#world;
+    const lastMs = Math.max(log.lastAtMs, this.#fetcher.movedAtMs);
+    const now = this.#clock.monotonicMs();
+    const isWaiting = this.#clients.some(({ isWaiting: waits }) => waits);
+    if (isWaiting && now > Math.max(lastMs + FIRST_STALL_MS, log.nextStallAtMs) + WATCH_INTERVAL_MS)
+      failures.push(`nothing was told for ${(now - lastMs).toFixed(0)} ms before ${now.toFixed(0)} ms`);
+    else this.#clock.script(LISTEN_INTERVAL_MS, () => this.#listen());
+  }
+
   #removeTask(): void {
     this.#world.log.add('somebody deletes the task');
+    this.#world.exercised.fault('host: the task is deleted');
     this.#store.remove(TASK_ID).catch((error: unknown) => {
       this.#world.log.add(`the task could not be deleted: ${toDfpeerError(error).code}`);
     });
@@ -119,6 +137,7 @@ export class SimulatedDaemon {
     if (this.#watched.has(task)) return;
     this.#watched.add(task);
     const { failures, disk, versions, log } = this.#world;
+    this.#uploads.ask(task);
     task.subscribe({
       onPiece: (piece) => {
         log.add(`piece ${piece.number} is stored, from ${piece.parentId ?? 'the origin'}`);

@@ -4,6 +4,8 @@ import { abortReason } from '../../src/core/deadline.js';
 import { DfpeerError, toDfpeerError } from '../../src/core/errors.js';
 import { formatPieceDigest, type ByteRange } from '../../src/core/piece.js';
 import { parseTaskId } from '../../src/core/task-id.js';
+import { ParentRefusedError } from '../../src/peer/fetch/fetch-errors.js';
+import { THREAD_GRACE_MS } from '../../src/peer/fetch/fetch-call.js';
 import type {
   FetchCommon,
   FetchedPiece,
@@ -14,6 +16,7 @@ import type {
   ParentPieceRequest,
   PieceFetcher,
 } from '../../src/peer/fetch/piece-fetcher.js';
+import { THREAD_END_TIMEOUT_MS } from '../../src/peer/fetch/thread-pool.js';
 import { Transfer } from '../../src/peer/fetch/transfer.js';
 import type { Answer } from './exchange.js';
 import type { MemoryDisk, MemoryFile } from './memory-disk.js';
@@ -24,6 +27,15 @@ import type { VirtualClock } from './virtual-clock.js';
 
 /** How long a fetch thread may go on writing after it was told to stop. */
 const MAX_STOP_MS = 20;
+/** A thread that hangs in a write is given up so long after the deadline of its fetch. */
+const THREAD_PATIENCE_MS = THREAD_GRACE_MS + THREAD_END_TIMEOUT_MS;
+
+interface Target {
+  /** Undefined: read, but not written. */
+  file: MemoryFile | undefined;
+  offset: number;
+  timeoutMs: number;
+}
 
 interface World {
   disk: MemoryDisk;
@@ -38,6 +50,8 @@ export class SimulatedFetcher implements PieceFetcher {
   readonly #world: World;
   readonly #parents: ReadonlyMap<number, SimulatedParent>;
   inFlight = 0;
+  /** Bytes came, or could have been written. */
+  movedAtMs = 0;
 
   constructor(world: World) {
     this.#world = world;
@@ -45,25 +59,30 @@ export class SimulatedFetcher implements PieceFetcher {
   }
 
   async fromParent(request: ParentPieceRequest): Promise<ParentPiece> {
-    const { slice, endpoint } = request;
+    const { slice, endpoint, contentVersion } = request;
     const parent = this.#parents.get(endpoint.port);
     if (parent === undefined) throw new DfpeerError('DFP_INTERNAL', `nobody listens on port ${endpoint.port}`);
     return this.#transfer(request, parent.candidate.peerId, async (transfer) => {
-      const piece = await this.#receive(request.path, slice, parent.answer(slice), transfer);
+      const answer = parent.answer(slice, this.#world.clock);
+      // As the reader of an HTTP answer does.
+      if (answer.contentVersion !== undefined && contentVersion !== undefined)
+        if (answer.contentVersion !== contentVersion)
+          answer.refusal ??= new ParentRefusedError('it has another state of the content now', { status: 206 });
+      const piece = await this.#receive(request, slice, answer, transfer);
       return { slice, ...piece, announcedDigest: piece.digest };
     });
   }
 
   async fromOrigin(request: OriginPieceRequest): Promise<FetchedPiece> {
-    const { origin, slice, path } = request;
+    const { origin, slice } = request;
     return this.#transfer(request, 'the origin', async (transfer) => {
-      const piece = await this.#receive(path, slice, this.#world.origin.get(origin, slice), transfer);
+      const piece = await this.#receive(request, slice, this.#world.origin.get(origin, slice), transfer);
       return { slice, ...piece };
     });
   }
 
   async streamFromOrigin(request: OriginStreamRequest): Promise<{ contentLength: number }> {
-    const { origin, pieceLength, path, stored = [], onPiece } = request;
+    const { origin, pieceLength, path, stored = [], onPiece, timeoutMs } = request;
     const deliver = (piece: FetchedPiece, transfer: Transfer): void => {
       onPiece(piece).then(
         () => transfer.pieceAccepted(),
@@ -81,7 +100,8 @@ export class SimulatedFetcher implements PieceFetcher {
         for (let number = 0; offset < answer.bytes.length; number++) {
           const bytes = answer.bytes.subarray(offset, offset + pieceLength);
           const isWhole = answer.end === 'complete' || offset + pieceLength <= answer.bytes.length;
-          await this.#writeChunks(stored.includes(number) ? undefined : file, offset, { ...answer, bytes }, transfer);
+          const target = { file: stored.includes(number) ? undefined : file, offset, timeoutMs };
+          await this.#writeChunks(target, { ...answer, bytes }, transfer);
           if (!isWhole) break;
           const slice = { number, offset, length: bytes.length };
           await transfer.deliver({ slice, digest: formatPieceDigest(crc32(bytes)), costMs: transfer.elapsedMs });
@@ -149,13 +169,13 @@ export class SimulatedFetcher implements PieceFetcher {
   }
 
   async #receive(
-    path: string,
-    range: ByteRange,
+    { path, timeoutMs }: FetchCommon,
+    { offset }: ByteRange,
     answer: Answer,
     transfer: Transfer,
   ): Promise<{ digest: string; costMs: number }> {
     await this.#await(answer, transfer);
-    await this.#writeChunks(this.#open(path), range.offset, answer, transfer);
+    await this.#writeChunks({ file: this.#open(path), offset, timeoutMs }, answer, transfer);
     await this.#end(answer, transfer);
     return { digest: formatPieceDigest(crc32(answer.bytes)), costMs: transfer.elapsedMs };
   }
@@ -165,9 +185,12 @@ export class SimulatedFetcher implements PieceFetcher {
     if (answer.refusal !== undefined) throw answer.refusal;
   }
 
-  async #writeChunks(file: MemoryFile | undefined, offset: number, answer: Answer, transfer: Transfer): Promise<void> {
+  async #writeChunks({ file, offset, timeoutMs }: Target, answer: Answer, transfer: Transfer): Promise<void> {
+    const { clock } = this.#world;
     for (let done = 0; done < answer.bytes.length;) {
-      await sleep(answer.msPerChunk, transfer.signal, this.#world.clock);
+      await sleep(answer.msPerChunk, transfer.signal, clock);
+      await this.#blockWhileDiskHangs(timeoutMs);
+      this.movedAtMs = clock.monotonicMs();
       const chunk = answer.bytes.subarray(done, done + answer.chunkBytes);
       try {
         if (file !== undefined) this.#world.disk.write(file, offset + done, chunk);
@@ -177,6 +200,15 @@ export class SimulatedFetcher implements PieceFetcher {
       done += chunk.length;
       transfer.received(chunk.length);
     }
+  }
+
+  /** Nothing gets through to a thread in a blocking write; it is given up at last. */
+  async #blockWhileDiskHangs(timeoutMs: number): Promise<void> {
+    const { disk, clock } = this.#world;
+    if (disk.hang === undefined) return;
+    const patience = new Promise<void>((resolve) => clock.script(timeoutMs + THREAD_PATIENCE_MS, resolve));
+    await Promise.race([disk.hang.over, patience]);
+    if (disk.hang !== undefined) throw new DfpeerError('DFP_STORE_IO', 'a fetch thread does not answer');
   }
 
   async #end(answer: Answer, transfer: Transfer): Promise<void> {

@@ -7,6 +7,7 @@ import type {
   ScheduleDecision,
   SchedulerClient,
 } from '../../src/scheduler-client/scheduler-client.js';
+import type { Exercised } from './exercised.js';
 import type { EventLog } from './event-log.js';
 import type { SchedulerPlan } from './plan.js';
 import type { Random } from './random.js';
@@ -23,6 +24,7 @@ export interface SchedulerWorld {
   clock: VirtualClock;
   random: Random;
   log: EventLog;
+  exercised: Exercised;
 }
 
 /** A scheduler as its client shows it: decisions, late or never, and streams that break. */
@@ -50,6 +52,8 @@ export class SimulatedScheduler implements SchedulerClient {
   }
 
   async openSession({ peerId }: PeerRegistration): Promise<PeerSession> {
+    const { plan, exercised } = this.#world;
+    if (plan.kind !== 'good') exercised.fault(`scheduler: ${plan.kind}`);
     if (this.#isDown) throw new DfpeerError('DFP_SCHEDULER_UNREACHABLE', 'no scheduler is serving');
     if (this.#registered.has(peerId)) throw new DfpeerError('DFP_INTERNAL', `peer ${peerId} registers twice`);
     this.#registered.add(peerId);

@@ -1,4 +1,5 @@
 import { computeTaskId } from '../../src/core/task-id.js';
+import { Exercised } from './exercised.js';
 import { EventLog } from './event-log.js';
 import { MemoryDisk } from './memory-disk.js';
 import { MemoryJournal } from './memory-metadata.js';
@@ -14,6 +15,7 @@ export interface Surroundings {
   plan: Plan;
   random: Random;
   log: EventLog;
+  exercised: Exercised;
   disk: MemoryDisk;
   journal: MemoryJournal;
   origin: SimulatedOrigin;
@@ -26,6 +28,7 @@ export interface Surroundings {
 
 export function createSurroundings(plan: Plan, random: Random): Surroundings {
   const log = new EventLog();
+  const exercised = new Exercised();
   const [first = Buffer.alloc(0), ...others] = plan.contentLengths.map((length) => random.bytes(length));
   const versions: [Version, ...Version[]] = [
     { index: 0, bytes: first },
@@ -35,10 +38,11 @@ export function createSurroundings(plan: Plan, random: Random): Surroundings {
     plan,
     random,
     log,
+    exercised,
     versions,
-    disk: new MemoryDisk(plan.disk, random.fork()),
+    disk: new MemoryDisk(plan.disk, random.fork(), exercised),
     journal: new MemoryJournal(),
-    origin: new SimulatedOrigin(plan.origin, versions, random.fork(), log),
+    origin: new SimulatedOrigin(plan.origin, versions, { random: random.fork(), log, exercised }),
     failures: [],
     outcomes: [],
   };

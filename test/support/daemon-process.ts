@@ -9,9 +9,9 @@ import { mergeConfig, type Config } from './config.js';
 import { scrape, sumSamples } from './metrics.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const DFDAEMON = join(ROOT, 'bin', 'dfdaemon');
+export const DFDAEMON = join(ROOT, 'bin', 'dfdaemon');
 const DFGET = join(ROOT, 'bin', 'dfget');
-const READY_TIMEOUT_MS = 30_000;
+const READY_TIMEOUT_MS = 60_000;
 
 export interface DaemonPorts {
   grpc: number;
@@ -19,6 +19,7 @@ export interface DaemonPorts {
   vortex: number;
   metrics: number;
   health: number;
+  statusPage?: number;
   scheduler?: number;
 }
 
@@ -66,6 +67,7 @@ export class DaemonProcess {
       scheduler: { embedded: { enable: true, ip: '127.0.0.1', port: 0 } },
       metrics: { server },
       health: { server },
+      statusPage: { port: 0 },
     };
     await writeFile(join(this.directory, 'dfdaemon.yaml'), stringify(mergeConfig(base, config)));
   }
@@ -140,6 +142,12 @@ export class DaemonProcess {
   /** The sum of all samples of a metric whose labels include the given ones. */
   async metric(name: string, labels: Record<string, string> = {}): Promise<number> {
     return sumSamples(await this.metrics(), name, labels);
+  }
+
+  /** A command of dfdaemon's, with this daemon's configuration. */
+  dfdaemon(command: string, ...args: string[]): Promise<ProcessResult> {
+    const config = ['-c', join(this.directory, 'dfdaemon.yaml')];
+    return run(process.execPath, [DFDAEMON, command, ...config, ...args], { DFPEER_HOME: this.directory });
   }
 
   dfget(...args: string[]): Promise<ProcessResult> {

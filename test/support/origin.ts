@@ -8,6 +8,7 @@ export interface OriginRequest {
   method: string;
   path: string;
   range: string | undefined;
+  authorization: string | undefined;
   /** Body bytes that were handed to the socket. */
   bytes: number;
 }
@@ -87,6 +88,7 @@ export class Origin {
       method: request.method ?? '',
       path: request.url ?? '',
       range: request.headers.range,
+      authorization: request.headers.authorization,
       bytes: 0,
     };
     this.requests.push(seen);

@@ -1,10 +1,19 @@
-import { cidrs, count, duration, path, rate, size } from '../key-kinds.js';
+import { cidrs, count, duration, fileMode, path, rate, size, text } from '../key-kinds.js';
 import { ignored, section } from '../key-spec.js';
 
 const server = section({
   socketPath: path({
     meaning: 'Unix socket for dfget and for administration, at most 107 bytes.',
     otherwise: '/var/run/dragonfly/dfdaemon.sock as root, in the runtime directory of the user otherwise',
+  }),
+  socketMode: fileMode(['0600', '0660', '0666'], {
+    meaning:
+      'Who may connect to the unix socket: 0600 only root and the user of the daemon, 0660 also `socketGroup`, 0666 every user of the host. Output files are written for root and the user of the daemon only; others get the bytes through the socket.',
+    default: '0600',
+  }),
+  socketGroup: text({
+    meaning: 'Group of the unix socket: a name of /etc/group, or a number.',
+    otherwise: "the daemon's own group",
   }),
   requestRateLimit: count(
     {

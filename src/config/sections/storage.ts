@@ -47,6 +47,7 @@ const policy = section(
     taskTTL: duration({
       meaning: 'Age at which a task that nobody used is removed.',
       default: '30d',
+      reload: true,
       whenReached: 'the task is removed, unless in use',
     }),
     persistentTaskTTL: ignored('dfpeer has no persistent tasks'),
@@ -55,14 +56,20 @@ const policy = section(
     diskThreshold: size({
       meaning: 'Bytes that stored tasks may take; 0: what they take now and what the file system has free.',
       default: 0,
+      reload: true,
       whenReached: 'tasks are removed by the two percentages below',
     }),
     diskHighThresholdPercent: percent({
       meaning: 'Share of `diskThreshold` above which the least recently used tasks are removed.',
       default: 80,
+      reload: true,
       whenReached: 'least recently used tasks are removed, unless in use',
     }),
-    diskLowThresholdPercent: percent({ meaning: 'Share of `diskThreshold` at which removing ends.', default: 60 }),
+    diskLowThresholdPercent: percent({
+      meaning: 'Share of `diskThreshold` at which removing ends.',
+      default: 60,
+      reload: true,
+    }),
   },
   ({ diskHighThresholdPercent: high, diskLowThresholdPercent: low }) =>
     high >= low
@@ -71,6 +78,6 @@ const policy = section(
 );
 
 export const gc = section({
-  interval: duration({ meaning: 'Time between two garbage collections.', default: '900s' }),
+  interval: duration({ meaning: 'Time between two garbage collections.', default: '900s', reload: true }),
   policy,
 });

@@ -104,5 +104,9 @@ export const upload = section({
     { meaning: 'Threads that call sendfile.', otherwise: 'one for two processors, at least one' },
     { min: 1, max: 64, unit: 'threads' },
   ),
-  dropBehind: ignored('the kernel decides what stays in its page cache'),
+  dropBehind: flag({
+    meaning:
+      'What an upload had to read from the disk leaves the page cache after it, unless another upload of the task runs: for nodes whose memory is needed by others.',
+    default: false,
+  }),
 });

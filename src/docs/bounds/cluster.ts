@@ -1,3 +1,5 @@
+import { MAX_PENDING_ANNOUNCEMENTS } from '../../peer/announcer.js';
+import { SCHEDULER_PATIENCE_MS } from '../../peer/start-scheduling.js';
 import { DEFAULT_SCHEDULER_LIMITS, DEFAULT_SCHEDULER_TIMINGS } from '../../scheduler/limits.js';
 import { FIRST_MESSAGE_TIMEOUT_MS } from '../../scheduler/announce-peer-stream.js';
 import { MAX_BLOCKED_MS, MAX_QUEUED_REPORTS } from '../../scheduler-client/announce-stream.js';
@@ -7,6 +9,7 @@ import {
   MAX_URL_PATTERN_CHARACTERS,
   URL_PATTERNS_TIMEOUT_MS,
 } from '../../scheduler-client/block-list.js';
+import { FIRST_LOOK_TIMEOUT_MS } from '../../scheduler-client/client.js';
 import { MAX_CANDIDATE_PARENTS } from '../../scheduler-client/candidates.js';
 import { HEALTH_CHECK_TIMEOUT_MS } from '../../scheduler-client/health.js';
 import { WITHDRAW_TIMEOUT_MS } from '../../scheduler-client/host-announcer.js';
@@ -36,6 +39,24 @@ export const CLUSTER_BOUNDS: readonly BoundGroup[] = [
       bound({ DNS_TIMEOUT_MS }, 'ms', "Resolving a scheduler's name.", 'the last good list stays in force'),
       bound({ LIST_TIMEOUT_MS }, 'ms', 'Asking the manager for schedulers.', 'the last good list stays in force'),
       bound({ HEALTH_CHECK_TIMEOUT_MS }, 'ms', 'Health check before the first use.', 'not used until it answers'),
+      bound(
+        { FIRST_LOOK_TIMEOUT_MS },
+        'ms',
+        'A download right after the start, for a scheduler.',
+        'the origin is used',
+      ),
+      bound(
+        { SCHEDULER_PATIENCE_MS },
+        'ms',
+        'The start of the daemon, for a silent scheduler.',
+        'it joins in the background',
+      ),
+      bound(
+        { MAX_PENDING_ANNOUNCEMENTS },
+        'tasks',
+        'Small tasks that wait to be announced.',
+        'announced when a scheduler joins the next time',
+      ),
       bound({ UNARY_TIMEOUT_MS }, 'ms', 'A single call.', 'DFP_DEADLINE; the download goes on without it'),
       bound({ KEEPALIVE_TIMEOUT_MS }, 'ms', "A silent connection's answer to a ping.", 'reconnected'),
       bound({ FIRST_ANSWER_TIMEOUT_MS }, 'ms', 'Answer to a registration.', 'the origin is used'),

@@ -1,9 +1,12 @@
+import { MAX_PIECE_SET_PIECES } from '../../core/piece-set.js';
 import { DEFAULT_LOG_MAX_FILES, MAX_LOG_FILES } from '../../cli/dfdaemon-options.js';
-import { DEFAULT_TIMEOUT_MS } from '../../cli/dfget-options.js';
+import { DEFAULT_TIMEOUT_MS, MAX_JOBS } from '../../cli/dfget-options.js';
 import { START_TIMEOUT_MS } from '../../cli/daemon-connection.js';
 import { MAX_HEADER_CHARACTERS, MAX_HEADERS } from '../../cli/http-flags.js';
 import { LOG_FLUSH_TIMEOUT_MS, MAX_BUFFERED_LOG_BYTES } from '../../cli/log-destination.js';
+import { MAX_NETRC_BYTES } from '../../cli/netrc.js';
 import { MAX_URL_CHARACTERS } from '../../cli/source-url.js';
+import { MAX_LIST_BYTES, MAX_LISTED_URLS } from '../../cli/url-list.js';
 import { DRAIN_TIMEOUT_MS } from '../../cli/to-settings.js';
 import { MAX_REPORTED_ISSUES } from '../../config/config-error.js';
 import { MAX_CONFIG_BYTES } from '../../config/config-file.js';
@@ -15,16 +18,40 @@ import { MAX_ORIGIN_DETAILS_BYTES } from '../../grpc/origin-details.js';
 import { DEFAULT_GRPC_SERVER_LIMITS } from '../../grpc/server.js';
 import { GRPC_STOP_GRACE_MS } from '../../peer/grpc-servers.js';
 import { STREAM_WRITE_TIMEOUT_MS } from '../../peer/grpc/handlers.js';
+import {
+  FIRST_OFFER_TIMEOUT_MS,
+  MAX_OFFER_TIMEOUT_MS,
+  MAX_PACED_UPLOAD_MS,
+  MAX_PACED_UPLOADS,
+  MAX_UNTAKEN_OFFERS,
+  MIN_OFFER_TIMEOUT_MS,
+} from '../../peer/grpc/offer-pacing.js';
 import { MAX_INTERESTED_PIECES } from '../../peer/grpc/sync-pieces.js';
+import { IDLE_MEMORY_INTERVAL_MS } from '../../peer/memory-keeper.js';
 import { MAX_OPERATIONS_CONNECTIONS, REQUEST_TIMEOUT_MS } from '../../peer/operations-server.js';
+import { MAX_BAD_HOSTS } from '../../peer/metrics.js';
 import { STEP_TIMEOUT_MS } from '../../peer/shutdown.js';
 import { MAX_LISTENERS } from '../../peer/store/stored-task.js';
-import { MAX_QUARANTINED_FILES } from '../../peer/store/task-files.js';
+import { MAX_QUARANTINED_FILES } from '../../peer/store/quarantine.js';
+import { MAX_CONCURRENT_CHECKS } from '../../peer/store/startup-checks.js';
 import { DEFAULT_MAX_IDLE_FILES } from '../../peer/store/task-store.js';
+import {
+  MAX_QUEUED_SPANS,
+  MAX_SPANS_PER_EXPORT,
+  TRACE_EXPORT_TIMEOUT_MS,
+  TRACE_FLUSH_TIMEOUT_MS,
+} from '../../peer/tracing/open-telemetry.js';
+import { MAX_UNIX_PATH_BYTES } from '../../../native/index.js';
 import { bound, type BoundGroup } from './fixed-bound.js';
 
-const { maxConnections, maxStreamsPerConnection, maxMessageBytes, connectionIdleMs, keepaliveTimeoutMs } =
-  DEFAULT_GRPC_SERVER_LIMITS;
+const {
+  maxConnections,
+  maxConnectionsPerIp,
+  maxStreamsPerConnection,
+  maxMessageBytes,
+  connectionIdleMs,
+  keepaliveTimeoutMs,
+} = DEFAULT_GRPC_SERVER_LIMITS;
 
 /** src/grpc, src/peer, src/config and src/cli. */
 export const DAEMON_BOUNDS: readonly BoundGroup[] = [
@@ -32,6 +59,12 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
     title: 'gRPC servers',
     bounds: [
       bound({ maxConnections }, 'connections', 'Connections of one server.', 'new ones are closed, with a warning'),
+      bound(
+        { maxConnectionsPerIp },
+        'connections',
+        'Connections of one IP to one server.',
+        'new ones are closed, with a warning',
+      ),
       bound({ maxStreamsPerConnection }, 'requests', 'Calls at once on one connection.', 'further ones wait (HTTP/2)'),
       bound({ maxMessageBytes }, 'bytes', 'One message.', 'RESOURCE_EXHAUSTED'),
       bound({ connectionIdleMs }, 'ms', 'A connection without a call.', 'it is closed'),
@@ -44,6 +77,23 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
         'its further headers are left out',
       ),
       bound({ MAX_INTERESTED_PIECES }, 'pieces', 'Pieces named in one SyncPieces request.', 'INVALID_ARGUMENT'),
+      bound(
+        { MAX_PACED_UPLOADS },
+        'transfers',
+        'Uploads and open offers together, while several children want a task.',
+        'further offers wait',
+      ),
+      bound({ MAX_PACED_UPLOAD_MS }, 'ms', 'Time that an upload holds back offers.', 'offers go on without it'),
+      bound({ MAX_UNTAKEN_OFFERS }, 'pieces', 'Open offers to a child alone with a task.', 'further offers wait'),
+      bound({ FIRST_OFFER_TIMEOUT_MS }, 'ms', 'An offer, before children were seen to take any.', 'it lapses'),
+      bound({ MIN_OFFER_TIMEOUT_MS }, 'ms', 'An offer to quick children, at least.', 'it lapses'),
+      bound({ MAX_OFFER_TIMEOUT_MS }, 'ms', 'An offer to slow children, at most.', 'it lapses'),
+      bound(
+        { MAX_PIECE_SET_PIECES },
+        'pieces',
+        'Pieces of a task whose children tell what they hold.',
+        'they do not tell',
+      ),
     ],
   },
   {
@@ -56,7 +106,19 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
         'the oldest are closed',
       ),
       bound({ MAX_LISTENERS }, 'entries', 'Clients, children and uploads waiting on one task.', 'DFP_LIMIT'),
-      bound({ MAX_QUARANTINED_FILES }, 'files', 'Damaged files kept for inspection.', 'the oldest are removed'),
+      bound(
+        { MAX_QUARANTINED_FILES },
+        'files',
+        'Damaged files kept for inspection, for `gc.policy.taskTTL` and as far as the quota allows.',
+        'the oldest are removed',
+      ),
+      bound(
+        { MAX_CONCURRENT_CHECKS },
+        'tasks',
+        'Tasks of an earlier process that are checked at once at the start.',
+        'further ones wait, unless they are asked for',
+      ),
+      bound({ IDLE_MEMORY_INTERVAL_MS }, 'ms', 'A daemon without transfers.', 'it gives unused memory back'),
     ],
   },
   {
@@ -69,6 +131,17 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
         'new ones are closed',
       ),
       bound({ REQUEST_TIMEOUT_MS }, 'ms', 'A request and its head.', '408, the connection is closed'),
+      bound({ MAX_BAD_HOSTS }, 'entries', 'Hosts with bad pieces that the metric names.', 'others count as `other`'),
+    ],
+  },
+  {
+    title: 'Traces and the service manager',
+    bounds: [
+      bound({ MAX_QUEUED_SPANS }, 'entries', 'Spans that wait to be sent.', 'further ones are dropped'),
+      bound({ MAX_SPANS_PER_EXPORT }, 'entries', 'Spans of one request to the collector.', 'the rest goes in the next'),
+      bound({ TRACE_EXPORT_TIMEOUT_MS }, 'ms', 'One request to the collector.', 'its spans are lost'),
+      bound({ TRACE_FLUSH_TIMEOUT_MS }, 'ms', 'Sending what is left when the daemon ends.', 'the rest is lost'),
+      bound({ MAX_UNIX_PATH_BYTES }, 'bytes', 'The path in NOTIFY_SOCKET.', 'systemd is not told, with a warning'),
     ],
   },
   {
@@ -101,6 +174,10 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
       bound({ DEFAULT_TIMEOUT_MS }, 'ms', 'A download, unless `--timeout` says otherwise.', 'DFP_DEADLINE'),
       bound({ START_TIMEOUT_MS }, 'ms', 'Starting a daemon in the background.', 'DFP_DAEMON_UNREACHABLE'),
       bound({ MAX_URL_CHARACTERS }, 'characters', 'A URL.', 'DFP_USAGE'),
+      bound({ MAX_JOBS }, 'requests', '`--jobs`.', 'DFP_USAGE'),
+      bound({ MAX_LISTED_URLS }, 'entries', 'URLs of `--input-file`.', 'DFP_USAGE'),
+      bound({ MAX_LIST_BYTES }, 'bytes', 'The list of `--input-file`.', 'DFP_USAGE'),
+      bound({ MAX_NETRC_BYTES }, 'bytes', 'A netrc file.', 'DFP_USAGE'),
       bound({ MAX_HEADERS }, 'headers', '`--header`.', 'DFP_USAGE'),
       bound({ MAX_HEADER_CHARACTERS }, 'characters', 'One `--header`.', 'DFP_USAGE'),
     ],

@@ -1,8 +1,14 @@
 import { MAX_PIECE_LENGTH, MIN_PIECE_LENGTH } from '../../core/piece.js';
+import { DISTRUST_MS, MAX_DISTRUSTED_HOSTS, MAX_STRIKES } from '../../peer/download/distrusted-hosts.js';
 import { DEFAULT_DOWNLOAD_SETTINGS } from '../../peer/download/download-request.js';
+import { DISK_TIMEOUT_MS } from '../../peer/download/named-waits.js';
+import { CHECK_TIMEOUT_MS } from '../../peer/download/open-task.js';
+import { MAX_RETRY_DELAY_MS } from '../../peer/download/origin-source.js';
 import { MAX_PARENT_FAILURES } from '../../peer/download/parent-link.js';
 import { MAX_BUSY_ANSWERS, MAX_PARENTS, MAX_REST_MS } from '../../peer/download/parent-swarm.js';
 import { MAX_RESTARTS } from '../../peer/download/task-download.js';
+import { FIRST_STALL_MS } from '../../peer/download/stall-watch.js';
+import { MAX_WANTED_RANGES } from '../../peer/download/wanted.js';
 import { THREAD_GRACE_MS } from '../../peer/fetch/fetch-call.js';
 import {
   MAX_CONNECTIONS_PER_ORIGIN,
@@ -16,7 +22,12 @@ import { MAX_IDLE_CONNECTIONS, MAX_IDLE_PER_PARENT } from '../../peer/fetch/pare
 import { MAX_REFUSAL_BYTES } from '../../peer/fetch/parent/http-piece-reader.js';
 import { MAX_HEAD_BYTES, MAX_HEADERS } from '../../peer/fetch/parent/http-response-head.js';
 import { CONNECT_TIMEOUT_MS as PIECE_CONNECT_TIMEOUT_MS } from '../../peer/fetch/parent/parent-connection.js';
-import { MAX_DEFAULT_THREADS, MAX_FETCHES_IN_FLIGHT } from '../../peer/fetch/threaded-piece-fetcher.js';
+import { IDLE_THREAD_TIMEOUT_MS, THREAD_END_TIMEOUT_MS } from '../../peer/fetch/thread-pool.js';
+import {
+  MAX_DEFAULT_THREADS,
+  MAX_FETCHES_IN_FLIGHT,
+  MAX_FETCHES_WAITING,
+} from '../../peer/fetch/threaded-piece-fetcher.js';
 import { CONNECT_TIMEOUT_MS as CALL_CONNECT_TIMEOUT_MS } from '../../peer/parents/grpc-parent-dialer.js';
 import { bound, type BoundGroup } from './fixed-bound.js';
 
@@ -34,6 +45,14 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
         'Failures of a parent in a row.',
         'it is given up and reported to the scheduler',
       ),
+      bound(
+        { MAX_STRIKES },
+        'times',
+        'Bad pieces of a host, to all downloads together.',
+        'it is not asked for a while',
+      ),
+      bound({ DISTRUST_MS }, 'ms', 'Time since its last bad piece that such a host is left out.', 'it is asked again'),
+      bound({ MAX_DISTRUSTED_HOSTS }, 'entries', 'Hosts whose bad pieces are remembered.', 'the oldest is forgotten'),
       bound({ MAX_REST_MS }, 'ms', 'Time that a failing or busy parent is left alone.', 'it is asked again'),
       bound({ MAX_BUSY_ANSWERS }, 'times', '"Come back later" in a row from a parent.', 'it is given up'),
       bound(
@@ -66,6 +85,7 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
       ),
       bound({ ORIGIN_CONNECT_TIMEOUT_MS }, 'ms', 'Connecting to an origin.', 'an attempt of `backend.maxRetries`'),
       bound({ MAX_REDIRECTS }, 'times', 'Redirects of one request.', 'DFP_ORIGIN_REDIRECTS'),
+      bound({ MAX_RETRY_DELAY_MS }, 'ms', 'Pause before an origin is asked again.', 'it is asked, whatever it wished'),
       bound({ MAX_RESTARTS }, 'times', 'Starting anew because the content changed.', 'DFP_ORIGIN_CHANGED'),
       bound({ MAX_ORIGIN_HEAD_BYTES }, 'bytes', "Head of an origin's answer.", 'the download fails'),
       bound(
@@ -81,14 +101,21 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
   {
     title: 'Fetch threads and pieces',
     bounds: [
+      bound({ IDLE_THREAD_TIMEOUT_MS }, 'ms', 'A fetch thread without work, beyond the last one.', 'it ends'),
       bound({ MAX_DEFAULT_THREADS }, 'threads', 'Threads that receive bytes: one for two processors.', 'never more'),
-      bound({ MAX_FETCHES_IN_FLIGHT }, 'pieces', 'Pieces of all tasks in flight.', 'DFP_LIMIT'),
+      bound({ MAX_FETCHES_IN_FLIGHT }, 'pieces', 'Pieces of all tasks in flight.', 'further ones stand in line'),
+      bound({ MAX_FETCHES_WAITING }, 'pieces', 'Pieces of all tasks in line.', 'DFP_LIMIT'),
       bound(
         { THREAD_GRACE_MS },
         'ms',
         'A thread that has not answered after the deadline of its piece.',
-        'the thread is ended and replaced',
+        'the thread is ended and replaced, DFP_STORE_IO',
       ),
+      bound({ THREAD_END_TIMEOUT_MS }, 'ms', 'The end of such a thread.', 'its pieces are given up all the same'),
+      bound({ DISK_TIMEOUT_MS }, 'ms', 'One small thing on the disk: a record, a new file.', 'DFP_STORE_IO'),
+      bound({ CHECK_TIMEOUT_MS }, 'ms', 'Reading the pieces of a task again after a crash.', 'DFP_DEADLINE'),
+      bound({ FIRST_STALL_MS }, 'ms', 'A download that does not move.', 'the log says who is waited for'),
+      bound({ MAX_WANTED_RANGES }, 'entries', 'Ranges that the clients of one download want.', 'all of it is fetched'),
       bound({ MIN_PIECE_LENGTH }, 'bytes', 'Smallest length of a piece.', 'DFP_INVALID_ARGUMENT'),
       bound({ MAX_PIECE_LENGTH }, 'bytes', 'Largest length of a piece.', 'DFP_INVALID_ARGUMENT'),
     ],

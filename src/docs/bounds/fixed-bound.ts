@@ -22,6 +22,9 @@ export type BoundUnit =
   | 'files'
   | 'times'
   | 'threads'
+  | 'uploads'
+  | 'offers'
+  | 'ranges'
   | 'entries';
 
 /** What belongs together, under one heading. */

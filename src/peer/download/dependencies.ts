@@ -2,10 +2,13 @@ import type { ByteBudget } from '../../core/byte-budget.js';
 import type { Clock } from '../../core/clock.js';
 import type { Logger } from '../../core/logger.js';
 import type { TrafficType } from '../../core/piece.js';
+import type { Tracer } from '../../core/tracing.js';
 import type { SchedulerClient } from '../../scheduler-client/scheduler-client.js';
 import type { PieceFetcher } from '../fetch/piece-fetcher.js';
 import type { ParentDialer } from '../parents/parent-dialer.js';
+import type { StoredTask } from '../store/stored-task.js';
 import type { TaskStore } from '../store/task-store.js';
+import type { DistrustedHosts } from './distrusted-hosts.js';
 import type { DownloadSettings } from './download-request.js';
 
 /** What a download needs of the world; the simulator brings its own. */
@@ -25,7 +28,13 @@ export interface DownloadDependencies {
   createBudget(bytesPerSecond: number): ByteBudget & { close(): void };
   /** Takes over work that nobody need wait for; a shutdown does. A failure is logged. */
   inBackground(work: Promise<void>): void;
+  /** A complete copy was made without the scheduler's help, so it knows nothing of it. Must return at once. */
+  announceCopy?: (task: StoredTask) => void;
+  /** Hosts whose pieces were bad lately; shared by all downloads of this node. */
+  distrusted: DistrustedHosts;
   observer: DownloadObserver;
+  /** Within a download: its span, to which the pieces belong. */
+  tracer: Tracer;
   settings: DownloadSettings;
   clock: Clock;
   /** Uniform in [0, 1). */
@@ -35,7 +44,8 @@ export interface DownloadDependencies {
 
 /** Told of everything that metrics and operators want to know. */
 export interface DownloadObserver {
-  pieceStored(trafficType: TrafficType, bytes: number, from: string): void;
+  /** `costMs` from asking for it to its last byte. */
+  pieceStored(trafficType: TrafficType, bytes: number, from: string, costMs: number): void;
   pieceFailed(from: string, code: string): void;
   badPiece(parentHostId: string): void;
 }

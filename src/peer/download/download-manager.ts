@@ -1,9 +1,13 @@
 import { sleep } from '../../core/deadline.js';
 import { AbortedError, DfpeerError } from '../../core/errors.js';
 import type { TaskId } from '../../core/task-id.js';
+import { noTracing, type Tracer } from '../../core/tracing.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { DownloadDependencies } from './dependencies.js';
+import { DistrustedHosts } from './distrusted-hosts.js';
+import { DownloadClient } from './download-client.js';
 import type { DownloadRequest } from './download-request.js';
+import type { DownloadFacts } from './download-story.js';
 import { TaskDownload } from './task-download.js';
 
 /** Tasks being downloaded at the same time; one more is refused with DFP_LIMIT. */
@@ -12,8 +16,10 @@ export const DEFAULT_MAX_DOWNLOADS = 256;
 /** One client's share in a download. */
 export interface DownloadHandle {
   readonly peerId: string;
-  /** Settles with the download: everything this client wants is stored, or the coded reason. */
+  /** Everything this client wants is stored; otherwise the coded reason. */
   readonly done: Promise<StoredTask>;
+  /** As far as the download has come. */
+  readonly facts: () => Readonly<DownloadFacts>;
   /** The client has gone; the last one to go stops the download. What is stored stays for the next. */
   leave(): void;
 }
@@ -21,7 +27,7 @@ export interface DownloadHandle {
 interface Running {
   download: TaskDownload;
   done: Promise<StoredTask>;
-  clients: Set<(task: StoredTask) => void>;
+  clients: Set<DownloadClient>;
   task: StoredTask | undefined;
 }
 
@@ -33,8 +39,16 @@ export class DownloadManager {
   readonly #running = new Map<TaskId, Running>();
   #closing = false;
 
-  constructor(dependencies: Omit<DownloadDependencies, 'inBackground'>, options?: { maxDownloads?: number }) {
-    this.#dependencies = { ...dependencies, inBackground: (work) => this.#inBackground(work) };
+  constructor(
+    dependencies: Omit<DownloadDependencies, 'inBackground' | 'tracer' | 'distrusted'>,
+    options?: { maxDownloads?: number; tracer?: Tracer },
+  ) {
+    this.#dependencies = {
+      ...dependencies,
+      tracer: options?.tracer ?? noTracing,
+      inBackground: (work) => this.#inBackground(work),
+      distrusted: new DistrustedHosts(dependencies.clock),
+    };
     this.#maxDownloads = options?.maxDownloads ?? DEFAULT_MAX_DOWNLOADS;
   }
 
@@ -51,15 +65,19 @@ export class DownloadManager {
       throw new DfpeerError('DFP_SHUTTING_DOWN', 'this daemon is shutting down and starts no download');
     const known = this.#running.get(request.taskId);
     // One that is ending can't take more: the next one waits until nothing of it writes any more.
-    const joined = known !== undefined && known.clients.size > 0 && known.download.want(request.range);
+    const joined = known !== undefined && known.clients.size > 0 && known.download.want(request);
     const running = joined ? known : this.#begin(request, known?.done);
-    running.clients.add(onTask);
-    if (running.task !== undefined) onTask(running.task);
+    const client = new DownloadClient(request.range, onTask);
+    running.clients.add(client);
+    client.join(running.done);
+    if (running.task !== undefined) client.follow(running.task);
     return {
       peerId: running.download.peerId,
-      done: running.done,
+      facts: () => running.download.facts,
+      done: client.done,
       leave: () => {
-        running.clients.delete(onTask);
+        client.leave();
+        running.clients.delete(client);
         if (running.clients.size === 0)
           running.download.abort(new AbortedError(`the download of task ${request.taskId}`));
       },
@@ -96,7 +114,7 @@ export class DownloadManager {
     const clients: Running['clients'] = new Set();
     const download = new TaskDownload(this.#dependencies, request, (task) => {
       running.task = task;
-      for (const client of [...clients]) client(task);
+      for (const client of [...clients]) client.follow(task);
     });
     const done = (predecessor ?? Promise.resolve())
       .then(

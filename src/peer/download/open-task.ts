@@ -1,35 +1,61 @@
 import { OriginError } from '../../core/errors.js';
 import { derivePieceLength } from '../../core/piece.js';
+import { opaqueTag } from '../fetch/origin/answer-checks.js';
 import type { OriginContent } from '../fetch/piece-fetcher.js';
 import type { StoredTask } from '../store/stored-task.js';
+import type { TaskStore } from '../store/task-store.js';
 import type { DownloadDependencies } from './dependencies.js';
 import type { DownloadRequest } from './download-request.js';
+import type { NamedWaits } from './named-waits.js';
 import type { OriginSource } from './origin-source.js';
 
-/**
- * The task to download into: the stored one when it is complete, or still what the origin has; otherwise a fresh one.
- * `content` is absent when the origin was not asked (complete), or could not be (a partial task goes on from its parents).
- */
+/** After a crash the pieces of a large task are read again before anybody gets them. */
+export const CHECK_TIMEOUT_MS = 600_000;
+
+interface Opening {
+  origin: OriginSource;
+  waits: NamedWaits;
+  signal: AbortSignal;
+}
+
+export interface OpenedTask {
+  task: StoredTask;
+  /** Absent when the origin was not asked (complete), or could not be (a partial task goes on from its parents). */
+  content: OriginContent | undefined;
+  /** What was stored before is another state of the content: parents may have that one still. */
+  replaced: boolean;
+}
+
+/** The task to download into: the stored one when it is complete, or still what the origin has; otherwise a fresh one. */
 export async function openTask(
   { store }: DownloadDependencies,
   request: DownloadRequest,
-  origin: OriginSource,
-  signal: AbortSignal,
-): Promise<{ task: StoredTask; content: OriginContent | undefined }> {
-  const stored = await store.settled(request.taskId);
-  if (stored?.complete === true) return { task: stored, content: undefined };
+  { origin, waits, signal }: Opening,
+): Promise<OpenedTask> {
+  const { taskId } = request;
+  const stored = await waits.atMost(
+    { waitingFor: `the check of what is stored of task ${taskId}`, timeoutMs: CHECK_TIMEOUT_MS, signal },
+    () => store.settled(taskId),
+  );
+  if (stored?.complete === true && !stored.removed) return { task: stored, content: undefined, replaced: false };
   let content: OriginContent;
   try {
     content = await origin.stat();
   } catch (thrown) {
     if (stored?.layout === undefined || stored.removed || isRefusal(thrown) || signal.aborted) throw thrown;
-    return { task: stored, content: undefined };
+    return { task: stored, content: undefined, replaced: false };
   }
+  const isSame = stored !== undefined && isSameContent(stored, content);
   // It may have been removed while the origin was asked.
-  if (stored?.removed === false && content.contentLength !== undefined && isSameContent(stored, content))
-    return { task: stored, content };
+  if (isSame && !stored.removed && content.contentLength !== undefined)
+    return { task: stored, content, replaced: false };
+  const task = await waits.disk(`begin task ${taskId}`, () => createTask(store, request, content));
+  return { task, content, replaced: stored !== undefined && !isSame };
+}
+
+async function createTask(store: TaskStore, request: DownloadRequest, content: OriginContent): Promise<StoredTask> {
   const { taskId, url, tag, application, filteredQueryParams, pieceLength } = request;
-  const task = await store.create({
+  return store.create({
     taskId,
     url,
     tag,
@@ -42,7 +68,6 @@ export async function openTask(
     lastModified: content.lastModified,
     responseHeader: { ...content.responseHeader },
   });
-  return { task, content };
 }
 
 /** The origin said no; that it can't be reached, or is overloaded, is no such answer. */
@@ -54,6 +79,6 @@ function isRefusal(thrown: unknown): boolean {
 export function isSameContent(stored: StoredTask, content: OriginContent): boolean {
   const { etag, lastModified, contentLength } = stored.record;
   if (contentLength !== content.contentLength) return false;
-  if (etag !== undefined && content.etag !== undefined) return etag === content.etag;
+  if (etag !== undefined && content.etag !== undefined) return opaqueTag(etag) === opaqueTag(content.etag);
   return lastModified === content.lastModified;
 }

@@ -1,8 +1,9 @@
 import { DfpeerError, OriginError } from '../../core/errors.js';
-import { TrafficType, type StoredPiece } from '../../core/piece.js';
+import { TrafficType, type PieceSlice, type StoredPiece } from '../../core/piece.js';
 import type { FetchedPiece, OriginContent } from '../fetch/piece-fetcher.js';
 import type { StoredTask } from '../store/stored-task.js';
 import { isSameContent } from './open-task.js';
+import type { NamedWaits } from './named-waits.js';
 import type { OriginSource } from './origin-source.js';
 import type { PieceBoard } from './piece-board.js';
 
@@ -13,6 +14,7 @@ export interface OriginPiecesContext {
   /** As it was found at the start; undefined when it could not be asked then. */
   content: OriginContent | undefined;
   board: PieceBoard;
+  waits: NamedWaits;
   now: () => number;
   /** Records a verified piece. */
   onPiece: (piece: StoredPiece) => Promise<void>;
@@ -23,6 +25,9 @@ export class OriginPieces {
   readonly #context: OriginPiecesContext;
   #content: Promise<OriginContent> | undefined;
   #streaming: Promise<void> | undefined;
+  /** Pieces asked of the origin one by one. */
+  readonly #ranges = new Set<Promise<void>>();
+  #ignoresRange = false;
 
   constructor(context: OriginPiecesContext) {
     this.#context = context;
@@ -30,29 +35,45 @@ export class OriginPieces {
 
   /** Fetches and records one piece. @throws DfpeerError DFP_ORIGIN_*, DFP_STALLED, DFP_DEADLINE, DFP_STORE_* */
   async fetch(number: number): Promise<void> {
-    const { task, origin } = this.#context;
+    const { task } = this.#context;
     const slice = task.slice(number);
     if (slice === undefined) throw new DfpeerError('DFP_INTERNAL', `task ${task.taskId} has no piece ${number}`);
     const content = await (this.#content ??= this.#findContent());
-    if (content.supportsRange) await this.#record(await origin.fetchPiece(content, task.path, slice));
-    else await (this.#streaming ??= this.#streamInstead(content));
+    if (!content.supportsRange || this.#ignoresRange) return this.#streamInstead(content);
+    try {
+      await this.#fetchRange(content, slice);
+    } catch (error) {
+      if (!(error instanceof OriginError) || error.code !== 'DFP_ORIGIN_RANGE') throw error;
+      this.#ignoresRange = true;
+      await this.#streamInstead(content);
+    }
   }
 
   /** The whole content in one stream; a task of unknown length has it afterwards. Pieces that are stored are compared, not written again. */
   async stream(content: OriginContent): Promise<void> {
-    const { task, origin } = this.#context;
-    const stored = [...task.pieces()].map(({ number }) => number);
+    const { task, origin, waits } = this.#context;
     const { pieceLength } = task.record;
+    const storedNow = (): number[] => [...task.pieces()].map(({ number }) => number);
     let recording = Promise.resolve();
+    const onPiece = (piece: FetchedPiece): Promise<void> => (recording = this.#record(piece));
     try {
-      const contentLength = await origin.stream(content, task.path, { pieceLength, stored }, (piece) => {
-        recording = this.#record(piece);
-        return recording;
-      });
-      if (task.layout === undefined) await task.setContentLength(contentLength);
+      const contentLength = await origin.stream(content, task.path, { pieceLength, storedNow }, onPiece);
+      if (task.layout === undefined)
+        await waits.disk(`size task ${task.taskId}`, () => task.setContentLength(contentLength));
     } finally {
       // A stream that is aborted may end before its last piece is recorded.
       await recording.catch(() => undefined);
+    }
+  }
+
+  async #fetchRange(content: OriginContent, slice: PieceSlice): Promise<void> {
+    const { origin, task } = this.#context;
+    const fetching = origin.fetchPiece(content, task.path, slice).then((piece) => this.#record(piece));
+    this.#ranges.add(fetching);
+    try {
+      await fetching;
+    } finally {
+      this.#ranges.delete(fetching);
     }
   }
 
@@ -66,22 +87,27 @@ export class OriginPieces {
     return content;
   }
 
-  /** The origin ignores Range: everything that is missing comes in one stream, and nothing else is asked of it meanwhile. */
+  /** The origin ignores Range, always or now and then: everything that is missing comes in one stream, alone with the file. */
   async #streamInstead(content: OriginContent): Promise<void> {
+    await (this.#streaming ??= this.#streamAlone(content));
+  }
+
+  async #streamAlone(content: OriginContent): Promise<void> {
     const { board } = this.#context;
     for (const number of board.missing()) board.start(number);
+    await Promise.allSettled(this.#ranges);
     await this.stream(content);
   }
 
   async #record(fetched: FetchedPiece): Promise<void> {
-    const { task, url, now, onPiece } = this.#context;
+    const { task, url, waits, now, onPiece } = this.#context;
     const { slice, digest, costMs } = fetched;
     const known = task.piece(slice.number);
     if (known !== undefined && known.digest !== digest)
       throw new OriginError('DFP_ORIGIN_CHANGED', `piece ${known.number} of ${url} is not what it was`);
     if (known !== undefined) return;
     if (task.layout === undefined && slice.length < task.record.pieceLength)
-      await task.setContentLength(slice.offset + slice.length);
+      await waits.disk(`size task ${task.taskId}`, () => task.setContentLength(slice.offset + slice.length));
     await onPiece({ ...slice, digest, trafficType: TrafficType.BACK_TO_SOURCE, costMs, createdAtMs: now() });
   }
 }

@@ -1,30 +1,36 @@
 import { sleep } from '../../core/deadline.js';
 import { toDfpeerError } from '../../core/errors.js';
 import type { PieceSlice } from '../../core/piece.js';
+import { redactUrl } from '../../core/redact.js';
+import { traced } from '../../core/tracing.js';
 import { isRetryable, retryAfterMsOf } from '../fetch/fetch-errors.js';
 import type { FetchCommon, FetchedPiece, OriginContent } from '../fetch/piece-fetcher.js';
 import type { DownloadDependencies } from './dependencies.js';
 import type { DownloadRequest } from './download-request.js';
+import type { NamedWaits } from './named-waits.js';
 
 const FIRST_RETRY_DELAY_MS = 200;
-const MAX_RETRY_DELAY_MS = 5_000;
+/** However long an origin asks us to stay away. */
+export const MAX_RETRY_DELAY_MS = 5_000;
 
 /** The origin of one task: asks, retries what is worth retrying, and says what is not. */
 export class OriginSource {
   readonly #dependencies: DownloadDependencies;
   readonly #request: DownloadRequest;
   readonly #signal: AbortSignal;
+  readonly #waits: NamedWaits;
   readonly #onBytes: () => void;
 
   /** `onBytes`: some came. */
   constructor(
     dependencies: DownloadDependencies,
     request: DownloadRequest,
-    { signal, onBytes }: { signal: AbortSignal; onBytes: () => void },
+    { signal, waits, onBytes }: { signal: AbortSignal; waits: NamedWaits; onBytes: () => void },
   ) {
     this.#dependencies = dependencies;
     this.#request = request;
     this.#signal = signal;
+    this.#waits = waits;
     this.#onBytes = onBytes;
   }
 
@@ -38,21 +44,30 @@ export class OriginSource {
   }
 
   async fetchPiece(origin: OriginContent, path: string, slice: PieceSlice): Promise<FetchedPiece> {
-    const { fetcher } = this.#dependencies;
-    return this.#retrying(`fetch piece ${slice.number} from the origin`, () =>
-      fetcher.fromOrigin({ ...this.#common(path), origin, slice }),
+    const { fetcher, tracer } = this.#dependencies;
+    const attributes = { 'piece.number': slice.number, 'piece.size': slice.length };
+    return traced(tracer, 'piece from origin', attributes, () =>
+      this.#retrying(`fetch piece ${slice.number} from the origin`, () =>
+        fetcher.fromOrigin({ ...this.#common(path), origin, slice }),
+      ),
     );
   }
 
-  /** One attempt only: a stream that broke can't be continued, the caller starts anew. */
+  /** A stream that breaks begins again at the first byte; `storedNow` says which pieces are then compared instead of written. */
   async stream(
     origin: OriginContent,
     path: string,
-    task: { pieceLength: number; stored: readonly number[] },
+    { pieceLength, storedNow }: { pieceLength: number; storedNow: () => number[] },
     onPiece: (piece: FetchedPiece) => Promise<void>,
   ): Promise<number> {
-    const common = { ...this.#common(path), timeoutMs: Number.MAX_SAFE_INTEGER };
-    return (await this.#dependencies.fetcher.streamFromOrigin({ ...common, ...task, origin, onPiece })).contentLength;
+    const { fetcher, tracer } = this.#dependencies;
+    return traced(tracer, 'stream from origin', {}, async (span) => {
+      const { contentLength } = await this.#retrying('stream from the origin', () =>
+        fetcher.streamFromOrigin({ ...this.#common(path), pieceLength, stored: storedNow(), origin, onPiece }),
+      );
+      span.set({ 'task.size': contentLength });
+      return contentLength;
+    });
   }
 
   #common(path: string): FetchCommon {
@@ -69,24 +84,28 @@ export class OriginSource {
   }
 
   async #retrying<T>(doing: string, attempt: () => Promise<T>): Promise<T> {
-    const { settings, logger, clock, random } = this.#dependencies;
+    const { settings, logger, clock } = this.#dependencies;
+    const waitingFor = `the origin ${redactUrl(this.#request.url)}`;
     for (let attempts = 1; ; attempts++) {
       try {
-        return await attempt();
+        return await this.#waits.during(waitingFor, attempt);
       } catch (thrown) {
         const error = toDfpeerError(thrown, 'DFP_ORIGIN_UNREACHABLE', doing);
         if (this.#signal.aborted || attempts >= settings.maxOriginAttempts || !isRetryable(error)) throw error;
-        const delayMs = Math.min(
-          retryAfterMsOf(error) ?? FIRST_RETRY_DELAY_MS * 2 ** (attempts - 1) * (0.5 + random() / 2),
-          MAX_RETRY_DELAY_MS,
-        );
+        const delayMs = this.#pauseMs(error, attempts);
         logger.warn(
           { taskId: this.#request.taskId, code: error.code, attempt: attempts, delayMs: Math.round(delayMs) },
           `could not ${doing}, trying again: ${error.message}`,
         );
-        await sleep(delayMs, this.#signal, clock);
+        await this.#waits.during(`the next attempt at ${waitingFor}`, () => sleep(delayMs, this.#signal, clock));
       }
     }
+  }
+
+  /** What the origin asks for, but never less than our own growing pause: `Retry-After: 0` is no reason to hammer. */
+  #pauseMs(error: Error, attempts: number): number {
+    const ownMs = FIRST_RETRY_DELAY_MS * 2 ** (attempts - 1) * (0.5 + this.#dependencies.random() / 2);
+    return Math.min(Math.max(retryAfterMsOf(error) ?? 0, ownMs), MAX_RETRY_DELAY_MS);
   }
 }
 

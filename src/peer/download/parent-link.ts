@@ -22,6 +22,7 @@ export interface ParentLinkEvents {
 export class ParentLink {
   readonly parent: CandidateParent;
   readonly #controller = new AbortController();
+  readonly #abandoned = new AbortController();
   readonly #offers = new Map<number, PieceOffer>();
   readonly #clock: Clock;
   readonly #dialer: ParentDialer;
@@ -89,6 +90,16 @@ export class ParentLink {
   ask(request: { taskId: TaskId; pieces: readonly number[] }): void {
     this.#openStreams++;
     void this.#readOffers(request);
+  }
+
+  /** Aborts when nothing this parent still sends is wanted. */
+  get abandoned(): AbortSignal {
+    return this.#abandoned.signal;
+  }
+
+  /** A parent that lied: the requests under way are not waited for. One that is merely closed may finish them. */
+  abandon(): void {
+    this.#abandoned.abort();
   }
 
   close(): void {

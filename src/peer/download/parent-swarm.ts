@@ -1,11 +1,11 @@
-import { DfpeerError, toDfpeerError } from '../../core/errors.js';
+import { AbortedError, DfpeerError, toDfpeerError } from '../../core/errors.js';
 import { TrafficType, type StoredPiece } from '../../core/piece.js';
 import type { CandidateParent, PeerSession } from '../../scheduler-client/scheduler-client.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { DownloadDependencies } from './dependencies.js';
-import { contentVersionOf } from '../store/content-version.js';
 import type { PieceOffer } from '../parents/parent-dialer.js';
 import { MAX_PARENT_FAILURES, ParentLink } from './parent-link.js';
+import { PieceSet } from '../../core/piece-set.js';
 import type { ParentStanding, PieceBoard } from './piece-board.js';
 
 /** Parents of one download at a time; a scheduler offers a handful. */
@@ -21,6 +21,8 @@ export class ParentSwarm {
   readonly #links = new Map<string, ParentLink>();
   /** Parents that failed us; a reschedule names them so that they don't come back. */
   readonly #failed = new Map<string, CandidateParent>();
+  /** Hosts that gave this download a bad piece: they do not come back under another peer id. */
+  readonly #liars = new Set<string>();
   readonly #dependencies: DownloadDependencies;
   readonly #board: PieceBoard;
   readonly #task: StoredTask;
@@ -73,6 +75,10 @@ export class ParentSwarm {
   add(parents: readonly CandidateParent[]): void {
     for (const parent of parents) {
       if (this.#links.has(parent.peerId) || this.#links.size >= MAX_PARENTS) continue;
+      if (this.#liars.has(parent.hostId) || this.#dependencies.distrusted.has(parent.hostId)) {
+        this.#failed.set(parent.peerId, parent);
+        continue;
+      }
       const link = new ParentLink(parent, {
         clock: this.#dependencies.clock,
         dialer: this.#dependencies.parents,
@@ -119,19 +125,31 @@ export class ParentSwarm {
     session: PeerSession | undefined,
     signal: AbortSignal,
   ): Promise<StoredPiece | undefined> {
-    const { fetcher, settings, clock, downloadBudgets } = this.#dependencies;
+    const { fetcher, settings, clock, downloadBudgets, tracer } = this.#dependencies;
     const offer = link.offerOf(number);
     const slice = this.#task.slice(number);
     if (offer === undefined || slice === undefined) return undefined;
+    // Nothing is wanted any more of a parent that lied.
+    const stop = AbortSignal.any([signal, link.abandoned]);
     link.inFlight++;
+    const span = tracer.begin('piece from parent', {
+      'peer.id': this.#peerId,
+      'parent.peer.id': link.id,
+      'parent.host.id': link.parent.hostId,
+      'network.protocol.name': offer.endpoint.protocol,
+      'piece.number': number,
+      'piece.size': slice.length,
+    });
     try {
       const fetched = await fetcher.fromParent({
         endpoint: offer.endpoint,
         taskId: this.#task.taskId,
         childPeerId: this.#peerId,
+        childHolds: this.#holds(),
         slice,
+        contentVersion: this.#task.contentVersion,
         path: this.#task.path,
-        signal,
+        signal: stop,
         onProgress: this.#onBytes,
         budgets: downloadBudgets(),
         idleTimeoutMs: settings.idleTimeoutMs,
@@ -139,6 +157,7 @@ export class ParentSwarm {
       });
       link.consecutiveFailures = 0;
       link.bytes += slice.length;
+      span.end();
       return {
         ...slice,
         digest: fetched.digest,
@@ -149,7 +168,8 @@ export class ParentSwarm {
       };
     } catch (thrown) {
       const error = toDfpeerError(thrown, 'DFP_PARENT_UNREACHABLE');
-      if (signal.aborted) return undefined;
+      span.end(stop.aborted ? new AbortedError(`piece ${number}`) : error);
+      if (stop.aborted) return undefined;
       if (error.kind === 'disk') throw error;
       this.#judge(link, number, error, session);
       return undefined;
@@ -175,6 +195,13 @@ export class ParentSwarm {
 
   close(): void {
     for (const link of this.links) this.#remove(link);
+  }
+
+  /** What need not be offered to us any more. */
+  #holds(): string | undefined {
+    const board = this.#board;
+    const set = PieceSet.of(this.#task.layout?.count ?? Infinity, (number) => !board.isMissing(number));
+    return set?.toString();
   }
 
   #standings(): ParentStanding[] {
@@ -205,7 +232,7 @@ export class ParentSwarm {
   }
 
   #mayBeOtherContent({ contentVersion }: PieceOffer): boolean {
-    const version = contentVersionOf(this.#task.record);
+    const version = this.#task.contentVersion;
     return version === undefined || contentVersion === undefined ? this.#demandsVersion : version !== contentVersion;
   }
 
@@ -223,14 +250,26 @@ export class ParentSwarm {
       'retryAfterMs' in error && typeof error.retryAfterMs === 'number' ? error.retryAfterMs : undefined;
     // Busy is not broken: a parent that says when to come back gets more patience.
     const patience = retryAfterMs === undefined ? MAX_PARENT_FAILURES : MAX_BUSY_ANSWERS;
-    if (lied) observer.badPiece(link.parent.hostId);
+    if (lied) this.#distrust(link.parent.hostId, error);
     if (lied || link.consecutiveFailures >= patience) {
       session?.pieceFailed({ pieceNumber: number, parentPeerId: link.id, temporary: true });
-      this.#giveUp(link, error);
+      if (!link.lost) this.#giveUp(link, error);
       return;
     }
     const restMs = Math.min(Math.max(retryAfterMs ?? 0, MIN_REST_MS), MAX_REST_MS);
     link.rest(restMs, this.#onChange);
+  }
+
+  /** Everything that is under way from this host is dropped at once. */
+  #distrust(hostId: string, error: DfpeerError): void {
+    this.#dependencies.observer.badPiece(hostId);
+    this.#dependencies.distrusted.strike(hostId);
+    this.#liars.add(hostId);
+    for (const link of this.links) {
+      if (link.parent.hostId !== hostId) continue;
+      link.abandon();
+      this.#giveUp(link, error);
+    }
   }
 
   #giveUp(link: ParentLink, error: DfpeerError): void {

@@ -13,7 +13,8 @@ export interface ParentStanding {
 
 /**
  * Which pieces are wanted, under way, here; and which parent has offered which. Pure bookkeeping and choice, no I/O.
- * Choice: the parent with the most idle weight, and of its pieces the one that fewest parents hold, ties by chance.
+ * Choice: the piece that fewest parents hold, so that it can soon be had from more of them; of those, one whose parent has the most idle
+ * weight; ties by chance.
  */
 export class PieceBoard {
   readonly #random: () => number;
@@ -54,6 +55,11 @@ export class PieceBoard {
     return [...this.#missing, ...this.#inFlight];
   }
 
+  /** Wanted, and nobody is asked for it. */
+  isMissing(number: number): boolean {
+    return this.#missing.has(number);
+  }
+
   isInFlight(number: number): boolean {
     return this.#inFlight.has(number);
   }
@@ -90,11 +96,14 @@ export class PieceBoard {
       .filter((parent) => parent.inFlight < parent.maxInFlight)
       .map((parent) => ({ id: parent.id, burden: (parent.inFlight + 1) / parent.weight, tie: this.#random() }))
       .sort((a, b) => a.burden - b.burden || a.tie - b.tie);
-    for (const parent of free) {
-      const number = this.#rarestOf(parent.id);
-      if (number !== undefined) return { parentId: parent.id, number };
+    let best: { parentId: string; number: number } | undefined;
+    let fewest = Number.POSITIVE_INFINITY;
+    for (const { id } of free) {
+      const number = this.#rarestOf(id);
+      const holders = number === undefined ? fewest : (this.#holders.get(number) ?? 0);
+      if (number !== undefined && holders < fewest) [best, fewest] = [{ parentId: id, number }, holders];
     }
-    return undefined;
+    return best;
   }
 
   /** The lowest missing piece: an origin likes to be read in order. */

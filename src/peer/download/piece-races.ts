@@ -38,6 +38,8 @@ export class PieceRaces {
   readonly #context: PieceRacesContext;
   readonly #races = new Map<number, Race>();
   readonly #costsMs: number[] = [];
+  /** Pieces whose race spoilt them: the next time one parent alone shall have the blame. */
+  readonly #spoilt = new Set<number>();
 
   constructor(context: PieceRacesContext) {
     this.#context = context;
@@ -80,17 +82,25 @@ export class PieceRaces {
     if (race.outcome === undefined || signal.aborted) return undefined;
     this.#costsMs.push(race.outcome.costMs);
     if (this.#costsMs.length > MAX_COSTS) this.#costsMs.shift();
-    return !race.isHedged || (await verify(race.outcome)) ? race.outcome : undefined;
+    if (!race.isHedged || (await verify(race.outcome))) return race.outcome;
+    this.#spoilt.add(number);
+    return undefined;
   }
 
-  /** The piece that is slowest compared with those before it, and who is asked already; each is hedged once. */
+  /** The piece that is slowest compared with those before it, and who is asked already; none is hedged again that was spoilt by it. */
   slowest(unknownCostMs: number): { number: number; asked: ParentLink[] } | undefined {
     const usualMs = median(this.#costsMs);
     const patienceMs = Math.max(MIN_HEDGE_MS, usualMs === undefined ? unknownCostMs : HEDGE_FACTOR * usualMs);
     const since = this.#context.clock.monotonicMs() - patienceMs;
     let slowest: Race | undefined;
     for (const race of this.#races.values())
-      if (!race.isHedged && race.outcome === undefined && race.lanes.size > 0 && race.startedAtMs <= since)
+      if (
+        !race.isHedged &&
+        !this.#spoilt.has(race.number) &&
+        race.outcome === undefined &&
+        race.lanes.size > 0 &&
+        race.startedAtMs <= since
+      )
         if (slowest === undefined || race.startedAtMs < slowest.startedAtMs) slowest = race;
     return slowest === undefined ? undefined : { number: slowest.number, asked: [...slowest.lanes.keys()] };
   }

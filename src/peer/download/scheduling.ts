@@ -84,7 +84,7 @@ export class Scheduling {
 export function makeRegistration(
   request: DownloadRequest,
   task: StoredTask,
-  extra: { peerId: string; range: ByteRange | undefined; settings: DownloadSettings },
+  extra: { peerId: string; range: ByteRange | undefined; disableBackToSource: boolean; settings: DownloadSettings },
 ): PeerRegistration {
   const { layout } = task;
   if (layout === undefined)
@@ -107,7 +107,7 @@ export function makeRegistration(
     actualPieceLength: layout.pieceLength,
     actualPieceCount: layout.count,
     needBackToSource: request.needBackToSource,
-    disableBackToSource: request.disableBackToSource,
+    disableBackToSource: extra.disableBackToSource,
     metadataOnly: false,
   };
 }

@@ -3,6 +3,8 @@ import type { Logger } from '../../core/logger.js';
 
 /** Without progress for this long, the log says who is waited for; then again each time the wait has doubled. */
 export const FIRST_STALL_MS = 5_000;
+/** More waits than this are not named in a log line. */
+const MAX_NAMED_WAITS = 8;
 
 /** Tells operators what a download that does not move is waiting for. */
 export class StallWatch {
@@ -27,14 +29,29 @@ export class StallWatch {
     this.#nextAfterMs = FIRST_STALL_MS;
   }
 
-  /** `describe` names those who are waited for. */
-  check(describe: () => string): void {
+  /** Looks every `intervalMs` until the returned function is called. `describe` names those who are waited for. */
+  start(intervalMs: number, { describe, onTick }: { describe: () => string[]; onTick: () => void }): () => void {
+    let cancel: () => void;
+    const wait = (): void => {
+      cancel = this.#clock.after(intervalMs, tick, { unref: true });
+    };
+    const tick = (): void => {
+      this.#check(describe);
+      onTick();
+      wait();
+    };
+    wait();
+    return () => cancel();
+  }
+
+  #check(describe: () => string[]): void {
     const { stillMs } = this;
     if (stillMs < this.#nextAfterMs) return;
     this.#nextAfterMs = stillMs * 2;
+    const names = describe().slice(0, MAX_NAMED_WAITS).join('; ');
     this.#logger.warn(
       { stillMs: Math.round(stillMs) },
-      `the download has not moved for ${Math.round(stillMs / 1000)} s, waiting for ${describe()}`,
+      `the download has not moved for ${Math.round(stillMs / 1000)} s, waiting for ${names}`,
     );
   }
 }

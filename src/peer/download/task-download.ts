@@ -1,10 +1,15 @@
 import { AbortedError, toDfpeerError, type DfpeerError } from '../../core/errors.js';
-import type { ByteRange } from '../../core/piece.js';
+import { redactUrl } from '../../core/redact.js';
 import type { TaskId } from '../../core/task-id.js';
+import type { Span, Tracer } from '../../core/tracing.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { DownloadDependencies } from './dependencies.js';
-import { DownloadAttempt, type Wanted } from './download-attempt.js';
+import { DownloadAttempt } from './download-attempt.js';
 import type { DownloadRequest } from './download-request.js';
+import type { DownloadFacts } from './download-story.js';
+import { NamedWaits } from './named-waits.js';
+import { StallWatch } from './stall-watch.js';
+import { Wanted } from './wanted.js';
 
 /** A content that changes faster than we can read it is the origin's problem. */
 export const MAX_RESTARTS = 2;
@@ -14,8 +19,11 @@ export class TaskDownload {
   readonly taskId: TaskId;
   readonly #dependencies: DownloadDependencies;
   readonly #request: DownloadRequest;
-  readonly #wanted: Wanted = { all: false, ranges: [] };
+  readonly #wanted = new Wanted();
   readonly #onTask: (task: StoredTask) => void;
+  readonly #span: Span;
+  readonly #waits: NamedWaits;
+  readonly #stall: StallWatch;
   #ownBudget: { close(): void } | undefined;
   #attempt: DownloadAttempt;
   #aborted: DfpeerError | undefined;
@@ -25,10 +33,14 @@ export class TaskDownload {
   /** `onTask` hears of the task as soon as it is open, and again when a changed origin made it start anew. */
   constructor(dependencies: DownloadDependencies, request: DownloadRequest, onTask: (task: StoredTask) => void) {
     this.taskId = request.taskId;
-    this.#dependencies = this.#withOwnLimit(dependencies, request);
+    this.#span = beginSpan(dependencies.tracer, request);
+    this.#dependencies = this.#withOwnLimit({ ...dependencies, tracer: this.#span }, request);
     this.#request = request;
     this.#onTask = onTask;
-    this.#add(request.range);
+    const { clock, logger } = this.#dependencies;
+    this.#waits = new NamedWaits(clock);
+    this.#stall = new StallWatch(clock, logger);
+    this.#wanted.add(request);
     this.#attempt = this.#newAttempt();
   }
 
@@ -37,9 +49,14 @@ export class TaskDownload {
     return this.#attempt.peerId;
   }
 
-  /** Adds to what is wanted; undefined wants everything. False when it is too late: the download is about to end without it. */
-  want(range: ((contentLength: number) => ByteRange) | undefined): boolean {
-    this.#add(range);
+  /** Of the attempt under way, or of the last one. */
+  get facts(): Readonly<DownloadFacts> {
+    return this.#attempt.facts;
+  }
+
+  /** Adds to what is wanted. False when it is too late: the download is about to end without it. */
+  want(request: DownloadRequest): boolean {
+    this.#wanted.add(request);
     return this.#isRestarting || this.#attempt.wantMore();
   }
 
@@ -51,9 +68,22 @@ export class TaskDownload {
 
   /** Resolves with the task once everything wanted is stored and verified. */
   async run(): Promise<StoredTask> {
+    const { collectedPieceTimeoutMs } = this.#dependencies.settings;
+    this.#stall.moved();
+    const stopWatching = this.#stall.start(Math.max(50, Math.min(1000, collectedPieceTimeoutMs / 4)), {
+      describe: () => [...this.#waits.names(), ...this.#attempt.waitingFor()],
+      onTick: () => this.#attempt.wake(),
+    });
     try {
-      return await this.#runAttempts();
+      const task = await this.#runAttempts();
+      this.#span.set({ 'task.size': task.layout?.contentLength, 'task.pieces': task.layout?.count });
+      this.#span.end();
+      return task;
+    } catch (error) {
+      this.#span.end(error);
+      throw error;
     } finally {
+      stopWatching();
       this.#ownBudget?.close();
     }
   }
@@ -66,7 +96,7 @@ export class TaskDownload {
         const error = toDfpeerError(thrown);
         if (error.code !== 'DFP_ORIGIN_CHANGED') throw error;
         if (restarts === MAX_RESTARTS || this.#aborted !== undefined) {
-          await this.#dependencies.store.remove(this.taskId);
+          await this.#remove();
           throw error;
         }
         this.#dependencies.logger.warn(
@@ -81,7 +111,7 @@ export class TaskDownload {
   async #restart(): Promise<void> {
     this.#isRestarting = true;
     try {
-      await this.#dependencies.store.remove(this.taskId);
+      await this.#remove();
       if (this.#aborted !== undefined) throw this.#aborted;
       this.#attempt = this.#newAttempt(true);
     } finally {
@@ -92,14 +122,15 @@ export class TaskDownload {
   #newAttempt(afterChange = false): DownloadAttempt {
     return new DownloadAttempt(this.#dependencies, this.#request, {
       wanted: this.#wanted,
+      waits: this.#waits,
+      stall: this.#stall,
       afterChange,
       onTask: this.#onTask,
     });
   }
 
-  #add(range: ((contentLength: number) => ByteRange) | undefined): void {
-    if (range === undefined) this.#wanted.all = true;
-    else this.#wanted.ranges.push(range);
+  async #remove(): Promise<void> {
+    await this.#waits.disk(`remove task ${this.taskId}`, () => this.#dependencies.store.remove(this.taskId));
   }
 
   /** dfget's --ratelimit is one more budget that every byte spends. */
@@ -113,4 +144,13 @@ export class TaskDownload {
     this.#ownBudget = own;
     return { ...dependencies, logger, downloadBudgets: () => [...dependencies.downloadBudgets(), own] };
   }
+}
+
+function beginSpan(tracer: Tracer, { taskId, url, tag, application }: DownloadRequest): Span {
+  return tracer.begin('download task', {
+    'task.id': taskId,
+    'task.tag': tag,
+    'task.application': application,
+    'url.full': redactUrl(url),
+  });
 }

@@ -4,6 +4,7 @@ import { abortReason } from '../../core/deadline.js';
 import { AbortedError, DfpeerError, toDfpeerError } from '../../core/errors.js';
 import { NestedBudget } from '../../upload/limiter/nested-budget.js';
 import { packError, unpackError } from './error-message.js';
+import { PausableDeadline } from './pausable-deadline.js';
 import type { JobResult, ThreadOrder, ThreadReport } from './messages.js';
 import type { FetchedPiece } from './piece-fetcher.js';
 import type { ThreadPool } from './thread-pool.js';
@@ -30,7 +31,8 @@ export class FetchCall {
   readonly #budget: NestedBudget;
   readonly #leases = new AbortController();
   readonly #onAbort = (): void => this.abort(abortReason(this.#options.signal, 'a fetch'));
-  #cancelWatchdog: () => void;
+  /** Even a thread that hangs must not make its callers hang; ending it settles all its jobs. */
+  #watchdog: PausableDeadline;
   #resolve: (result: JobResult) => void = () => undefined;
   #reject: (error: Error) => void = () => undefined;
   #granted = 0;
@@ -45,15 +47,15 @@ export class FetchCall {
       this.#reject = reject;
     });
     options.signal.addEventListener('abort', this.#onAbort, { once: true });
-    this.#cancelWatchdog = this.#watch(options.timeoutMs + THREAD_GRACE_MS);
+    this.#watchdog = this.#watch(options.timeoutMs + THREAD_GRACE_MS);
   }
 
   /** Asks the thread to stop; `result` rejects with the error once it has. The first reason counts. */
   abort(reason: Error): void {
     if (this.#abortedBy !== undefined) return;
     this.#abortedBy = reason;
-    this.#cancelWatchdog();
-    this.#cancelWatchdog = this.#watch(THREAD_GRACE_MS);
+    this.#watchdog.cancel();
+    this.#watchdog = this.#watch(THREAD_GRACE_MS);
     const { id, pool } = this.#options;
     pool.send(id, { type: 'abort', id, error: packError(toDfpeerError(reason, 'DFP_ABORTED')) });
   }
@@ -82,6 +84,8 @@ export class FetchCall {
   }
 
   async #lease(wanted: number): Promise<void> {
+    const watchdog = this.#watchdog;
+    watchdog.pause();
     try {
       const bytes = await this.#budget.take(wanted, this.#leases.signal);
       if (this.#leases.signal.aborted) return this.#budget.giveBack(bytes);
@@ -89,15 +93,22 @@ export class FetchCall {
       this.#options.pool.send(this.#options.id, { type: 'grant', id: this.#options.id, bytes });
     } catch (error) {
       if (!this.#leases.signal.aborted) this.abort(toDfpeerError(error));
+    } finally {
+      watchdog.resume();
     }
   }
 
   async #deliver(piece: FetchedPiece): Promise<void> {
+    const watchdog = this.#watchdog;
+    watchdog.pause();
     try {
       await this.#options.onPiece?.(piece);
       this.#options.pool.send(this.#options.id, { type: 'piece-accepted', id: this.#options.id });
+      watchdog.restart();
     } catch (error) {
       this.abort(toDfpeerError(error));
+    } finally {
+      watchdog.resume();
     }
   }
 
@@ -110,15 +121,19 @@ export class FetchCall {
   }
 
   #settle(spent: number): void {
-    this.#cancelWatchdog();
+    this.#watchdog.cancel();
     this.#options.signal.removeEventListener('abort', this.#onAbort);
     this.#leases.abort(new AbortedError('a lease'));
     if (this.#granted > spent) this.#budget.giveBack(this.#granted - spent);
   }
 
-  /** Even a thread that hangs must not make its callers hang; ending it settles all its jobs. */
-  #watch(delayMs: number): () => void {
+  #watch(delayMs: number): PausableDeadline {
     const { clock, pool, id } = this.#options;
-    return clock.after(delayMs, () => void pool.kill(id), { unref: true });
+    return new PausableDeadline(clock, delayMs, () => {
+      // Writing is all that can block a thread.
+      const text = `a fetch thread has not answered for ${delayMs} ms and is ended; look at the disk's health and load`;
+      this.#abortedBy ??= new DfpeerError('DFP_STORE_IO', text);
+      void pool.kill(id);
+    });
   }
 }

@@ -48,4 +48,6 @@ export interface ThreadOptions {
   parentConnectTimeoutMs: number | undefined;
   originConnectTimeoutMs: number | undefined;
   connectionsPerOrigin: number | undefined;
+  /** Of which origins' proxies are taken; undefined: none. */
+  environment?: Readonly<Record<string, string | undefined>> | undefined;
 }

@@ -37,7 +37,11 @@ export interface ParentPieceRequest extends FetchCommon {
   taskId: TaskId;
   /** Ours, for the parent's log. */
   childPeerId: string;
+  /** A `PieceSet` as text: what the child has or has asked for; for parents that serve over HTTP. */
+  childHolds?: string | undefined;
   slice: PieceSlice;
+  /** Of the content that the task has; a parent that tells another one is refused. */
+  contentVersion?: string | undefined;
 }
 
 export interface ParentPiece extends FetchedPiece {

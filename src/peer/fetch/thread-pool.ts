@@ -14,7 +14,16 @@ export interface ThreadPoolOptions<Report> {
 interface PoolThread {
   worker: Worker;
   jobs: Set<number>;
+  idleTimer: NodeJS.Timeout | undefined;
 }
+
+/** A thread without work for this long ends, unless it is the last: each takes some 20 MiB. */
+export const IDLE_THREAD_TIMEOUT_MS = 30_000;
+/** Of a thread, in MiB. What it handles lies in buffers outside; a small young generation is collected before it grows resident. */
+const THREAD_HEAP = { maxYoungGenerationSizeMb: 8 };
+
+/** A thread in a system call that never returns can't be ended: after this long its jobs are given up all the same. */
+export const THREAD_END_TIMEOUT_MS = 10_000;
 
 /** Threads that get jobs by number, the least busy first; one that dies is replaced when there is work again. */
 export class ThreadPool<Order, Report> {
@@ -33,10 +42,16 @@ export class ThreadPool<Order, Report> {
   /** Gives a job to a thread. While a thread has jobs it keeps the process alive. */
   begin(job: number, order: Order): void {
     const thread = this.#leastBusy();
+    clearTimeout(thread.idleTimer);
     if (thread.jobs.size === 0) thread.worker.ref();
     thread.jobs.add(job);
     this.#threadOf.set(job, thread);
     thread.worker.postMessage(order);
+  }
+
+  /** Starts a thread, if there is none; it does not keep the process alive. */
+  warmUp(): void {
+    if (this.#threads.size === 0) this.#startThread().worker.unref();
   }
 
   /** A message about a job to the thread that has it. */
@@ -49,17 +64,31 @@ export class ThreadPool<Order, Report> {
     const thread = this.#threadOf.get(job);
     this.#threadOf.delete(job);
     thread?.jobs.delete(job);
-    if (thread?.jobs.size === 0) thread.worker.unref();
+    if (thread?.jobs.size !== 0) return;
+    thread.worker.unref();
+    clearTimeout(thread.idleTimer);
+    thread.idleTimer = setTimeout(() => this.#endIdle(thread), IDLE_THREAD_TIMEOUT_MS).unref();
   }
 
-  /** Ends the job's thread by force; its jobs are reported to onDeath once it has ended. */
+  /** Ends the job's thread by force; its jobs are reported to onDeath once it has ended, or does not end. */
   async kill(job: number): Promise<void> {
-    await this.#threadOf.get(job)?.worker.terminate();
+    const thread = this.#threadOf.get(job);
+    if (thread === undefined) return;
+    const giveUp = setTimeout(() => this.#bury(thread, new Error('it does not end')), THREAD_END_TIMEOUT_MS);
+    await thread.worker.terminate();
+    clearTimeout(giveUp);
   }
 
   /** Ends all threads, whatever they do. */
   async close(): Promise<void> {
     await Promise.all([...this.#threads].map((thread) => thread.worker.terminate()));
+  }
+
+  #endIdle(thread: PoolThread): void {
+    if (thread.jobs.size > 0 || this.#threads.size < 2) return;
+    // From here on it gets no jobs.
+    this.#threads.delete(thread);
+    thread.worker.terminate().catch(() => undefined);
   }
 
   #leastBusy(): PoolThread {
@@ -69,8 +98,12 @@ export class ThreadPool<Order, Report> {
   }
 
   #startThread(): PoolThread {
-    const worker = new Worker(this.#options.entry, { workerData: this.#options.data, name: 'fetch' });
-    const thread: PoolThread = { worker, jobs: new Set() };
+    const worker = new Worker(this.#options.entry, {
+      workerData: this.#options.data,
+      name: 'fetch',
+      resourceLimits: THREAD_HEAP,
+    });
+    const thread: PoolThread = { worker, jobs: new Set(), idleTimer: undefined };
     this.#threads.add(thread);
     worker.on('message', this.#options.onReport);
     let cause = new Error('it was terminated');
@@ -80,7 +113,7 @@ export class ThreadPool<Order, Report> {
   }
 
   #bury(thread: PoolThread, cause: Error): void {
-    this.#threads.delete(thread);
+    if (!this.#threads.delete(thread)) return;
     for (const job of thread.jobs) this.#threadOf.delete(job);
     if (thread.jobs.size > 0) this.#options.onDeath(thread.jobs, cause);
   }

@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../../core/clock.js';
 import { throwIfAborted } from '../../core/deadline.js';
 import { DfpeerError, toDfpeerError, UsageError } from '../../core/errors.js';
 import { FetchCall } from './fetch-call.js';
+import { FetchPlaces } from './fetch-places.js';
 import type { Job, JobKind, JobKinds, ThreadOptions, ThreadOrder, ThreadReport } from './messages.js';
 import type {
   FetchCommon,
@@ -17,8 +18,10 @@ import type {
 } from './piece-fetcher.js';
 import { ThreadPool } from './thread-pool.js';
 
-/** More at once are refused with DFP_LIMIT. */
+/** More at once stand in line. */
 export const MAX_FETCHES_IN_FLIGHT = 256;
+/** More in line are refused with DFP_LIMIT. */
+export const MAX_FETCHES_WAITING = 4096;
 export const MAX_DEFAULT_THREADS = 4;
 
 export interface ThreadedPieceFetcherOptions extends Partial<ThreadOptions> {
@@ -26,6 +29,8 @@ export interface ThreadedPieceFetcherOptions extends Partial<ThreadOptions> {
   threads?: number;
   /** Default {@link MAX_FETCHES_IN_FLIGHT}. */
   maxInFlight?: number;
+  /** Default {@link MAX_FETCHES_WAITING}. */
+  maxWaiting?: number;
   /** Default: our own program; tests bring others. */
   entry?: URL;
   clock?: Clock;
@@ -35,20 +40,25 @@ export interface ThreadedPieceFetcherOptions extends Partial<ThreadOptions> {
 export class ThreadedPieceFetcher implements PieceFetcher {
   readonly #pool: ThreadPool<ThreadOrder, ThreadReport>;
   readonly #calls = new Map<number, FetchCall>();
-  readonly #maxInFlight: number;
+  readonly #places: FetchPlaces;
   readonly #clock: Clock;
   #lastId = 0;
   #closed = false;
 
   constructor(options: ThreadedPieceFetcherOptions = {}) {
-    this.#maxInFlight = options.maxInFlight ?? MAX_FETCHES_IN_FLIGHT;
     this.#clock = options.clock ?? systemClock;
+    this.#places = new FetchPlaces({
+      places: options.maxInFlight ?? MAX_FETCHES_IN_FLIGHT,
+      maxWaiting: options.maxWaiting ?? MAX_FETCHES_WAITING,
+      clock: this.#clock,
+    });
     const data: ThreadOptions = {
       allowedNetworks: options.allowedNetworks ?? [],
       certificateAuthorities: options.certificateAuthorities,
       parentConnectTimeoutMs: options.parentConnectTimeoutMs,
       originConnectTimeoutMs: options.originConnectTimeoutMs,
       connectionsPerOrigin: options.connectionsPerOrigin,
+      environment: options.environment,
     };
     this.#pool = new ThreadPool({
       entry: options.entry ?? new URL('./fetch-thread.js', import.meta.url),
@@ -57,6 +67,11 @@ export class ThreadedPieceFetcher implements PieceFetcher {
       onReport: (report) => this.#calls.get(report.id)?.onReport(report),
       onDeath: (jobs, cause) => this.#onDeath(jobs, cause),
     });
+  }
+
+  /** Starts the first thread before there is work: otherwise the first download waits for it. */
+  warmUp(): void {
+    if (!this.#closed) this.#pool.warmUp();
   }
 
   get inFlight(): number {
@@ -68,8 +83,8 @@ export class ThreadedPieceFetcher implements PieceFetcher {
   }
 
   async fromParent(request: ParentPieceRequest): Promise<ParentPiece> {
-    const { endpoint, taskId, childPeerId, slice, path } = request;
-    const order = { endpoint, taskId, childPeerId, slice, path };
+    const { endpoint, taskId, childPeerId, childHolds, slice, contentVersion, path } = request;
+    const order = { endpoint, taskId, childPeerId, childHolds, slice, contentVersion, path };
     return this.#run('parent-piece', order, checkSlice(slice.length, request));
   }
 
@@ -91,8 +106,10 @@ export class ThreadedPieceFetcher implements PieceFetcher {
   /** Aborts what is under way (DFP_SHUTTING_DOWN), waits for it, ends the threads. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
+    const reason = new DfpeerError('DFP_SHUTTING_DOWN', 'fetching stops: the daemon shuts down');
+    this.#places.refuseAll(reason);
     const calls = [...this.#calls.values()];
-    for (const call of calls) call.abort(new DfpeerError('DFP_SHUTTING_DOWN', 'fetching stops: the daemon shuts down'));
+    for (const call of calls) call.abort(reason);
     await Promise.allSettled(calls.map((call) => call.result));
     await this.#pool.close();
   }
@@ -102,10 +119,22 @@ export class ThreadedPieceFetcher implements PieceFetcher {
     order: JobKinds[K]['order'],
     request: CallRequest,
   ): Promise<JobKinds[K]['result']> {
-    if (this.#closed) throw new DfpeerError('DFP_SHUTTING_DOWN', 'nothing is fetched any more: the daemon shuts down');
-    throwIfAborted(request.signal, 'a fetch');
-    if (this.#calls.size >= this.#maxInFlight)
-      throw new DfpeerError('DFP_LIMIT', `${this.#maxInFlight} fetches are in flight; wait for one to end`);
+    this.#assertOpen();
+    const giveBack = await this.#places.take(request);
+    try {
+      this.#assertOpen();
+      throwIfAborted(request.signal, 'a fetch');
+      return await this.#call(kind, order, request);
+    } finally {
+      giveBack();
+    }
+  }
+
+  async #call<K extends JobKind>(
+    kind: K,
+    order: JobKinds[K]['order'],
+    request: CallRequest,
+  ): Promise<JobKinds[K]['result']> {
     const { budgets = [], idleTimeoutMs, timeoutMs } = request;
     const limits = {
       timeoutMs,
@@ -123,6 +152,10 @@ export class ThreadedPieceFetcher implements PieceFetcher {
       this.#calls.delete(id);
       this.#pool.end(id);
     }
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new DfpeerError('DFP_SHUTTING_DOWN', 'nothing is fetched any more: the daemon shuts down');
   }
 
   #begin(call: FetchCall, id: number, job: Job): void {

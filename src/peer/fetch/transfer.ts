@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../../core/clock.js';
 import { abortReason } from '../../core/deadline.js';
 import { DeadlineError, DfpeerError } from '../../core/errors.js';
+import { PausableDeadline } from './pausable-deadline.js';
 import type { FetchedPiece } from './piece-fetcher.js';
 
 /** Bytes asked of the budgets at once. */
@@ -18,6 +19,7 @@ export interface TransferPort {
 export interface TransferOptions {
   /** Who is waited for, as the user should read it: "parent 10.0.0.1:4007". */
   waitingFor: string;
+  /** Of a piece, or of each piece of a stream; without the time that we take ourselves for leases and the disk. */
   timeoutMs: number;
   /** Absent: only the total time is bounded. */
   idleTimeoutMs?: number;
@@ -36,7 +38,7 @@ export class Transfer {
   readonly #options: TransferOptions;
   readonly #clock: Clock;
   readonly #controller = new AbortController();
-  readonly #cancelDeadline: () => void;
+  readonly #deadline: PausableDeadline;
   #cancelIdle: () => void = () => undefined;
   #lastByteAtMs: number;
   #bytes = 0;
@@ -54,7 +56,9 @@ export class Transfer {
     this.metered = options.metered;
     this.startedAtMs = this.#reportedAtMs = this.#lastByteAtMs = this.#clock.monotonicMs();
     const { timeoutMs, waitingFor } = options;
-    this.#cancelDeadline = this.#clock.after(timeoutMs, () => this.abort(new DeadlineError(waitingFor, timeoutMs)));
+    this.#deadline = new PausableDeadline(this.#clock, timeoutMs, () =>
+      this.abort(new DeadlineError(waitingFor, timeoutMs)),
+    );
     if (options.idleTimeoutMs !== undefined) this.#watchIdle(options.idleTimeoutMs, options.idleTimeoutMs);
   }
 
@@ -117,6 +121,7 @@ export class Transfer {
   /** Hands a finished piece over and waits until it was taken. */
   async deliver(piece: FetchedPiece): Promise<void> {
     await this.#askOtherSide(() => this.#options.port.deliverPiece(piece));
+    this.#deadline.restart();
   }
 
   /** Answer to deliverPiece. */
@@ -126,16 +131,18 @@ export class Transfer {
 
   /** Stops all timers. Idempotent. */
   close(): void {
-    this.#cancelDeadline();
+    this.#deadline.cancel();
     this.#cancelIdle();
   }
 
   async #askOtherSide(ask: () => void): Promise<void> {
     this.throwIfAborted();
+    this.#deadline.pause();
     await new Promise<void>((resolve, reject) => {
       const settle = (): void => {
         this.signal.removeEventListener('abort', settle);
         this.#wakeUp = undefined;
+        this.#deadline.resume();
         this.touch();
         if (this.signal.aborted) reject(abortReason(this.signal, this.waitingFor));
         else resolve();

@@ -23,6 +23,11 @@ export interface Victim<Task> {
   reason: 'expired' | 'disk';
 }
 
+/** More of the capacity is taken than it may be. */
+export function isCrowded(bytes: number, { capacityBytes, highPercent }: CollectionPolicy): boolean {
+  return bytes > (capacityBytes * highPercent) / 100;
+}
+
 /** Who has to go now, in that order. Counts our own bytes only: what others keep on the disk is none of our business. */
 export function chooseVictims<Task extends CollectableTask>(
   tasks: readonly Task[],
@@ -32,7 +37,7 @@ export function chooseVictims<Task extends CollectableTask>(
   const victims: Victim<Task>[] = [];
   let bytes = tasks.reduce((sum, task) => sum + task.bytes, 0);
   const oldestFirst = tasks.filter((task) => !task.pinned).sort((a, b) => a.lastUsedMs - b.lastUsedMs);
-  const overHigh = bytes > (policy.capacityBytes * policy.highPercent) / 100;
+  const overHigh = isCrowded(bytes, policy);
   for (const task of oldestFirst) {
     const expired = nowMs - task.lastUsedMs > policy.taskTtlMs;
     const crowded = overHigh && bytes > (policy.capacityBytes * policy.lowPercent) / 100;

@@ -7,6 +7,7 @@ import { parseTaskDigest, type TaskDigest } from '../../core/task-digest.js';
 import { computeTaskId } from '../../core/task-id.js';
 import type { Download__Output } from '../../generated/common/v2/Download.js';
 import type { Piece } from '../../generated/common/v2/Piece.js';
+import { NO_HARD_LINK_KEY, RATE_LIMIT_KEY } from '../../grpc/metadata-keys.js';
 import { fromWireLength, toDuration, toTimestamp } from '../../grpc/wire.js';
 import type { DownloadRequest } from '../download/download-request.js';
 import type { OriginTrust } from '../fetch/piece-fetcher.js';
@@ -20,6 +21,8 @@ export interface ClientDownload {
   outputPath: string | undefined;
   overwrite: boolean;
   forceHardLink: boolean;
+  /** Whether the output may share the store's inode. */
+  allowHardLink: boolean;
   needPieceContent: boolean;
   /** With a range: the rest of the task is fetched in the background. */
   prefetch: boolean;
@@ -58,7 +61,7 @@ export function readDownload(download: Download__Output, trust: OriginTrust): Cl
       filteredQueryParams: download.filteredQueryParams,
       pieceLength,
       digest: download.digest,
-      range: download.prefetch ? undefined : range,
+      range,
       disableBackToSource: download.disableBackToSource,
       needBackToSource: download.needBackToSource,
       trust,
@@ -69,6 +72,7 @@ export function readDownload(download: Download__Output, trust: OriginTrust): Cl
     outputPath,
     overwrite: download.overwrite,
     forceHardLink: download.forceHardLink,
+    allowHardLink: true,
     needPieceContent: download.needPieceContent,
     prefetch: download.prefetch,
   };
@@ -123,17 +127,18 @@ export function toWireSlice(slice: PieceSlice): Piece {
   return { ...slice, digest: '', cost: toDuration(0), createdAt: toTimestamp(0) };
 }
 
-/** Request metadata of our own dfget, in bytes per second. */
-const RATE_LIMIT_HEADER = 'dfpeer-rate-limit';
+export function readAllowHardLink(metadata: Metadata): boolean {
+  return metadata.get(NO_HARD_LINK_KEY).length === 0;
+}
 
 /** @throws UsageError for a limit that isn't a positive number */
 export function readRateLimit(metadata: Metadata): number | undefined {
-  const [text] = metadata.get(RATE_LIMIT_HEADER);
+  const [text] = metadata.get(RATE_LIMIT_KEY);
   if (text === undefined) return undefined;
   const limit = Number(text);
   if (Number.isSafeInteger(limit) && limit > 0) return limit;
   throw new UsageError(
-    `${RATE_LIMIT_HEADER} must be bytes per second, not ${JSON.stringify(text)}`,
+    `${RATE_LIMIT_KEY} must be bytes per second, not ${JSON.stringify(text)}`,
     undefined,
     'DFP_INVALID_ARGUMENT',
   );

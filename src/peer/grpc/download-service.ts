@@ -4,15 +4,20 @@ import type { Logger } from '../../core/logger.js';
 import { parseTaskId, type TaskId } from '../../core/task-id.js';
 import type { Task } from '../../generated/common/v2/Task.js';
 import type { DfdaemonDownloadHandlers } from '../../generated/dfdaemon/v2/DfdaemonDownload.js';
+import { readCaller } from '../../grpc/caller.js';
+import { CLEANS_UP_KEY } from '../../grpc/metadata-keys.js';
 import { DfdaemonDownload } from '../../grpc/protos.js';
+import { refuseMethods } from '../../grpc/refuse-methods.js';
 import type { GrpcService } from '../../grpc/server.js';
 import { validateMessage } from '../../grpc/validation.js';
 import type { DaemonSchedulerClient } from '../../scheduler-client/index.js';
+import type { CallerRights } from '../caller-rights.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { TaskStore } from '../store/task-store.js';
-import { readDownload, readRateLimit } from './download-message.js';
-import { CLEANS_UP_HEADER, DownloadStream, type DownloadStreamDependencies } from './download-stream.js';
+import { readAllowHardLink, readDownload, readRateLimit } from './download-message.js';
+import { DownloadStream, type DownloadStreamDependencies } from './download-stream.js';
 import { type SendMessage, serverStream, unary } from './handlers.js';
+import { REFUSED_DOWNLOAD_METHODS, STANDARD_TASKS_ONLY } from './refused-methods.js';
 import { toLocalTask, toWireTask } from './task-messages.js';
 
 export interface DownloadServiceDependencies extends DownloadStreamDependencies {
@@ -21,20 +26,23 @@ export interface DownloadServiceDependencies extends DownloadStreamDependencies 
   uploadsOf(taskId: TaskId): { current: number; total: number };
   /** dfget's DeleteHost: this host leaves its schedulers. */
   leaveSchedulers(): Promise<void>;
+  rights: CallerRights;
   /** Throws DFP_BLOCKED for a download on the cluster's block list. */
   assertAllowed(request: { application: string; url: string; tag: string; priority: number }): void;
 }
 
 /** dfdaemon.v2.DfdaemonDownload, for clients on this host: the unix socket only (Dragonfly v2 wire facts, 3). */
 export function makeDownloadService(dependencies: DownloadServiceDependencies): GrpcService {
-  const { logger, store, scheduler } = dependencies;
+  const { logger, store, scheduler, rights } = dependencies;
   const implementation: DfdaemonDownloadHandlers = {
     DownloadTask: serverStream(logger, async (request, send, call, signal) => {
       validateMessage('dfdaemon.v2.DownloadTaskRequest', request);
       if (request.download === null) throw new DfpeerError('DFP_INVALID_ARGUMENT', 'download must be set');
       const client = readDownload(request.download, 'local-user');
       client.request.rateLimitBytesPerSecond = readRateLimit(call.metadata);
+      client.allowHardLink = readAllowHardLink(call.metadata);
       dependencies.assertAllowed(client.request);
+      if (client.outputPath !== undefined) rights.assertMayWrite(readCaller(call.metadata));
       return new DownloadStream(dependencies, client, afterInitialMetadata(call, send), signal).run();
     }),
     StatTask: unary(logger, ({ taskId }) => statTask(scheduler, parseTaskId(taskId))),
@@ -48,25 +56,29 @@ export function makeDownloadService(dependencies: DownloadServiceDependencies): 
     ListTaskEntries: unary(logger, async () => {
       throw new DfpeerError('DFP_UNIMPLEMENTED', 'http and https have no directories to list; name a file');
     }),
-    DeleteTask: unary(logger, async ({ taskId }) => {
+    DeleteTask: unary(logger, async ({ taskId }, call) => {
+      rights.assertMayAdministrate(readCaller(call.metadata));
       const id = parseTaskId(taskId);
       await requireTask(store, id);
       await store.remove(id);
       await scheduler?.deleteTask(id);
       return {};
     }),
-    DeleteLocalTask: unary(logger, async ({ taskId }) => {
+    DeleteLocalTask: unary(logger, async ({ taskId }, call) => {
+      rights.assertMayAdministrate(readCaller(call.metadata));
       const id = parseTaskId(taskId);
       await requireTask(store, id);
       await store.remove(id);
       return {};
     }),
-    DeleteHost: unary(logger, async () => {
+    DeleteHost: unary(logger, async (_request, call) => {
+      rights.assertMayAdministrate(readCaller(call.metadata));
       await dependencies.leaveSchedulers();
       return {};
     }),
   };
-  return { name: 'dfdaemon.v2.DfdaemonDownload', definition: DfdaemonDownload.service, implementation };
+  const service = { name: 'dfdaemon.v2.DfdaemonDownload', definition: DfdaemonDownload.service, implementation };
+  return refuseMethods(service, REFUSED_DOWNLOAD_METHODS, STANDARD_TASKS_ONLY);
 }
 
 /**
@@ -82,7 +94,7 @@ function afterInitialMetadata<Response>(
     if (!isSent) {
       isSent = true;
       const metadata = new Metadata();
-      metadata.set(CLEANS_UP_HEADER, 'true');
+      metadata.set(CLEANS_UP_KEY, 'true');
       call.sendMetadata(metadata);
     }
     await send(message);

@@ -5,24 +5,22 @@ import { abortReason } from '../../core/deadline.js';
 import { DfpeerError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { TrafficType, type ByteRange, type PieceSlice, type StoredPiece } from '../../core/piece.js';
+import { formatTaskDigest, type TaskDigest } from '../../core/task-digest.js';
 import { Wakeup } from '../../core/wakeup.js';
 import type { DownloadTaskRequest__Output } from '../../generated/dfdaemon/v2/DownloadTaskRequest.js';
 import type { DownloadTaskResponse } from '../../generated/dfdaemon/v2/DownloadTaskResponse.js';
+import { OUTPUT_METHOD_KEY, STORY_KEY } from '../../grpc/metadata-keys.js';
 import type { DownloadHandle, DownloadManager } from '../download/download-manager.js';
 import { digestFile, expectDigest } from '../output/content-digest.js';
 import type { DownloadMetrics } from '../metrics.js';
-import { checkOutput, placeOutput } from '../output/output-file.js';
+import { checkOutput, checkWritable } from '../output/output-file.js';
+import { placeOutput } from '../output/place-output.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { TaskStore } from '../store/task-store.js';
 import { toWirePiece, toWireSlice, type ClientDownload } from './download-message.js';
 import type { SendMessage } from './handlers.js';
 
 export type DownloadCall = ServerWritableStream<DownloadTaskRequest__Output, DownloadTaskResponse>;
-
-/** Trailer of our own daemon: how the output was made. */
-export const OUTPUT_METHOD_HEADER = 'dfpeer-output-method';
-/** Initial metadata: unlike Dragonfly's daemon, this one leaves no output behind when a download fails. */
-export const CLEANS_UP_HEADER = 'dfpeer-cleans-up';
 
 export interface DownloadStreamDependencies {
   manager: DownloadManager;
@@ -43,7 +41,9 @@ export class DownloadStream {
   readonly #untold = new Set<number>();
   #current: StoredTask | undefined;
   #started: StoredTask | undefined;
-  #unsubscribe: () => void = () => undefined;
+  #unfollow: () => void = () => undefined;
+  readonly #askedMs = performance.now();
+  #hasFirstPiece = false;
 
   constructor(
     dependencies: DownloadStreamDependencies,
@@ -73,33 +73,51 @@ export class DownloadStream {
 
   async #run(): Promise<Metadata> {
     const { outputPath, overwrite } = this.#client;
-    const stored = this.#dependencies.store.get(this.#client.request.taskId);
-    if (outputPath !== undefined) await checkOutput({ path: outputPath, overwrite, source: stored?.path });
+    const stored = await this.#dependencies.store.settled(this.#client.request.taskId);
+    if (outputPath !== undefined) {
+      await checkOutput({ path: outputPath, overwrite, source: stored?.path });
+      await checkWritable(outputPath);
+    }
     const handle = this.#dependencies.manager.start(this.#client.request, (task) => this.#follow(task));
+    if (this.#client.prefetch) this.#prefetch();
     const onAbort = (): void => this.#wakeup.notify();
     this.#signal.addEventListener('abort', onAbort, { once: true });
     try {
       const task = await this.#tellUntilDone(handle);
-      const unpin = task.pin();
-      try {
-        return await this.#deliver(task);
-      } finally {
-        unpin();
-      }
+      const metadata = await this.#deliver(task, handle.peerId);
+      metadata.set(STORY_KEY, encodeURIComponent(JSON.stringify(handle.facts())));
+      return metadata;
     } finally {
       this.#signal.removeEventListener('abort', onAbort);
-      this.#unsubscribe();
+      this.#unfollow();
       handle.leave();
     }
   }
 
+  /** The rest of the task, for the next client: goes on without this one, and its failure is not this one's. */
+  #prefetch(): void {
+    const { manager, logger } = this.#dependencies;
+    const { request } = this.#client;
+    if (request.range === undefined) return;
+    const handle = manager.start({ ...request, range: undefined }, () => undefined);
+    handle.done
+      .catch((error: unknown) => logger.info({ err: error, taskId: request.taskId }, 'the rest was not prefetched'))
+      .finally(() => handle.leave());
+  }
+
   #follow(task: StoredTask): void {
-    this.#unsubscribe();
+    this.#unfollow();
     this.#current = task;
-    this.#unsubscribe = task.subscribe({
+    const unsubscribe = task.subscribe({
       onPiece: () => this.#wakeup.notify(),
       onComplete: () => this.#wakeup.notify(),
     });
+    // From now until the output is in place: between the two it is not being downloaded any more.
+    const unpin = task.pin();
+    this.#unfollow = () => {
+      unsubscribe();
+      unpin();
+    };
     this.#wakeup.notify();
   }
 
@@ -115,6 +133,9 @@ export class DownloadStream {
       if (ended !== undefined && 'error' in ended) throw ended.error;
       if (this.#current !== undefined) await this.#tell(this.#current, handle.peerId);
       if (ended !== undefined) return ended.task;
+      // Others may want more of the task; who wants a range need not wait for them.
+      if (this.#client.range !== undefined && this.#started !== undefined && this.#untold.size === 0)
+        return this.#started;
       await this.#wakeup.wait();
     }
   }
@@ -169,36 +190,64 @@ export class DownloadStream {
   ): Promise<void> {
     const piece = task.piece(number);
     if (piece === undefined || !this.#untold.delete(number)) return;
+    this.#count(trafficType ?? piece.trafficType, piece.length);
     const message = toWirePiece(trafficType === undefined ? piece : { ...piece, trafficType });
     if (this.#client.needPieceContent) message.content = await readPiece(task, piece);
     await this.#send({ ...ids, downloadPieceFinishedResponse: { piece: message } });
   }
 
+  #count(trafficType: TrafficType, bytes: number): void {
+    const { metrics } = this.#dependencies;
+    if (trafficType === TrafficType.LOCAL_PEER) metrics.pieceFoundHere(bytes);
+    if (!this.#hasFirstPiece) metrics.firstPiece(trafficType, performance.now() - this.#askedMs);
+    this.#hasFirstPiece = true;
+  }
+
   /** The output appears only after its digest was checked. */
-  async #deliver(task: StoredTask): Promise<Metadata> {
-    const { digest, outputPath, overwrite, forceHardLink, range } = this.#client;
+  async #deliver(task: StoredTask, peerId: string): Promise<Metadata> {
+    const { digest, outputPath, overwrite, forceHardLink, allowHardLink, range } = this.#client;
     const metadata = new Metadata();
     const contentLength = task.layout?.contentLength ?? 0;
-    const whole: ByteRange = { offset: 0, length: contentLength };
     const part = range?.(contentLength);
-    if (digest !== undefined)
-      expectDigest(
-        await digestFile(task.path, digest.algorithm, part ?? whole, this.#signal),
-        digest,
-        this.#client.request.url,
-      );
+    if (digest !== undefined) await this.#verify(task, digest, part);
     if (outputPath === undefined) return metadata;
     const method = await placeOutput({
       source: task.path,
       path: outputPath,
+      contentLength,
       range: part,
       overwrite,
       forceHardLink,
-      allowHardLink: true,
+      allowHardLink,
+      assertUntouched: () => task.assertUntouched(),
+      signal: this.#signal,
     });
     this.#dependencies.metrics.output(method);
-    metadata.set(OUTPUT_METHOD_HEADER, method);
+    this.#dependencies.logger.info({ taskId: task.taskId, peerId, path: outputPath, method }, 'the output is in place');
+    metadata.set(OUTPUT_METHOD_KEY, method);
     return metadata;
+  }
+
+  /** @throws DfpeerError DFP_DIGEST_MISMATCH, DFP_STORE_DAMAGED */
+  async #verify(task: StoredTask, digest: TaskDigest, range: ByteRange | undefined): Promise<void> {
+    const whole: ByteRange = { offset: 0, length: task.layout?.contentLength ?? 0 };
+    const found = await digestFile(task.path, digest.algorithm, range ?? whole, this.#signal);
+    await task.assertUntouched();
+    if (found.value !== digest.value) await this.#dropIfFromPeers(task);
+    expectDigest(found, digest, this.#client.request.url);
+    if (range === undefined && digest.algorithm === 'sha256') await task.setContentDigest(formatTaskDigest(digest));
+  }
+
+  /** CRC-32 finds damage, not malice: what another peer may have forged is not kept, and not offered on. */
+  async #dropIfFromPeers(task: StoredTask): Promise<void> {
+    const { store, logger } = this.#dependencies;
+    const isFromPeers = [...task.pieces()].some(({ trafficType }) => trafficType === TrafficType.REMOTE_PEER);
+    if (!isFromPeers || store.get(task.taskId) !== task) return;
+    logger.warn(
+      { taskId: task.taskId },
+      'the content is not what its digest says, and came from peers; the task is dropped and fetched again when it is wanted',
+    );
+    await store.remove(task.taskId);
   }
 }
 

@@ -22,7 +22,9 @@ export function unary<Request, Response>(
   return (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>) => {
     const controller = new AbortController();
     call.on('cancelled', () => controller.abort(new AbortedError(`call ${call.getPath()}`)));
-    handle(call.request, call, controller.signal).then(
+    // What is thrown before the first await counts, too.
+    const answer = async (): Promise<Response> => handle(call.request, call, controller.signal);
+    answer().then(
       (response) => callback(null, response),
       (error: unknown) => {
         logger.debug({ err: error, path: call.getPath(), peer: call.getPeer() }, 'a call failed');
@@ -62,7 +64,8 @@ export function serverStream<Request, Response>(
         () => new Promise<void>((resolve) => call.once('drain', () => resolve())),
       );
     };
-    handle(call.request, send, call, controller.signal).then(
+    const answer = async (): Promise<Metadata | undefined> => handle(call.request, send, call, controller.signal);
+    answer().then(
       (trailer) => call.end(trailer),
       (error: unknown) => {
         if (controller.signal.aborted) return call.end();

@@ -1,5 +1,6 @@
 import { Metadata, type ServerWritableStream } from '@grpc/grpc-js';
 import { DfpeerError, UsageError } from '../../core/errors.js';
+import { CONTENT_VERSION_HEADER } from '../../core/piece-header.js';
 import { parseTaskId } from '../../core/task-id.js';
 import { Wakeup } from '../../core/wakeup.js';
 import type { SyncPiecesRequest__Output } from '../../generated/dfdaemon/v2/SyncPiecesRequest.js';
@@ -7,9 +8,10 @@ import type { SyncPiecesResponse } from '../../generated/dfdaemon/v2/SyncPiecesR
 import type { StoredTask } from '../store/stored-task.js';
 import type { TaskStore } from '../store/task-store.js';
 import { contentVersionOf } from '../store/content-version.js';
-import { CONTENT_VERSION_HEADER, HTTP_PORT_HEADER } from '../parents/grpc-parent-dialer.js';
+import { HTTP_PORT_HEADER } from '../parents/grpc-parent-dialer.js';
 import type { SendMessage } from './handlers.js';
 import type { AnnouncementOrder } from './announcement-order.js';
+import type { OfferPacing, PacedChild } from './offer-pacing.js';
 
 /** A task of 64 MiB pieces with this many would hold 64 TiB. */
 export const MAX_INTERESTED_PIECES = 1_000_000;
@@ -17,6 +19,7 @@ export const MAX_INTERESTED_PIECES = 1_000_000;
 export interface SyncPiecesDependencies {
   store: TaskStore;
   order: AnnouncementOrder;
+  pacing: OfferPacing;
   /** Where this host serves pieces. */
   address(): { ip: string; httpPort: number; tcpPort: number };
 }
@@ -26,7 +29,7 @@ export interface SyncPiecesDependencies {
  * task stops (Dragonfly v2 wire facts, 2.2). @throws DfpeerError when the task is unknown or its download ends early.
  */
 export async function syncPieces(
-  { store, order, address }: SyncPiecesDependencies,
+  { store, order, pacing, address }: SyncPiecesDependencies,
   request: SyncPiecesRequest__Output,
   send: SendMessage<SyncPiecesResponse>,
   call: ServerWritableStream<SyncPiecesRequest__Output, SyncPiecesResponse>,
@@ -51,14 +54,37 @@ export async function syncPieces(
     const piece = task.piece(number);
     if (piece !== undefined) await send({ number, offset: piece.offset, length: piece.length, ip, tcpPort });
   };
-  await announceAll(task, new Set(request.interestedPieceNumbers), order, announce, signal);
+  const child = pacing.join(task.taskId, addressOf(call.getPeer()));
+  try {
+    await announceAll(task, new Set(request.interestedPieceNumbers), { order, child, announce }, signal);
+  } finally {
+    child.leave();
+  }
+}
+
+/** What the child lacks comes first; what it has from elsewhere it may need again. */
+function chooseOffer(
+  task: StoredTask,
+  interested: ReadonlySet<number>,
+  { order, child }: { order: AnnouncementOrder; child: PacedChild },
+): number | undefined {
+  const isHere = (number: number): boolean => task.piece(number) !== undefined;
+  const isNews = (number: number): boolean => isHere(number) && child.holds?.has(number) !== true;
+  return order.next(task.taskId, interested, isNews) ?? order.next(task.taskId, interested, isHere);
+}
+
+/** `10.0.0.1:8002` or `[::1]:8002`, as the piece servers name a child. */
+function addressOf(peer: string): string {
+  return peer
+    .slice(0, peer.lastIndexOf(':'))
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/^::ffff:/, '');
 }
 
 async function announceAll(
   task: StoredTask,
   interested: Set<number>,
-  order: AnnouncementOrder,
-  announce: (number: number) => Promise<void>,
+  how: { order: AnnouncementOrder; child: PacedChild; announce: (number: number) => Promise<void> },
   signal: AbortSignal,
 ): Promise<void> {
   const wakeup = new Wakeup();
@@ -75,12 +101,10 @@ async function announceAll(
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     for (;;) {
-      const next = signal.aborted
-        ? undefined
-        : order.next(task.taskId, interested, (number) => task.piece(number) !== undefined);
+      const next = await how.child.next(() => chooseOffer(task, interested, how), signal);
       if (next !== undefined) {
         interested.delete(next);
-        await announce(next);
+        await how.announce(next);
         continue;
       }
       if (signal.aborted || interested.size === 0 || task.complete) return;

@@ -5,6 +5,7 @@ import { parseTaskId } from '../../core/task-id.js';
 import type { Host } from '../../generated/common/v2/Host.js';
 import type { DfdaemonUploadHandlers } from '../../generated/dfdaemon/v2/DfdaemonUpload.js';
 import { DfdaemonUpload } from '../../grpc/protos.js';
+import { refuseMethods } from '../../grpc/refuse-methods.js';
 import type { GrpcService } from '../../grpc/server.js';
 import { validateMessage } from '../../grpc/validation.js';
 import type { HostLoad } from '../../scheduler-client/index.js';
@@ -12,6 +13,7 @@ import { readDownload } from './download-message.js';
 import { requireTask, statTask, type DownloadServiceDependencies } from './download-service.js';
 import { DownloadStream } from './download-stream.js';
 import { serverStream, unary } from './handlers.js';
+import { REFUSED_UPLOAD_METHODS, STANDARD_TASKS_ONLY } from './refused-methods.js';
 import { syncPieces, type SyncPiecesDependencies } from './sync-pieces.js';
 import { toLocalTask } from './task-messages.js';
 
@@ -81,7 +83,8 @@ export function makeUploadService(dependencies: UploadServiceDependencies): Grpc
       return {};
     }),
   };
-  return { name: 'dfdaemon.v2.DfdaemonUpload', definition: DfdaemonUpload.service, implementation };
+  const service = { name: 'dfdaemon.v2.DfdaemonUpload', definition: DfdaemonUpload.service, implementation };
+  return refuseMethods(service, REFUSED_UPLOAD_METHODS, STANDARD_TASKS_ONLY);
 }
 
 function toHostLoadMessage({ network }: HostLoad): Host {

@@ -1,160 +1,75 @@
-import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
-import { copyFile, link, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { access, constants, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { DfpeerError, errnoOf, UsageError } from '../../core/errors.js';
-import type { ByteRange } from '../../core/piece.js';
 
-/** How the bytes got from the store to the output; shown by --explain and counted. */
-export type OutputMethod = 'hard-link' | 'reflink' | 'copy' | 'already-there';
-
-export interface OutputRequest {
-  /** The task's complete data file. */
-  source: string;
-  /** Absolute. */
-  path: string;
-  /** Only these bytes; undefined: all. */
-  range: ByteRange | undefined;
-  overwrite: boolean;
-  /** A hard link, or an error. */
-  forceHardLink: boolean;
-  /** False: never share the store's inode, as the file is going to be edited in place. */
-  allowHardLink: boolean;
-}
-
-const COPY_CHUNK_BYTES = 1024 * 1024;
+/** What to do about it, by errno. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  ENOSPC: 'free space there, or choose another file system',
+  EDQUOT: 'the quota there is used up: free space, or choose another place',
+  EACCES: 'the daemon may not write there; choose another directory, or use --transfer-from-dfdaemon',
+  EPERM: 'the daemon may not write there; choose another directory, or use --transfer-from-dfdaemon',
+  EROFS: 'the file system is read-only; choose another one',
+  ENAMETOOLONG: 'give a shorter name',
+};
 
 /**
- * Makes the output: absent or complete, never in between. Hard link, then reflink, then copy, whichever the file system gives.
- * @throws UsageError DFP_OUTPUT_EXISTS, DfpeerError DFP_HARD_LINK, DFP_OUTPUT_IO
+ * Fails early: before a long download rather than after it.
+ * @param target `source`: the stored file, which may be the output already
+ * @throws UsageError DFP_OUTPUT_EXISTS, DfpeerError DFP_OUTPUT_IO
  */
-export async function placeOutput(request: OutputRequest): Promise<OutputMethod> {
-  try {
-    return await place(request);
-  } catch (error) {
-    if (error instanceof DfpeerError) throw error;
-    throw new DfpeerError('DFP_OUTPUT_IO', `could not write ${request.path}: ${errnoOf(error) ?? String(error)}`, {
-      cause: error,
-    });
-  }
-}
-
-/** Fails early: before a long download rather than after it. */
-export async function checkOutput(
-  request: Pick<OutputRequest, 'path' | 'overwrite'> & { source?: string | undefined },
-): Promise<void> {
-  const directory = await statOrUndefined(dirname(request.path));
+export async function checkOutput(target: {
+  path: string;
+  overwrite: boolean;
+  source?: string | undefined;
+}): Promise<void> {
+  const { path, overwrite, source } = target;
+  const [directory, existing] = await asOutputError(path, () =>
+    Promise.all([statOrUndefined(dirname(path)), statOrUndefined(path)]),
+  );
   if (directory?.isDirectory() !== true)
     throw new DfpeerError(
       'DFP_OUTPUT_IO',
-      `the directory ${dirname(request.path)} does not exist; make it, or give another output path`,
+      `the directory ${dirname(path)} does not exist; make it, or give another output path`,
     );
-  const existing = await statOrUndefined(request.path);
   if (existing === undefined) return;
   if (existing.isDirectory())
-    throw new UsageError(
-      `output path ${request.path} is a directory; give a file name`,
-      undefined,
-      'DFP_OUTPUT_EXISTS',
-    );
-  if (request.overwrite) return;
-  const source = request.source === undefined ? undefined : await statOrUndefined(request.source);
-  if (source?.ino === existing.ino && source.dev === existing.dev) return;
-  throw new UsageError(
-    `output path ${request.path} exists already; use --overwrite to replace it`,
-    undefined,
+    throw new UsageError(`output path ${path} is a directory; give a file name`, undefined, 'DFP_OUTPUT_EXISTS');
+  if (overwrite || (source !== undefined && (await isSameFile(source, path)))) return;
+  throw outputExists(path);
+}
+
+/** Whoever runs this may make files beside `path`. @throws DfpeerError DFP_OUTPUT_IO */
+export async function checkWritable(path: string): Promise<void> {
+  await asOutputError(path, () => access(dirname(path), constants.W_OK | constants.X_OK));
+}
+
+export async function isSameFile(a: string, b: string): Promise<boolean> {
+  const [one, other] = await Promise.all([statOrUndefined(a), statOrUndefined(b)]);
+  return one !== undefined && one.ino === other?.ino && one.dev === other.dev;
+}
+
+export function outputExists(path: string, cause?: unknown): UsageError {
+  return new UsageError(
+    `output path ${path} exists already; use --overwrite to replace it`,
+    { cause },
     'DFP_OUTPUT_EXISTS',
   );
 }
 
-async function place(request: OutputRequest): Promise<OutputMethod> {
-  const { source, path, range } = request;
-  await checkOutput(request);
-  if (range === undefined && (await isSameFile(source, path))) return 'already-there';
-  const temporary = join(dirname(path), `.${basename(path).slice(0, 100)}.${randomUUID()}.dfpeer`);
+/** The one place where errno becomes an output error. @throws DfpeerError DFP_OUTPUT_IO, and coded ones as they are */
+export async function asOutputError<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
-    const method = await fill(request, temporary);
-    await publish(temporary, request);
-    return method;
-  } finally {
-    await rm(temporary, { force: true });
-  }
-}
-
-async function fill(
-  { source, range, forceHardLink, allowHardLink }: OutputRequest,
-  temporary: string,
-): Promise<OutputMethod> {
-  if (forceHardLink || (allowHardLink && range === undefined)) {
-    if (range !== undefined)
-      throw new DfpeerError('DFP_HARD_LINK', 'a range of a task can not be a hard link; leave out --force-hard-link');
-    const failure = await attempt(() => link(source, temporary));
-    if (failure === undefined) return 'hard-link';
-    if (forceHardLink)
-      throw new DfpeerError(
-        'DFP_HARD_LINK',
-        `no hard link from the store to ${dirname(temporary)}: ${errnoOf(failure) ?? failure.message}; put both on one file system, or leave out --force-hard-link`,
-        { cause: failure },
-      );
-  }
-  if (range !== undefined) {
-    await copyRange(source, temporary, range);
-    return 'copy';
-  }
-  if (
-    (await attempt(() => copyFile(source, temporary, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL))) ===
-    undefined
-  )
-    return 'reflink';
-  await rm(temporary, { force: true });
-  // libuv uses copy_file_range where the kernel has it.
-  await copyFile(source, temporary, constants.COPYFILE_EXCL);
-  return 'copy';
-}
-
-/** Gives the finished file its name, atomically; without `overwrite` a file that appeared meanwhile is kept. */
-async function publish(temporary: string, { path, overwrite }: OutputRequest): Promise<void> {
-  if (overwrite) return rename(temporary, path);
-  try {
-    await link(temporary, path);
+    return await work();
   } catch (error) {
-    if (errnoOf(error) === 'EEXIST')
-      throw new UsageError(
-        `output path ${path} exists already; use --overwrite to replace it`,
-        { cause: error },
-        'DFP_OUTPUT_EXISTS',
-      );
-    // A file system without hard links: the name was free a moment ago.
-    await rename(temporary, path);
+    if (error instanceof DfpeerError) throw error;
+    const errno = errnoOf(error);
+    const remedy = REMEDIES[errno ?? ''];
+    throw new DfpeerError(
+      'DFP_OUTPUT_IO',
+      `could not write ${path}: ${errno ?? String(error)}${remedy === undefined ? '' : `; ${remedy}`}`,
+      { cause: error },
+    );
   }
-}
-
-async function copyRange(source: string, target: string, range: ByteRange): Promise<void> {
-  const from = await open(source, 'r');
-  let to: FileHandle | undefined;
-  try {
-    to = await open(target, 'wx');
-    const buffer = Buffer.allocUnsafe(Math.min(COPY_CHUNK_BYTES, Math.max(range.length, 1)));
-    for (let done = 0; done < range.length;) {
-      const { bytesRead } = await from.read(
-        buffer,
-        0,
-        Math.min(buffer.length, range.length - done),
-        range.offset + done,
-      );
-      if (bytesRead === 0) throw new DfpeerError('DFP_STORE_DAMAGED', `the stored file ends at ${range.offset + done}`);
-      await to.writeFile(buffer.subarray(0, bytesRead));
-      done += bytesRead;
-    }
-  } finally {
-    await from.close();
-    await to?.close();
-  }
-}
-
-async function isSameFile(a: string, b: string): Promise<boolean> {
-  const [one, other] = [await statOrUndefined(a), await statOrUndefined(b)];
-  return one !== undefined && one.ino === other?.ino && one.dev === other.dev;
 }
 
 async function statOrUndefined(path: string): Promise<Awaited<ReturnType<typeof stat>> | undefined> {
@@ -163,14 +78,5 @@ async function statOrUndefined(path: string): Promise<Awaited<ReturnType<typeof 
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
     throw error;
-  }
-}
-
-async function attempt(work: () => Promise<void>): Promise<Error | undefined> {
-  try {
-    await work();
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
   }
 }

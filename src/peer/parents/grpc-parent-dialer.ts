@@ -5,7 +5,9 @@ import {
   type ClientReadableStream,
 } from '@grpc/grpc-js';
 import { isIP } from 'node:net';
+import { abortReason } from '../../core/deadline.js';
 import { DfpeerError } from '../../core/errors.js';
+import { CONTENT_VERSION_HEADER } from '../../core/piece-header.js';
 import type { TaskId } from '../../core/task-id.js';
 import type { Host__Output } from '../../generated/common/v2/Host.js';
 import type { SyncPiecesResponse__Output } from '../../generated/dfdaemon/v2/SyncPiecesResponse.js';
@@ -17,8 +19,6 @@ import type { ParentDialer, ParentLoad, PieceOffer } from './parent-dialer.js';
 
 /** Initial metadata of a dfpeer parent's SyncPieces: it also serves pieces over HTTP, on this port. */
 export const HTTP_PORT_HEADER = 'dfpeer-http-port';
-/** Initial metadata of a dfpeer parent's SyncPieces: which state of the origin's content it has. */
-export const CONTENT_VERSION_HEADER = 'dfpeer-content-version';
 /** A parent that doesn't answer the connection within this is unreachable. */
 export const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -88,8 +88,7 @@ export class GrpcParentDialer implements ParentDialer {
     this.#clients.add(client);
     let onAbort: (() => void) | undefined;
     try {
-      await waitForReady(client);
-      if (signal.aborted) return;
+      await waitForReady(client, signal);
       const call = open(client);
       onAbort = () => call.cancel();
       signal.addEventListener('abort', onAbort, { once: true });
@@ -106,9 +105,13 @@ export class GrpcParentDialer implements ParentDialer {
   }
 }
 
-async function waitForReady(client: UploadClient): Promise<void> {
+async function waitForReady(client: UploadClient, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
   await new Promise<void>((resolve, reject) => {
+    const onAbort = (): void => reject(abortReason(signal, 'the connection'));
+    signal.addEventListener('abort', onAbort, { once: true });
     client.waitForReady(Date.now() + CONNECT_TIMEOUT_MS, (error) => {
+      signal.removeEventListener('abort', onAbort);
       if (error === undefined) resolve();
       else reject(error);
     });

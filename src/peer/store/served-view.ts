@@ -1,5 +1,5 @@
 import type { ByteRange, PieceSlice, StoredPiece } from '../../core/piece.js';
-import type { TaskId } from '../../core/task-id.js';
+import { blobDigestOf, type TaskId } from '../../core/task-id.js';
 import type { ServedTask } from '../../upload/piece-source.js';
 import type { SharedFile } from './shared-file.js';
 import type { StoredTask } from './stored-task.js';
@@ -39,7 +39,14 @@ export class ServedView implements ServedTask {
   }
 
   get contentDigest(): string | undefined {
-    return this.#task.record.contentDigest;
+    const { contentDigest, url } = this.#task.record;
+    if (contentDigest !== undefined) return contentDigest;
+    // The task is named by the digest of its content.
+    return blobDigestOf(url) === this.taskId ? `sha256:${this.taskId}` : undefined;
+  }
+
+  get contentVersion(): string | undefined {
+    return this.#task.contentVersion;
   }
 
   get downloading(): boolean {

@@ -1,4 +1,4 @@
-import type { OpenTaskFile } from './task-files.js';
+import type { FileMark, OpenTaskFile } from './task-files.js';
 
 /** One open file with many readers: closed when it is retired and the last reader has left. */
 export class SharedFile {
@@ -16,6 +16,10 @@ export class SharedFile {
 
   get path(): string {
     return this.#file.path;
+  }
+
+  mark(): FileMark {
+    return this.#file.mark();
   }
 
   acquire(): () => void {

@@ -2,8 +2,9 @@ import { DfpeerError, toDfpeerError } from '../../core/errors.js';
 import { abortReason } from '../../core/deadline.js';
 import { PieceLayout, type ByteRange, type PieceSlice, type StoredPiece } from '../../core/piece.js';
 import type { TaskId } from '../../core/task-id.js';
+import { contentVersionOf } from './content-version.js';
 import type { MetadataStore, StoredPieceRecord, TaskRecord } from './metadata.js';
-import { mapDiskError, type TaskFiles } from './task-files.js';
+import { isSameMark, mapDiskError, type FileMark, type TaskFiles } from './task-files.js';
 
 /** What others may want to hear of a task. All callbacks run synchronously, after the change is visible. */
 export interface TaskListener {
@@ -29,12 +30,15 @@ export class StoredTask {
   readonly #listeners = new Set<TaskListener>();
   #record: TaskRecord;
   #layout: PieceLayout | undefined;
+  #contentVersion: string | undefined;
   #storedBytes = 0;
   #pins = 0;
   #complete: boolean;
   #downloading = false;
   #removed = false;
   #lastUsedMs: number;
+  /** How the file of a complete task looks as long as nobody has touched it. */
+  #untouched: Promise<FileMark | undefined> | FileMark | undefined;
 
   constructor(record: TaskRecord, dependencies: { files: TaskFiles; metadata: MetadataStore; now: () => number }) {
     this.taskId = record.taskId;
@@ -44,12 +48,18 @@ export class StoredTask {
     this.#now = dependencies.now;
     this.#lastUsedMs = record.updatedAtMs;
     this.#complete = record.finishedAtMs !== undefined;
+    this.#untouched = record.mark;
     this.#layout =
       record.contentLength === undefined ? undefined : new PieceLayout(record.contentLength, record.pieceLength);
   }
 
   get record(): Readonly<TaskRecord> {
     return this.#record;
+  }
+
+  /** Of the origin's content that is stored here. */
+  get contentVersion(): string | undefined {
+    return (this.#contentVersion ??= contentVersionOf(this.#record));
   }
 
   get path(): string {
@@ -85,6 +95,11 @@ export class StoredTask {
   /** In use: being downloaded, uploaded, or made into an output file. Never collected then. */
   get pinned(): boolean {
     return this.#pins > 0 || this.#downloading;
+  }
+
+  /** Uploads and other readers that hold it. */
+  get pinCount(): number {
+    return this.#pins;
   }
 
   get lastUsedMs(): number {
@@ -173,11 +188,17 @@ export class StoredTask {
     });
   }
 
+  /** As they are in the metadata. */
+  pieceRecords(): StoredPieceRecord[] {
+    return [...this.#pieces.values()].map((piece) => this.#recordOf(piece));
+  }
+
   /** Puts back what an earlier process stored; only for the store, before anybody else sees the task. */
   restore(pieces: Iterable<StoredPieceRecord>): void {
-    for (const piece of pieces) {
-      const slice = this.slice(piece.number);
-      if (slice !== undefined && !this.#pieces.has(piece.number)) this.#add({ ...piece, ...slice });
+    for (const { number, digest, parentId, trafficType, costMs, createdAtMs } of pieces) {
+      const slice = this.slice(number);
+      if (slice !== undefined && !this.#pieces.has(number))
+        this.#add({ ...slice, digest, parentId, trafficType, costMs, createdAtMs });
     }
   }
 
@@ -199,9 +220,9 @@ export class StoredTask {
   async addPiece(piece: StoredPiece): Promise<void> {
     this.#assertPresent();
     if (this.#pieces.has(piece.number)) return;
-    const { number, digest, parentId, trafficType, costMs, createdAtMs } = piece;
+    const { number } = piece;
     await mapDiskError(`record piece ${number} of task ${this.taskId}`, async () => {
-      await this.#metadata.putPiece(this.taskId, { number, digest, parentId, trafficType, costMs, createdAtMs });
+      await this.#metadata.putPiece(this.taskId, this.#recordOf(piece));
       // Removed meanwhile: the record may have come after the removal, and the next task of this id must not find it.
       if (this.#removed) await this.#metadata.deletePieces(this.taskId, [number]);
     });
@@ -231,10 +252,44 @@ export class StoredTask {
       );
     if (this.#complete) return;
     this.#complete = true;
+    // Looked at before anybody hears of it: from then on an output may be a link to the file.
+    const looked = this.#look();
+    this.#untouched = looked;
+    looked.catch(() => (this.#untouched = undefined));
     for (const listener of [...this.#listeners]) listener.onComplete?.();
+    const mark = await looked;
+    this.#untouched = mark;
     await this.#files.sync(this.taskId);
-    const mark = await this.#files.mark(this.taskId);
     if (!this.#removed) await this.#update({ finishedAtMs: this.#now(), mark }, true);
+  }
+
+  /** After all pieces of a file that looked different were checked and found good. */
+  async acceptAsIs(): Promise<void> {
+    const mark = await this.#look();
+    this.#untouched = mark;
+    await this.#update({ mark }, false);
+  }
+
+  /**
+   * Whether the file of a complete task is still what was verified, by size, time of modification and inode: an output that is a
+   * hard link to it may have been edited. Always true of a partial task, whose file nobody else has.
+   */
+  async isUntouched(): Promise<boolean> {
+    return !this.#complete || isSameMark(await this.#untouched, await this.#look());
+  }
+
+  /** The same for a mark at hand; true as well in the moment before the file was first looked at. */
+  isUntouchedBy(found: FileMark): boolean {
+    return !this.#complete || this.#untouched instanceof Promise || isSameMark(this.#untouched, found);
+  }
+
+  /** @throws DfpeerError DFP_STORE_DAMAGED */
+  async assertUntouched(): Promise<void> {
+    if (!(await this.isUntouched()))
+      throw new DfpeerError(
+        'DFP_STORE_DAMAGED',
+        `the stored file of task ${this.taskId} was changed from outside; ask again, and it is fetched anew`,
+      );
   }
 
   /** A partial task at a clean stop: syncs, so that the next start need not read it all again. */
@@ -254,6 +309,15 @@ export class StoredTask {
     this.#pieces.clear();
     const reason = new DfpeerError('DFP_TASK_NOT_FOUND', `task ${this.taskId} was removed from this host`);
     for (const listener of [...this.#listeners]) listener.onStopped?.(reason);
+  }
+
+  #recordOf({ number, digest, parentId, trafficType, costMs, createdAtMs }: StoredPiece): StoredPieceRecord {
+    const { createdAtMs: taskCreatedAtMs } = this.#record;
+    return { number, digest, parentId, trafficType, costMs, createdAtMs, taskCreatedAtMs };
+  }
+
+  async #look(): Promise<FileMark | undefined> {
+    return mapDiskError(`look at the data file of task ${this.taskId}`, () => this.#files.mark(this.taskId));
   }
 
   #add(piece: StoredPiece): void {

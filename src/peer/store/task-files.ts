@@ -1,10 +1,11 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
 import { chmod, lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DfpeerError, errnoOf } from '../../core/errors.js';
 import { formatPieceDigest, type ByteRange } from '../../core/piece.js';
 import { isTaskId, type TaskId } from '../../core/task-id.js';
 import { runningCrc32 } from '../../core/running-crc32.js';
+import { Quarantine } from './quarantine.js';
 
 /** What a data file looked like when it was last known good: any difference means its pieces are checked again. */
 export interface FileMark {
@@ -21,41 +22,45 @@ export interface TaskFiles {
   setLength(taskId: TaskId, length: number): Promise<void>;
   /** Undefined when there is no such file, or it isn't a regular file of ours. */
   mark(taskId: TaskId): Promise<FileMark | undefined>;
+  /** Somebody else has the file too: an output that is a hard link to it. */
+  isShared(taskId: TaskId): Promise<boolean>;
   /** Data reaches the disk before this resolves. */
   sync(taskId: TaskId): Promise<void>;
   /** `crc32:<decimal>` of a range as it is on disk now. */
   digest(taskId: TaskId, range: ByteRange): Promise<string>;
   openForReading(taskId: TaskId): OpenTaskFile;
   remove(taskId: TaskId): Promise<void>;
-  /** Moves a file that can't be trusted out of the way, where an operator can look at it. */
-  quarantine(taskId: TaskId): Promise<void>;
+  /** Moves a file that can't be trusted out of the way, where an operator can look at it. False when there is none. */
+  quarantine(taskId: TaskId): Promise<boolean>;
+  /** Whatever stands where a data file belongs. */
   list(): Promise<TaskId[]>;
+  /** Whether no byte was ever written to the file. */
+  isBlank(taskId: TaskId): Promise<boolean>;
 }
 
 export interface OpenTaskFile {
   readonly fd: number;
   readonly path: string;
+  /** As it looks now; a system call of a microsecond. */
+  mark(): FileMark;
   close(): void;
 }
 
 const VERIFY_CHUNK_BYTES = 1024 * 1024;
-/** Damaged files kept for the operator; the oldest go first. */
-export const MAX_QUARANTINED_FILES = 16;
-
 /** `<directory>/content/<id[0:3]>/<id>`: every path is made from a checked {@link TaskId}, and no symbolic link is followed. */
 export class DiskTaskFiles implements TaskFiles {
   readonly #content: string;
-  readonly #quarantine: string;
+  readonly #quarantine: Quarantine;
 
-  private constructor(directory: string) {
+  private constructor(directory: string, quarantine: Quarantine) {
     this.#content = join(directory, 'content');
-    this.#quarantine = join(directory, 'quarantine');
+    this.#quarantine = quarantine;
   }
 
   /** @throws DfpeerError DFP_STORE_UNTRUSTED when a directory is a link or somebody else's. */
-  static async open(directory: string): Promise<DiskTaskFiles> {
-    const files = new DiskTaskFiles(directory);
-    for (const each of [directory, files.#content, files.#quarantine]) await ensurePrivateDirectory(each);
+  static async open(directory: string, quarantine = new Quarantine(directory)): Promise<DiskTaskFiles> {
+    const files = new DiskTaskFiles(directory, quarantine);
+    for (const each of [directory, files.#content, quarantine.directory]) await ensurePrivateDirectory(each);
     return files;
   }
 
@@ -65,11 +70,11 @@ export class DiskTaskFiles implements TaskFiles {
 
   async create(taskId: TaskId): Promise<void> {
     await mapDiskError(`create the data file of task ${taskId}`, async () => {
-      await ensurePrivateDirectory(join(this.#content, taskId.slice(0, 3)));
-      await rm(this.path(taskId), { force: true });
-      const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
-      // Readable for all, as an output file that is a hard link to it must be; the directories above let nobody else in.
-      await (await open(this.path(taskId), flags, 0o644)).close();
+      await this.#tryCreate(taskId).catch((error: unknown) => {
+        // The last other task in the shard was removed, and the shard with it.
+        if (errnoOf(error) === 'ENOENT') return this.#tryCreate(taskId);
+        throw error;
+      });
     });
   }
 
@@ -81,11 +86,18 @@ export class DiskTaskFiles implements TaskFiles {
     try {
       const stats = await lstat(this.path(taskId));
       if (!stats.isFile() || !isOwnUid(stats.uid)) return undefined;
-      return { size: stats.size, mtimeMs: stats.mtimeMs, inode: stats.ino };
+      return toMark(stats);
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return undefined;
       throw error;
     }
+  }
+
+  async isShared(taskId: TaskId): Promise<boolean> {
+    return mapDiskError(
+      `look at the data file of task ${taskId}`,
+      async () => (await lstat(this.path(taskId))).nlink > 1,
+    );
   }
 
   async sync(taskId: TaskId): Promise<void> {
@@ -114,7 +126,7 @@ export class DiskTaskFiles implements TaskFiles {
   openForReading(taskId: TaskId): OpenTaskFile {
     const path = this.path(taskId);
     const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-    return { fd, path, close: () => closeSync(fd) };
+    return { fd, path, mark: () => toMark(fstatSync(fd)), close: () => closeSync(fd) };
   }
 
   async remove(taskId: TaskId): Promise<void> {
@@ -123,21 +135,32 @@ export class DiskTaskFiles implements TaskFiles {
     await rmdir(join(this.#content, taskId.slice(0, 3))).catch(() => undefined);
   }
 
-  async quarantine(taskId: TaskId): Promise<void> {
-    const kept = (await readdir(this.#quarantine)).sort();
-    for (const name of kept.slice(0, Math.max(0, kept.length - MAX_QUARANTINED_FILES + 1)))
-      await rm(join(this.#quarantine, name), { force: true, recursive: true });
-    await rename(this.path(taskId), join(this.#quarantine, `${Date.now()}-${taskId}`)).catch((error: unknown) => {
-      if (errnoOf(error) !== 'ENOENT') throw error;
-    });
+  async quarantine(taskId: TaskId): Promise<boolean> {
+    return this.#quarantine.take(taskId, (target) => rename(this.path(taskId), target));
+  }
+
+  async isBlank(taskId: TaskId): Promise<boolean> {
+    const stats = await lstat(this.path(taskId)).catch(() => undefined);
+    return stats?.isFile() === true && stats.blocks === 0;
   }
 
   async list(): Promise<TaskId[]> {
     const found: TaskId[] = [];
-    for (const shard of await readdir(this.#content))
-      for (const name of await readdir(join(this.#content, shard)).catch(() => []))
-        if (isTaskId(name) && name.startsWith(shard)) found.push(name);
+    for (const shard of await readdir(this.#content)) {
+      const names = await readdir(join(this.#content, shard)).catch(() => undefined);
+      // A daemon that was killed may have made the directory for nothing.
+      if (names?.length === 0) await rmdir(join(this.#content, shard)).catch(() => undefined);
+      for (const name of names ?? []) if (isTaskId(name) && name.startsWith(shard)) found.push(name);
+    }
     return found;
+  }
+
+  async #tryCreate(taskId: TaskId): Promise<void> {
+    await ensurePrivateDirectory(join(this.#content, taskId.slice(0, 3)));
+    await rm(this.path(taskId), { force: true });
+    const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
+    // Readable for all, as an output file that is a hard link to it must be; the directories above let nobody else in.
+    await (await open(this.path(taskId), flags, 0o644)).close();
   }
 
   async #withFile<T>(
@@ -157,9 +180,22 @@ export class DiskTaskFiles implements TaskFiles {
   }
 }
 
+export function isSameMark(one: FileMark | undefined, other: FileMark | undefined): boolean {
+  return one !== undefined && one.size === other?.size && one.mtimeMs === other.mtimeMs && one.inode === other.inode;
+}
+
+function toMark({ size, mtimeMs, ino }: Stats): FileMark {
+  return { size, mtimeMs, inode: ino };
+}
+
 /** Makes `path` with mode 0700, or checks that what is there is a directory of ours and nobody else can write to it. */
 export async function ensurePrivateDirectory(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  await mapDiskError(`make the directory ${path}`, () =>
+    mkdir(path, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+      // Something else has the name, and is told below.
+      if (errnoOf(error) !== 'EEXIST') throw error;
+    }),
+  );
   const stats = await lstat(path);
   const refuse = (why: string): never => {
     throw new DfpeerError('DFP_STORE_UNTRUSTED', `${path} ${why}; give another storage.dir, or remove it`);

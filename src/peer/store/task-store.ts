@@ -1,16 +1,19 @@
 import { join } from 'node:path';
-import { rename } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
 import { type Clock, systemClock } from '../../core/clock.js';
 import { DfpeerError, errnoOf } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import type { TaskId } from '../../core/task-id.js';
 import type { PieceSource, ServedTask } from '../../upload/piece-source.js';
-import { LevelMetadataStore, type LoadedTask, type MetadataStore, type TaskRecord } from './metadata.js';
+import type { LoadedTask, MetadataStore, TaskRecord } from './metadata.js';
+import { openMetadata } from './open-metadata.js';
+import { Quarantine } from './quarantine.js';
 import { ServedView } from './served-view.js';
 import { SharedFile } from './shared-file.js';
+import { StartupChecks } from './startup-checks.js';
 import { StoredTask } from './stored-task.js';
-import { DiskTaskFiles, ensurePrivateDirectory, mapDiskError, type TaskFiles } from './task-files.js';
+import { DiskTaskFiles, mapDiskError, type TaskFiles } from './task-files.js';
+import { TaskRestorer } from './task-restorer.js';
 
 export interface TaskStoreOptions {
   files: TaskFiles;
@@ -38,6 +41,8 @@ export type NewTask = Pick<
 >;
 
 export const DEFAULT_MAX_IDLE_FILES = 64;
+/** More tasks than this are not named in a log line. */
+const MAX_NAMED_TASKS = 8;
 
 /** All tasks of this node. One process at a time: the metadata's lock sees to it. */
 export class TaskStore implements PieceSource {
@@ -46,9 +51,13 @@ export class TaskStore implements PieceSource {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #tasks = new Map<TaskId, StoredTask>();
-  /** Tasks of an earlier process whose bytes are being checked; they show once that is done. */
-  readonly #checking = new Map<TaskId, Promise<void>>();
+  /** Tasks of an earlier process; they show once they are checked. */
+  readonly #checks = new StartupChecks();
+  readonly #stopChecks = new AbortController();
+  readonly #restorer: TaskRestorer;
   readonly #openFiles: LRUCache<TaskId, SharedFile>;
+  /** Creations under way, one a task at a time: a disk that hangs keeps them longer than their callers wait. */
+  readonly #creating = new Map<TaskId, Promise<StoredTask>>();
   /** Removals under way: nothing new of the same id may begin before. */
   readonly #erasing = new Map<TaskId, Promise<void>>();
   /** Removed, but something of them may be left on the disk. */
@@ -64,6 +73,11 @@ export class TaskStore implements PieceSource {
       max: options.maxIdleFiles ?? DEFAULT_MAX_IDLE_FILES,
       dispose: (file) => file.retire(),
     });
+    this.#restorer = new TaskRestorer({
+      ...options,
+      makeTask: (record) => this.#makeTask(record),
+      signal: this.#stopChecks.signal,
+    });
   }
 
   /** Opens the store in a directory of the real file system. @throws DfpeerError DFP_STORE_LOCKED, DFP_STORE_UNTRUSTED */
@@ -71,10 +85,15 @@ export class TaskStore implements PieceSource {
     directory: string,
     options: Omit<TaskStoreOptions, 'files' | 'metadata'>,
   ): Promise<TaskStore> {
-    await ensurePrivateDirectory(directory);
-    const metadata = await openMetadata(join(directory, 'metadata'), options.logger);
+    const quarantine = new Quarantine(directory);
+    const files = await DiskTaskFiles.open(directory, quarantine);
+    const metadata = await openMetadata({
+      directory: join(directory, 'metadata'),
+      quarantine,
+      logger: options.logger,
+    });
     try {
-      return await TaskStore.open({ ...options, metadata, files: await DiskTaskFiles.open(directory) });
+      return await TaskStore.open({ ...options, metadata, files });
     } catch (error) {
       await metadata.close();
       throw error;
@@ -91,15 +110,18 @@ export class TaskStore implements PieceSource {
     return this.#tasks.get(taskId);
   }
 
-  /** Waits until a task of an earlier process has been checked; resolves at once for all others. */
+  /** Waits until a task of an earlier process has been checked. One whose file was changed from outside is dropped. */
   async settled(taskId: TaskId): Promise<StoredTask | undefined> {
-    await this.#checking.get(taskId);
+    await this.#checks.settled(taskId);
+    const task = this.#tasks.get(taskId);
+    if (task !== undefined && !(await task.isUntouched())) await this.#letGo(task);
+    // It may have been removed while it was looked at.
     return this.#tasks.get(taskId);
   }
 
   /** All checks of an earlier process's tasks are done. */
   async allSettled(): Promise<void> {
-    await Promise.all(this.#checking.values());
+    await this.#checks.allSettled();
   }
 
   tasks(): StoredTask[] {
@@ -114,6 +136,69 @@ export class TaskStore implements PieceSource {
 
   /** Starts a task afresh, in place of whatever was there. */
   async create(init: NewTask): Promise<StoredTask> {
+    const { taskId } = init;
+    const earlier = Promise.allSettled([this.#creating.get(taskId)]);
+    const creating = earlier
+      .then(() => this.#create(init))
+      .finally(() => {
+        if (this.#creating.get(taskId) === creating) this.#creating.delete(taskId);
+      });
+    this.#creating.set(taskId, creating);
+    return creating;
+  }
+
+  /** Forgets a task and deletes its bytes; readers that have it open read on. */
+  async remove(taskId: TaskId): Promise<boolean> {
+    if (this.#closed) throw new DfpeerError('DFP_SHUTTING_DOWN', 'the store is closed');
+    const task = this.#tasks.get(taskId);
+    if (task === undefined) return false;
+    this.#tasks.delete(taskId);
+    this.#openFiles.delete(taskId);
+    task.markRemoved();
+    await this.#erase(taskId);
+    return true;
+  }
+
+  open(taskId: TaskId): ServedTask | undefined {
+    const task = this.#tasks.get(taskId);
+    if (task === undefined || this.#closed) return undefined;
+    const file = this.#openFile(taskId);
+    if (file === undefined) return undefined;
+    if (task.isUntouchedBy(file.mark())) return new ServedView(task, file);
+    this.#letGo(task).catch((error: unknown) =>
+      this.#logger.error({ taskId, err: error }, 'a task that was changed from outside could not be removed'),
+    );
+    return undefined;
+  }
+
+  /** Syncs and seals partial tasks, closes files. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stopChecks.abort();
+    await Promise.allSettled([this.#checks.stop(), ...this.#creating.values(), ...this.#erasing.values()]);
+    const sealed = await Promise.allSettled([...this.#tasks.values()].map((task) => task.seal()));
+    for (const result of sealed)
+      if (result.status === 'rejected')
+        this.#logger.warn(
+          { err: result.reason as unknown },
+          'a partial task could not be sealed; its pieces are checked again at the next start',
+        );
+    this.#openFiles.clear();
+    await this.#metadata.close();
+  }
+
+  /** Somebody edits the file through another name for it: it is theirs now, nothing of it is served, and nothing is written to it. */
+  async #letGo(task: StoredTask): Promise<void> {
+    if (this.#tasks.get(task.taskId) !== task) return;
+    this.#logger.warn(
+      { taskId: task.taskId },
+      'the data file of a task was changed from outside, perhaps through an output that is a hard link; the task is dropped and fetched again when it is wanted',
+    );
+    await this.remove(task.taskId);
+  }
+
+  async #create(init: NewTask): Promise<StoredTask> {
     if (this.#closed) throw new DfpeerError('DFP_SHUTTING_DOWN', 'the store is closed');
     await this.remove(init.taskId);
     await this.#erasing.get(init.taskId)?.catch(() => undefined);
@@ -135,49 +220,16 @@ export class TaskStore implements PieceSource {
     return task;
   }
 
-  /** Forgets a task and deletes its bytes; readers that have it open read on. */
-  async remove(taskId: TaskId): Promise<boolean> {
-    if (this.#closed) throw new DfpeerError('DFP_SHUTTING_DOWN', 'the store is closed');
-    const task = this.#tasks.get(taskId);
-    if (task === undefined) return false;
-    this.#tasks.delete(taskId);
-    this.#openFiles.delete(taskId);
-    task.markRemoved();
-    await this.#erase(taskId);
-    return true;
-  }
-
-  open(taskId: TaskId): ServedTask | undefined {
-    const task = this.#tasks.get(taskId);
-    if (task === undefined || this.#closed) return undefined;
-    const file = this.#openFile(taskId);
-    if (file === undefined) return undefined;
-    return new ServedView(task, file);
-  }
-
-  /** Syncs and seals partial tasks, closes files. Idempotent. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await Promise.allSettled([...this.#checking.values(), ...this.#erasing.values()]);
-    const sealed = await Promise.allSettled([...this.#tasks.values()].map((task) => task.seal()));
-    for (const result of sealed)
-      if (result.status === 'rejected')
-        this.#logger.warn(
-          { err: result.reason as unknown },
-          'a partial task could not be sealed; its pieces are checked again at the next start',
-        );
-    this.#openFiles.clear();
-    await this.#metadata.close();
-  }
-
   async #erase(taskId: TaskId): Promise<void> {
     this.#leftovers.add(taskId);
     const erasing = mapDiskError(`remove task ${taskId}`, async () => {
-      await this.#metadata.deleteTask(taskId);
+      // The record goes last: a kill in between must not leave a file of which nobody knows whose it is.
       await this.#files.remove(taskId);
+      await this.#metadata.deleteTask(taskId);
       this.#leftovers.delete(taskId);
-    }).finally(() => this.#erasing.delete(taskId));
+    }).finally(() => {
+      if (this.#erasing.get(taskId) === erasing) this.#erasing.delete(taskId);
+    });
     this.#erasing.set(taskId, erasing);
     await erasing;
   }
@@ -203,119 +255,41 @@ export class TaskStore implements PieceSource {
   }
 
   async #load(): Promise<void> {
-    const { tasks, damaged } = await this.#metadata.load();
+    const { tasks, damaged, isSalvaged } = await this.#metadata.load();
     const known = new Set<TaskId>();
     for (const loaded of tasks) {
-      const { taskId } = loaded.record;
-      known.add(taskId);
-      const checked = this.#restore(loaded).catch((error: unknown) => this.#discard(taskId, error));
-      this.#checking.set(
-        taskId,
-        checked.finally(() => this.#checking.delete(taskId)),
-      );
+      known.add(loaded.record.taskId);
+      this.#checks.add(loaded.record.taskId, () => this.#restore(loaded, !isSalvaged));
     }
-    for (const taskId of damaged)
+    if (damaged.length > 0)
       this.#logger.warn(
-        { taskId },
-        'some records of a stored task were damaged and are dropped; their pieces are fetched again when they are wanted',
+        { tasks: damaged.length, taskIds: damaged.slice(0, MAX_NAMED_TASKS) },
+        'some records of stored tasks were damaged and are dropped; their pieces are fetched again when they are wanted',
       );
-    for (const taskId of await this.#files.list()) {
-      if (known.has(taskId)) continue;
-      this.#logger.warn({ taskId }, 'a data file without a record goes to quarantine');
-      await this.#files.quarantine(taskId);
-    }
+    for (const taskId of await this.#files.list()) if (!known.has(taskId)) await this.#clearAway(taskId);
   }
 
   /** Never rejects: one bad task must not keep the daemon from starting. */
-  async #discard(taskId: TaskId, why: unknown): Promise<void> {
-    this.#logger.warn(
-      { taskId, err: why },
-      'a stored task is damaged; its file goes to quarantine and the task is fetched again when it is wanted',
-    );
-    this.#tasks.delete(taskId);
-    this.#leftovers.add(taskId);
+  async #restore(loaded: LoadedTask, trustMark: boolean): Promise<void> {
+    const { taskId } = loaded.record;
     try {
-      await this.#files.quarantine(taskId);
-      await this.#metadata.deleteTask(taskId);
-      this.#leftovers.delete(taskId);
+      const task = await this.#restorer.restore(loaded, { trustMark });
+      if (task !== undefined) this.#tasks.set(taskId, task);
     } catch (error) {
+      this.#leftovers.add(taskId);
       this.#logger.error({ taskId, err: error }, 'a damaged task could not be moved away; the next start tries again');
     }
   }
 
-  /** A file that looks as it did when it was last known good is taken as it is; any other has each piece checked. */
-  async #restore({ record, pieces }: LoadedTask): Promise<void> {
-    const mark = await this.#files.mark(record.taskId);
-    if (mark === undefined) throw new DfpeerError('DFP_STORE_DAMAGED', 'there is no data file');
-    if (record.contentLength === undefined) {
-      // Without a length there is nothing to resume from.
-      await this.#metadata.deleteTask(record.taskId);
-      await this.#files.remove(record.taskId);
-      return;
-    }
-    if (mark.size !== record.contentLength)
-      throw new DfpeerError(
-        'DFP_STORE_DAMAGED',
-        `its data file has ${mark.size} bytes instead of ${record.contentLength}`,
-      );
-    const untouched = record.mark?.mtimeMs === mark.mtimeMs && record.mark.inode === mark.inode;
-    const task = this.#makeTask(record);
-    if (untouched) task.restore(pieces.values());
-    else await this.#restoreChecked(task, pieces);
-    const incomplete = task.complete && task.pieceCount !== task.layout?.count;
-    const restored = incomplete ? await this.#reopen(task) : task;
-    this.#tasks.set(record.taskId, restored);
-    // Killed between the last piece and the record of completion.
-    if (restored.pieceCount === restored.layout?.count)
-      await restored
-        .finish()
-        .catch((error: unknown) =>
-          this.#logger.warn({ taskId: record.taskId, err: error }, 'a complete task could not be recorded as complete'),
-        );
-  }
-
-  async #restoreChecked(task: StoredTask, pieces: LoadedTask['pieces']): Promise<void> {
-    const bad: number[] = [];
-    for (const piece of pieces.values()) {
-      const slice = task.slice(piece.number);
-      if (slice !== undefined && (await this.#files.digest(task.taskId, slice)) === piece.digest) task.restore([piece]);
-      else bad.push(piece.number);
-    }
-    if (bad.length === 0) return;
-    this.#logger.warn(
-      { taskId: task.taskId, pieces: bad.length },
-      'stored pieces do not match their digests; they are fetched again when they are wanted',
-    );
-    await this.#metadata.deletePieces(task.taskId, bad);
-  }
-
-  /** A task that was complete and has lost pieces is a partial one again. */
-  async #reopen(task: StoredTask): Promise<StoredTask> {
-    const record: TaskRecord = { ...task.record, finishedAtMs: undefined, mark: undefined };
-    await this.#metadata.putTask(record, { sync: true });
-    const partial = this.#makeTask(record);
-    partial.restore(task.pieces());
-    return partial;
-  }
-}
-
-/** Opens, or after damage repairs; what can't be repaired is moved aside: content is a cache, a daemon that starts is worth more. */
-async function openMetadata(directory: string, logger: Logger): Promise<LevelMetadataStore> {
-  const attempts: (() => Promise<void>)[] = [
-    () => Promise.resolve(),
-    () => LevelMetadataStore.repair(directory),
-    () => rename(directory, `${directory}.damaged-${Date.now()}`),
-  ];
-  let failure: unknown;
-  for (const prepare of attempts) {
+  /** A data file without a record: a creation that was cut off, or something foreign. Never rejects, as above. */
+  async #clearAway(taskId: TaskId): Promise<void> {
     try {
-      await prepare();
-      return await LevelMetadataStore.open(directory);
+      if (await this.#files.isBlank(taskId)) return await this.#files.remove(taskId);
+      this.#logger.warn({ taskId }, 'a data file without a record goes to quarantine');
+      await this.#files.quarantine(taskId);
     } catch (error) {
-      if (error instanceof DfpeerError && error.code === 'DFP_STORE_LOCKED') throw error;
-      failure = error;
-      logger.warn({ directory, err: error }, 'the metadata could not be opened; repairing, then starting afresh');
+      this.#leftovers.add(taskId);
+      this.#logger.error({ taskId, err: error }, 'a data file without a record could not be moved away');
     }
   }
-  throw failure;
 }

@@ -7,7 +7,7 @@ import type { UploadOutcome } from '../transfer/upload.js';
 import { ContentHead } from './content-head.js';
 import { type PlainRequest, parsePlainRequest } from './plain-request.js';
 import { planAnswer } from './plan.js';
-import { parseTarget } from './target.js';
+import { type DownloadTarget, parseTarget } from './target.js';
 import { entityTag } from './validator.js';
 
 export interface FastLaneOptions {
@@ -71,7 +71,7 @@ export class FastLane {
     if (request === undefined || target === undefined) return undefined;
     const task = this.#options.serving.tryOpen(target.taskId);
     if (task === undefined) return undefined;
-    const sending = this.#send(socket, request, target.peerId, task);
+    const sending = this.#send(socket, request, target, task);
     if (sending !== undefined) return { sent: sending.finally(() => task.release()), isLast: request.close };
     task.release();
     return undefined;
@@ -89,7 +89,7 @@ export class FastLane {
   #send(
     socket: Socket,
     request: PlainRequest,
-    childPeerId: string,
+    { peerId: childPeerId, holds: childHolds }: DownloadTarget,
     task: ServedTask,
   ): Promise<UploadOutcome> | undefined {
     const etag = entityTag(task);
@@ -97,7 +97,7 @@ export class FastLane {
     if (plan.kind !== 'content' || plan.range.length === 0 || !task.has(plan.range)) return undefined;
     const childIp = remoteIp(socket);
     return this.#options.serving.trySend(childIp, () => ({
-      ...{ protocol: 'http', socket, task, range: plan.range, childIp, childPeerId },
+      ...{ protocol: 'http', socket, task, range: plan.range, childIp, childPeerId, childHolds },
       head: this.#head.render(plan, task, etag, request.close),
     }));
   }

@@ -98,7 +98,16 @@ export class PieceHandler {
     const outcome = await this.#serving.send(childIp, socket, () => {
       writeContentHead(response, plan, task, entityTag(task));
       const head = takeHead(response, socket);
-      return { protocol: 'http', socket, head, task, range: plan.range, childIp, childPeerId: target.peerId };
+      return {
+        protocol: 'http',
+        socket,
+        head,
+        task,
+        range: plan.range,
+        childIp,
+        childPeerId: target.peerId,
+        childHolds: target.holds,
+      };
     });
     if (outcome.result === 'complete') response.end();
     else socket.destroy();

@@ -29,6 +29,8 @@ export interface UploadSpec {
   range: ByteRange;
   childIp: string;
   childPeerId: string;
+  /** The child's `PieceSet` of what it has or has asked for, where it said so. */
+  childHolds?: string;
 }
 
 export interface UploadOutcome {

@@ -77,6 +77,21 @@ describe('piece races', () => {
     assert.equal(await result, undefined);
   });
 
+  it('are not run again for a piece that one has spoilt', async () => {
+    onDisk = 'crc32:2';
+    const spoilt = races.run(7, slow);
+    races.hedge(7, fast);
+    lane(1).resolve(PIECE);
+    await new Promise(setImmediate);
+    lane(0).resolve(undefined);
+    assert.equal(await spoilt, undefined);
+    const again = races.run(7, slow);
+    nowMs = 1_000_000;
+    assert.equal(races.slowest(0), undefined);
+    lane(2).resolve(PIECE);
+    assert.deepEqual(await again, PIECE);
+  });
+
   it('go on with the second parent when the first fails', async () => {
     const result = races.run(7, slow);
     races.hedge(7, fast);

@@ -59,8 +59,9 @@ describe('a fetcher', () => {
     const fetcher = new ThreadedPieceFetcher({ threads: 1, entry: hanging, clock });
     const piece = assert.rejects(
       fetcher.fromOrigin(request('http://127.0.0.1/')),
-      coded('DFP_INTERNAL', /thread died/),
+      coded('DFP_STORE_IO', /has not answered for 40000 ms/),
     );
+    await new Promise(setImmediate);
     assert.deepEqual(
       timers.map(({ delayMs }) => delayMs),
       [10_000 + THREAD_GRACE_MS],
@@ -70,12 +71,27 @@ describe('a fetcher', () => {
     await fetcher.close();
   });
 
-  it('refuses more than its bound of fetches at once', async () => {
-    const { url } = await servers.http(() => undefined);
+  it('lets more than its bound of fetches stand in line', async () => {
+    const answers: (() => void)[] = [];
+    const { url } = await servers.http((asked, response) => void answers.push(() => origin()(asked, response)));
     const fetcher = new ThreadedPieceFetcher({ threads: 1, maxInFlight: 2 });
-    const first = [fetcher.fromOrigin(request(url)), fetcher.fromOrigin(request(url))];
-    await assert.rejects(fetcher.fromOrigin(request(url)), coded('DFP_LIMIT', /2 fetches/));
-    await Promise.all([...first.map((piece) => assert.rejects(piece, coded('DFP_SHUTTING_DOWN'))), fetcher.close()]);
+    let ended = 0;
+    const pieces = Array.from({ length: 5 }, () => fetcher.fromOrigin(request(url)).finally(() => ended++));
+    while (ended < pieces.length) {
+      assert.ok(fetcher.inFlight <= 2);
+      answers.shift()?.();
+      await new Promise(setImmediate);
+    }
+    await Promise.all(pieces);
+    await fetcher.close();
+  });
+
+  it('refuses more than its bound in line, and at its end everybody who stands there', async () => {
+    const { url } = await servers.http(() => undefined);
+    const fetcher = new ThreadedPieceFetcher({ threads: 1, maxInFlight: 2, maxWaiting: 1 });
+    const pieces = Array.from({ length: 3 }, () => fetcher.fromOrigin(request(url)));
+    await assert.rejects(fetcher.fromOrigin(request(url)), coded('DFP_LIMIT', /2 fetches are in flight and 1 wait/));
+    await Promise.all([...pieces.map((piece) => assert.rejects(piece, coded('DFP_SHUTTING_DOWN'))), fetcher.close()]);
   });
 
   it('refuses everything once closed, and closes twice without harm', async () => {

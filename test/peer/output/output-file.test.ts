@@ -1,13 +1,22 @@
 import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { chmod, link, mkdir, mkdtemp, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DfpeerError, type ErrorCode } from '../../../src/core/errors.js';
-import { checkOutput, placeOutput } from '../../../src/peer/output/output-file.js';
+import { checkOutput, checkWritable } from '../../../src/peer/output/output-file.js';
+import { placeOutput, type OutputRequest } from '../../../src/peer/output/place-output.js';
+import { hasProgram, skipLoudly } from '../../support/skip.js';
 import { useTemporaryDirectory } from '../../support/temporary-directory.js';
+import { startCopy } from './support/start-copy.js';
 
+const MIB = 1024 * 1024;
 const CONTENT = randomBytes(100_000);
-const hasCode = (code: ErrorCode) => (error: unknown) => error instanceof DfpeerError && error.code === code;
+const hasCode =
+  (code: ErrorCode, pattern = /./) =>
+  (error: unknown) =>
+    error instanceof DfpeerError && error.code === code && pattern.test(error.message);
 
 describe('output file', () => {
   const directory = useTemporaryDirectory();
@@ -17,7 +26,14 @@ describe('output file', () => {
     await mkdir(join(directory(), 'out'));
     return { source, path: join(directory(), 'out', 'file') };
   };
-  const defaults = { range: undefined, overwrite: false, forceHardLink: false, allowHardLink: true };
+  const defaults: Omit<OutputRequest, 'source' | 'path'> = {
+    contentLength: CONTENT.length,
+    range: undefined,
+    overwrite: false,
+    forceHardLink: false,
+    allowHardLink: true,
+    assertUntouched: async () => undefined,
+  };
 
   it('is a hard link where that works', async () => {
     const { source, path } = await paths();
@@ -27,37 +43,91 @@ describe('output file', () => {
     assert.deepEqual(await readdir(join(directory(), 'out')), ['file']);
   });
 
-  it('is a copy of its own when hard links are not wanted', async () => {
+  it('is a copy of its own when hard links are not wanted, also in place of one', async () => {
     const { source, path } = await paths();
-    assert.match(await placeOutput({ ...defaults, source, path, allowHardLink: false }), /^(reflink|copy)$/);
+    await link(source, path);
+    const request = { ...defaults, source, path, allowHardLink: false };
+    await assert.rejects(placeOutput(request), hasCode('DFP_OUTPUT_EXISTS'));
+    assert.match(await placeOutput({ ...request, overwrite: true }), /^(reflink|copy-file-range|copy)$/);
     assert.notEqual((await stat(path)).ino, (await stat(source)).ino);
     assert.deepEqual(await readFile(path), CONTENT);
+    assert.deepEqual(await readdir(join(directory(), 'out')), ['file']);
   });
 
   it('holds only the range', async () => {
     const { source, path } = await paths();
-    assert.equal(await placeOutput({ ...defaults, source, path, range: { offset: 10, length: 99_000 } }), 'copy');
+    await placeOutput({ ...defaults, source, path, range: { offset: 10, length: 99_000 } });
     assert.deepEqual(await readFile(path), CONTENT.subarray(10, 99_010));
+  });
+
+  it('may be empty', async () => {
+    const { source, path } = await paths();
+    await truncate(source, 0);
+    await placeOutput({ ...defaults, source, path, contentLength: 0, allowHardLink: false });
+    assert.equal((await stat(path)).size, 0);
   });
 
   it('does not replace a file unless told so, and leaves nothing beside it', async () => {
     const { source, path } = await paths();
     await writeFile(path, 'precious');
-    await assert.rejects(placeOutput({ ...defaults, source, path }), hasCode('DFP_OUTPUT_EXISTS'));
-    assert.equal(await readFile(path, 'utf8'), 'precious');
+    for (const allowHardLink of [true, false]) {
+      await assert.rejects(placeOutput({ ...defaults, source, path, allowHardLink }), hasCode('DFP_OUTPUT_EXISTS'));
+      assert.equal(await readFile(path, 'utf8'), 'precious');
+    }
     assert.equal(await placeOutput({ ...defaults, source, path, overwrite: true }), 'hard-link');
     assert.deepEqual(await readFile(path), CONTENT);
     assert.deepEqual(await readdir(join(directory(), 'out')), ['file']);
   });
 
+  it('keeps a file that appears while it is copied', async () => {
+    const { source, path } = await paths();
+    const assertUntouched = (): Promise<void> => writeFile(path, 'precious');
+    const request = { ...defaults, source, path, allowHardLink: false, assertUntouched };
+    await assert.rejects(placeOutput(request), hasCode('DFP_OUTPUT_EXISTS'));
+    assert.equal(await readFile(path, 'utf8'), 'precious');
+    assert.deepEqual(await readdir(join(directory(), 'out')), ['file']);
+  });
+
+  it('does not appear when the stored file was changed', async () => {
+    const { source, path } = await paths();
+    const assertUntouched = async (): Promise<void> => {
+      throw new DfpeerError('DFP_STORE_DAMAGED', 'it was changed');
+    };
+    for (const allowHardLink of [true, false])
+      await assert.rejects(
+        placeOutput({ ...defaults, source, path, allowHardLink, assertUntouched }),
+        hasCode('DFP_STORE_DAMAGED'),
+      );
+    assert.deepEqual(await readdir(join(directory(), 'out')), []);
+  });
+
+  it('does not appear when the client has gone', async () => {
+    const { source, path } = await paths();
+    const request = { ...defaults, source, path, allowHardLink: false, signal: AbortSignal.abort() };
+    await assert.rejects(placeOutput(request), hasCode('DFP_ABORTED'));
+    assert.deepEqual(await readdir(join(directory(), 'out')), []);
+  });
+
+  it('does not appear when the stored file is too short', async () => {
+    const { source, path } = await paths();
+    const request = { ...defaults, source, path, range: { offset: 99_000, length: 2000 } };
+    await assert.rejects(placeOutput(request), hasCode('DFP_STORE_DAMAGED'));
+    assert.deepEqual(await readdir(join(directory(), 'out')), []);
+  });
+
   it('names the directory that is missing', async () => {
     const { source } = await paths();
     const path = join(directory(), 'nowhere', 'file');
-    await assert.rejects(
-      placeOutput({ ...defaults, source, path }),
-      (error) => hasCode('DFP_OUTPUT_IO')(error) && String(error).includes('nowhere'),
-    );
-    await assert.rejects(checkOutput({ path, overwrite: false }), hasCode('DFP_OUTPUT_IO'));
+    await assert.rejects(placeOutput({ ...defaults, source, path }), hasCode('DFP_OUTPUT_IO', /nowhere/));
+    await assert.rejects(checkOutput({ path, overwrite: false }), hasCode('DFP_OUTPUT_IO', /nowhere/));
+  });
+
+  it('refuses a directory, and a name that is too long', async () => {
+    const { source, path } = await paths();
+    await mkdir(path);
+    await assert.rejects(placeOutput({ ...defaults, source, path, overwrite: true }), hasCode('DFP_OUTPUT_EXISTS'));
+    const long = join(directory(), 'out', 'x'.repeat(300));
+    await assert.rejects(placeOutput({ ...defaults, source, path: long }), hasCode('DFP_OUTPUT_IO', /shorter/));
   });
 
   it('refuses a hard link to a range', async () => {
@@ -68,4 +138,100 @@ describe('output file', () => {
     );
     assert.deepEqual(await readdir(join(directory(), 'out')), []);
   });
+
+  it('says what to do about a directory that it may not write to', async function () {
+    const { source, path } = await paths();
+    if (process.getuid?.() === 0) {
+      await withFileSystem(this, 'ext4', directory(), async (mountPoint) => {
+        execFileSync('mount', ['-o', 'remount,ro', mountPoint]);
+        const request = { ...defaults, source, path: join(mountPoint, 'file') };
+        await assert.rejects(placeOutput(request), hasCode('DFP_OUTPUT_IO', /EROFS; the file system is read-only/));
+        await assert.rejects(checkWritable(request.path), hasCode('DFP_OUTPUT_IO', /EROFS/));
+      });
+      return;
+    }
+    await chmod(join(directory(), 'out'), 0o500);
+    await assert.rejects(placeOutput({ ...defaults, source, path }), hasCode('DFP_OUTPUT_IO', /may not write/));
+    await assert.rejects(checkWritable(path), hasCode('DFP_OUTPUT_IO', /may not write/));
+  });
+
+  it('is a copy on another file system, where a hard link that is demanded is an error', async function () {
+    const other = await mkdtemp('/dev/shm/dfpeer-test-').catch(() => skipLoudly(this, 'there is no /dev/shm'));
+    try {
+      const { source } = await paths();
+      if ((await stat(source)).dev === (await stat(other)).dev) skipLoudly(this, 'there is only one file system');
+      const path = join(other, 'file');
+      const request = { ...defaults, source, path };
+      await assert.rejects(placeOutput({ ...request, forceHardLink: true }), hasCode('DFP_HARD_LINK', /EXDEV/));
+      assert.match(await placeOutput(request), /^copy/);
+      assert.deepEqual(await readFile(path), CONTENT);
+      assert.deepEqual(await readdir(other), ['file']);
+    } finally {
+      await rm(other, { recursive: true });
+    }
+  });
+
+  it('does not appear on a full file system, and nothing else does', async function () {
+    const { source } = await paths();
+    const mountPoint = join(directory(), 'full');
+    await mkdir(mountPoint);
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', mountPoint]);
+    if (mounted.status !== 0) skipLoudly(this, 'only root can mount a small file system');
+    try {
+      const request = { ...defaults, source, path: join(mountPoint, 'file') };
+      await assert.rejects(placeOutput(request), hasCode('DFP_OUTPUT_IO', /ENOSPC; free space/));
+      assert.deepEqual(await readdir(mountPoint), []);
+    } finally {
+      execFileSync('umount', [mountPoint]);
+    }
+  });
+
+  for (const type of ['xfs', 'btrfs'] as const)
+    it(`shares blocks on ${type}`, async function () {
+      await withFileSystem(this, type, directory(), async (mountPoint) => {
+        const source = join(mountPoint, 'store');
+        await writeFile(source, CONTENT);
+        const path = join(mountPoint, 'file');
+        assert.equal(await placeOutput({ ...defaults, source, path, allowHardLink: false }), 'reflink');
+        assert.deepEqual(await readFile(path), CONTENT);
+        const part = { offset: 4096, length: 8192 };
+        const request = { ...defaults, source, path: join(mountPoint, 'part'), range: part };
+        assert.equal(await placeOutput(request), 'copy-file-range');
+        assert.deepEqual(await readFile(request.path), CONTENT.subarray(4096, 4096 + 8192));
+        assert.deepEqual((await readdir(mountPoint)).sort(), ['file', 'part', 'store']);
+      });
+    });
+
+  it('is absent after a kill in the middle of a copy, and nothing is left of it', async function () {
+    const { source, path } = await paths();
+    await writeFile(source, randomBytes(64 * MIB));
+    const copy = await startCopy({ source, path, length: 64 * MIB });
+    const exited = once(copy, 'exit');
+    copy.kill('SIGKILL');
+    await exited;
+    assert.equal(copy.signalCode, 'SIGKILL', 'the copy was over before it could be killed');
+    assert.deepEqual(await readdir(join(directory(), 'out')), []);
+  });
 });
+
+/** A fresh file system on a loop device for the length of `work`; skips where that can't be had. */
+async function withFileSystem(
+  context: Mocha.Context,
+  type: 'xfs' | 'btrfs' | 'ext4',
+  directory: string,
+  work: (mountPoint: string) => Promise<void>,
+): Promise<void> {
+  const [image, mountPoint] = [join(directory, 'image'), join(directory, 'mount')];
+  await mkdir(mountPoint);
+  await writeFile(image, '');
+  await truncate(image, 320 * MIB);
+  if (!hasProgram(`mkfs.${type}`)) skipLoudly(context, `mkfs.${type} is not installed`);
+  execFileSync(`mkfs.${type}`, ['-q', image], { stdio: 'ignore' });
+  if (spawnSync('mount', ['-o', 'loop', image, mountPoint], { stdio: 'ignore' }).status !== 0)
+    skipLoudly(context, 'only root with loop devices can mount an image');
+  try {
+    await work(mountPoint);
+  } finally {
+    execFileSync('umount', [mountPoint]);
+  }
+}

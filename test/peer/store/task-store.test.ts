@@ -1,50 +1,20 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { chmod, link, open, readFile, rm, stat, symlink, truncate, utimes, writeFile, mkdir } from 'node:fs/promises';
+import { chmod, open, readFile, rm, stat, symlink, truncate, utimes, writeFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import { DfpeerError } from '../../../src/core/errors.js';
 import { silentLogger } from '../../../src/core/logger.js';
-import { formatPieceDigest, TrafficType, type StoredPiece } from '../../../src/core/piece.js';
 import { computeTaskId } from '../../../src/core/task-id.js';
-import type { StoredTask } from '../../../src/peer/store/stored-task.js';
 import { TaskStore } from '../../../src/peer/store/task-store.js';
 import { useTemporaryDirectory } from '../../support/temporary-directory.js';
+import { newTask, storePiece } from './fill-store.js';
 
 const PIECE = 1024;
 const CONTENT = randomBytes(4 * PIECE + 100);
 const TASK_ID = computeTaskId({ url: 'http://example.com/file' });
 
-const newTask = {
-  taskId: TASK_ID,
-  url: 'http://example.com/file',
-  tag: '',
-  application: '',
-  filteredQueryParams: [],
-  contentLength: CONTENT.length,
-  pieceLength: PIECE,
-  fixedPieceLength: undefined,
-  etag: '"one"',
-  lastModified: undefined,
-  responseHeader: { etag: '"one"' },
-};
-
-async function storePiece(task: StoredTask, number: number): Promise<void> {
-  const slice = task.slice(number);
-  assert.ok(slice);
-  const bytes = CONTENT.subarray(slice.offset, slice.offset + slice.length);
-  const file = await open(task.path, 'r+');
-  await file.write(bytes, 0, bytes.length, slice.offset);
-  await file.close();
-  const piece: StoredPiece = {
-    ...slice,
-    digest: formatPieceDigest(crc32(bytes)),
-    trafficType: TrafficType.BACK_TO_SOURCE,
-    costMs: 1,
-    createdAtMs: 1,
-  };
-  await task.addPiece(piece);
-}
+const WHAT = { url: 'http://example.com/file', content: CONTENT, pieceLength: PIECE };
+const NEW_TASK = newTask(WHAT);
 
 describe('task store', () => {
   const directory = useTemporaryDirectory();
@@ -59,8 +29,8 @@ describe('task store', () => {
 
   it('keeps a complete task over a restart', async () => {
     const store = await openStore();
-    const task = await store.create(newTask);
-    for (let number = 0; number < 5; number++) await storePiece(task, number);
+    const task = await store.create(NEW_TASK);
+    for (let number = 0; number < 5; number++) await storePiece(task, CONTENT, number);
     await task.finish();
     await store.close();
     const reopened = await openStore();
@@ -71,11 +41,24 @@ describe('task store', () => {
     await reopened.close();
   });
 
+  it('gives nobody a task that is removed while its file is looked at', async () => {
+    const store = await openStore();
+    const task = await store.create(NEW_TASK);
+    for (let number = 0; number < 5; number++) await storePiece(task, CONTENT, number);
+    await task.finish();
+    const found = store.settled(TASK_ID);
+    await Promise.resolve();
+    const removed = store.remove(TASK_ID);
+    assert.equal(await found, undefined);
+    assert.equal(await removed, true);
+    await store.close();
+  });
+
   it('keeps verified pieces of a partial task over a kill, and drops those whose bytes changed', async () => {
     const store = await openStore();
-    const task = await store.create(newTask);
+    const task = await store.create(NEW_TASK);
     await task.beginDownload();
-    for (const number of [0, 2, 4]) await storePiece(task, number);
+    for (const number of [0, 2, 4]) await storePiece(task, CONTENT, number);
     const { path } = task;
     await crash(store);
     const file = await open(path, 'r+');
@@ -91,15 +74,13 @@ describe('task store', () => {
 
   it('makes a complete task partial again when its file was edited behind its back', async () => {
     const store = await openStore();
-    const task = await store.create(newTask);
-    for (let number = 0; number < 5; number++) await storePiece(task, number);
+    const task = await store.create(NEW_TASK);
+    for (let number = 0; number < 5; number++) await storePiece(task, CONTENT, number);
     await task.finish();
     const { path } = task;
     await store.close();
-    const output = join(directory(), 'output');
-    await link(path, output);
-    await writeFile(output, Buffer.concat([Buffer.from('edited'), CONTENT.subarray(6)]));
-    await utimes(output, 1, 1);
+    await writeFile(path, Buffer.concat([Buffer.from('edited'), CONTENT.subarray(6)]));
+    await utimes(path, 1, 1);
     const reopened = await openStore();
     const found = await reopened.settled(TASK_ID);
     assert.equal(found?.complete, false);
@@ -110,8 +91,8 @@ describe('task store', () => {
 
   it('quarantines a truncated file and forgets its task', async () => {
     const store = await openStore();
-    const task = await store.create(newTask);
-    await storePiece(task, 0);
+    const task = await store.create(NEW_TASK);
+    await storePiece(task, CONTENT, 0);
     const { path } = task;
     await store.close();
     await truncate(path, 10);
@@ -126,7 +107,7 @@ describe('task store', () => {
 
   it('quarantines a data file that nobody recorded', async () => {
     const store = await openStore();
-    const task = await store.create(newTask);
+    const task = await store.create(NEW_TASK);
     const { path } = task;
     await store.remove(TASK_ID);
     await store.close();
@@ -140,9 +121,9 @@ describe('task store', () => {
 
   it('drops a record that was tampered with instead of trusting it', async () => {
     const store = await openStore();
-    const task = await store.create(newTask);
-    await storePiece(task, 0);
-    await storePiece(task, 1);
+    const task = await store.create(NEW_TASK);
+    await storePiece(task, CONTENT, 0);
+    await storePiece(task, CONTENT, 1);
     await store.close();
     const { ClassicLevel } = await import('classic-level');
     const db = new ClassicLevel(join(directory(), 'store', 'metadata'));
@@ -186,8 +167,8 @@ describe('task store', () => {
 
   it('lets a reader finish while the task is removed', async () => {
     const store = await openStore();
-    const task = await store.create(newTask);
-    await storePiece(task, 0);
+    const task = await store.create(NEW_TASK);
+    await storePiece(task, CONTENT, 0);
     const served = store.open(TASK_ID);
     assert.ok(served);
     assert.equal(task.pinned, true);
@@ -205,16 +186,16 @@ describe('task store', () => {
 
   it('serves only verified bytes, and wakes who waits for more', async () => {
     const store = await openStore();
-    const task = await store.create(newTask);
+    const task = await store.create(NEW_TASK);
     await task.beginDownload();
     const served = store.open(TASK_ID);
     assert.ok(served);
     assert.equal(served.has({ offset: 0, length: 1 }), false);
     const waiting = served.whenAvailable({ offset: PIECE - 10, length: 20 }, new AbortController().signal);
-    await storePiece(task, 0);
+    await storePiece(task, CONTENT, 0);
     assert.equal(served.has({ offset: 0, length: PIECE }), true);
     assert.equal(served.has({ offset: 0, length: PIECE + 1 }), false);
-    await storePiece(task, 1);
+    await storePiece(task, CONTENT, 1);
     await waiting;
     assert.equal(served.has({ offset: 0, length: CONTENT.length + 1 }), false);
     const hopeless = served.whenAvailable({ offset: 3 * PIECE, length: 1 }, new AbortController().signal);
@@ -230,16 +211,16 @@ describe('task store', () => {
 
   it('does not call a task complete that lacks a piece', async () => {
     const store = await openStore();
-    const task = await store.create(newTask);
-    await storePiece(task, 0);
+    const task = await store.create(NEW_TASK);
+    await storePiece(task, CONTENT, 0);
     await assert.rejects(task.finish(), (error) => error instanceof DfpeerError && error.code === 'DFP_INTERNAL');
     await store.close();
   });
 
   it('fetches everything again when all files are gone', async () => {
     const store = await openStore();
-    const task = await store.create(newTask);
-    for (let number = 0; number < 5; number++) await storePiece(task, number);
+    const task = await store.create(NEW_TASK);
+    for (let number = 0; number < 5; number++) await storePiece(task, CONTENT, number);
     await task.finish();
     await store.close();
     await rm(join(directory(), 'store', 'content'), { recursive: true });

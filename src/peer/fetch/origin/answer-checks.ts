@@ -87,7 +87,7 @@ function checkValidators(answer: AnswerHead, origin: OriginContent, contentLengt
 }
 
 /** A cache may weaken a tag on the way; the opaque part still tells versions apart (RFC 9110, 8.8.3.2). */
-function opaqueTag(etag: string | undefined): string | undefined {
+export function opaqueTag(etag: string | undefined): string | undefined {
   return etag?.replace(/^W\//, '');
 }
 

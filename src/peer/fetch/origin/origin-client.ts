@@ -1,9 +1,10 @@
-import { Agent } from 'undici';
+import { Agent, type Dispatcher } from 'undici';
 import { OriginError } from '../../../core/errors.js';
 import { redactUrl } from '../../../core/redact.js';
 import type { OriginLocation, OriginTrust } from '../piece-fetcher.js';
 import { type OriginAnswer, OriginExchange } from './origin-exchange.js';
 import type { OriginGuard } from './origin-guard.js';
+import { OriginProxies } from './origin-proxies.js';
 import { redirectedRequest } from './request-headers.js';
 
 export const ORIGIN_CONNECT_TIMEOUT_MS = 10_000;
@@ -23,6 +24,8 @@ export interface OriginClientOptions {
   connectionsPerOrigin?: number | undefined;
   /** PEM certificates to trust instead of Node's. */
   certificateAuthorities?: readonly string[] | undefined;
+  /** Its proxy variables are honoured for local users. Default: none. */
+  environment?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 export interface OriginRequest {
@@ -39,9 +42,15 @@ export class OriginClient {
   readonly #guard: OriginGuard;
   /** Apart, so that a connection opened for a local user never serves a request from the network. */
   readonly #agents: Readonly<Record<OriginTrust, Agent>>;
+  readonly #proxies: OriginProxies;
 
   constructor(options: OriginClientOptions) {
     this.#guard = options.guard;
+    this.#proxies = new OriginProxies(options.environment ?? {}, {
+      ...agentBounds(options),
+      proxyTls: { timeout: options.connectTimeoutMs ?? ORIGIN_CONNECT_TIMEOUT_MS },
+      requestTls: trustedAuthorities(options),
+    });
     this.#agents = { 'local-user': makeAgent(options, 'local-user'), network: makeAgent(options, 'network') };
   }
 
@@ -68,29 +77,45 @@ export class OriginClient {
   }
 
   async close(): Promise<void> {
-    await Promise.all(Object.values(this.#agents).map((agent) => agent.destroy()));
+    await Promise.all([...Object.values(this.#agents).map((agent) => agent.destroy()), this.#proxies.close()]);
   }
 
   #ask({ method, location, range, trust, signal }: OriginRequest): Promise<OriginAnswer> {
-    const { origin, pathname, search } = this.#guard.checkUrl(location.url, trust);
+    const url = this.#guard.checkUrl(location.url, trust);
+    const { origin, pathname, search } = url;
     const exchange = new OriginExchange(location, signal);
     const headers: Record<string, string> = { 'user-agent': 'dfpeer', ...location.requestHeader };
     headers['accept-encoding'] = 'identity';
     if (range !== undefined) headers.range = range;
     try {
       signal.throwIfAborted();
-      this.#agents[trust].dispatch({ origin, path: `${pathname}${search}`, method, headers }, exchange);
+      this.#dispatcherFor(url, trust).dispatch({ origin, path: `${pathname}${search}`, method, headers }, exchange);
     } catch (error) {
       exchange.fail(error);
     }
     return exchange.answer;
   }
+
+  /** A proxy resolves names itself, beyond what the guard can check: requests from the network never use one. */
+  #dispatcherFor(url: URL, trust: OriginTrust): Dispatcher {
+    return (trust === 'local-user' ? this.#proxies.agentFor(url) : undefined) ?? this.#agents[trust];
+  }
 }
 
 function makeAgent(options: OriginClientOptions, trust: OriginTrust): Agent {
-  const ca = options.certificateAuthorities;
   return new Agent({
-    connections: options.connectionsPerOrigin ?? MAX_CONNECTIONS_PER_ORIGIN,
+    ...agentBounds(options),
+    connect: {
+      timeout: options.connectTimeoutMs ?? ORIGIN_CONNECT_TIMEOUT_MS,
+      lookup: options.guard.lookup(trust),
+      ...trustedAuthorities(options),
+    },
+  });
+}
+
+function agentBounds({ connectionsPerOrigin }: OriginClientOptions): Agent.Options {
+  return {
+    connections: connectionsPerOrigin ?? MAX_CONNECTIONS_PER_ORIGIN,
     maxOrigins: MAX_ORIGINS,
     maxHeaderSize: MAX_ORIGIN_HEAD_BYTES,
     keepAliveTimeout: IDLE_CONNECTION_MS,
@@ -98,10 +123,9 @@ function makeAgent(options: OriginClientOptions, trust: OriginTrust): Agent {
     // The transfer has its own idle and total deadlines.
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: {
-      timeout: options.connectTimeoutMs ?? ORIGIN_CONNECT_TIMEOUT_MS,
-      lookup: options.guard.lookup(trust),
-      ...(ca === undefined ? {} : { ca: [...ca] }),
-    },
-  });
+  };
+}
+
+function trustedAuthorities({ certificateAuthorities: ca }: OriginClientOptions): { ca?: string[] } {
+  return ca === undefined ? {} : { ca: [...ca] };
 }

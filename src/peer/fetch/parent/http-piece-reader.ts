@@ -1,6 +1,7 @@
 import { parseContentRange } from '../../../core/byte-range.js';
 import { DfpeerError } from '../../../core/errors.js';
 import type { PieceSlice } from '../../../core/piece.js';
+import { CONTENT_VERSION_HEADER, PIECE_DIGEST_HEADER } from '../../../core/piece-header.js';
 import type { TaskId } from '../../../core/task-id.js';
 import { ParentRefusedError, parseRetryAfterMs } from '../fetch-errors.js';
 import type { AnswerReader, PieceAnswer } from './answer-reader.js';
@@ -8,8 +9,6 @@ import { contentLengthOf, type ResponseHead, ResponseHeadParser } from './http-r
 import { parseAnnouncedDigest, PieceBody } from './piece-body.js';
 import { printable } from './printable.js';
 
-/** `crc32:<decimal>` of the piece, when the requested range is exactly one. */
-export const PIECE_DIGEST_HEADER = 'dfpeer-piece-digest';
 /** Of a refusal's text, no more is read. */
 export const MAX_REFUSAL_BYTES = 1024;
 
@@ -19,14 +18,17 @@ export interface HttpPieceRequest {
   authority: string;
   taskId: TaskId;
   childPeerId: string;
+  childHolds?: string | undefined;
   path: string;
   slice: PieceSlice;
+  contentVersion?: string | undefined;
 }
 
 /** `GET /download/{id[0:3]}/{id}?peerId=…` for the range of one piece. */
-export function formatPieceRequest({ authority, taskId, childPeerId, slice }: HttpPieceRequest): string {
+export function formatPieceRequest({ authority, taskId, childPeerId, childHolds, slice }: HttpPieceRequest): string {
+  const holds = childHolds === undefined ? '' : `&holds=${childHolds}`;
   return [
-    `GET /download/${taskId.slice(0, 3)}/${taskId}?peerId=${encodeURIComponent(childPeerId)} HTTP/1.1`,
+    `GET /download/${taskId.slice(0, 3)}/${taskId}?peerId=${encodeURIComponent(childPeerId)}${holds} HTTP/1.1`,
     `Host: ${authority}`,
     `Range: bytes=${slice.offset}-${slice.offset + slice.length - 1}`,
     'Accept-Encoding: identity',
@@ -106,8 +108,17 @@ export class HttpPieceReader implements AnswerReader {
     if (range?.offset !== slice.offset || range.length !== slice.length)
       throw this.#wrong(`Content-Range ${JSON.stringify(head.headers.get('content-range')?.slice(0, 80) ?? 'none')}`);
     if (length !== slice.length) throw this.#wrong(`Content-Length ${length ?? 'none'}, wanted ${slice.length}`);
-    const announced = parseAnnouncedDigest(head.headers.get(PIECE_DIGEST_HEADER));
+    this.#checkVersion(head);
+    const announced = parseAnnouncedDigest(head.headers.get(PIECE_DIGEST_HEADER.toLowerCase()));
     return { at: 'body', head, body: new PieceBody(parent, path, slice, announced) };
+  }
+
+  /** Its task may have started anew since it offered us the piece. */
+  #checkVersion({ status, headers }: ResponseHead): void {
+    const { parent, slice, contentVersion } = this.#request;
+    const told = headers.get(CONTENT_VERSION_HEADER.toLowerCase());
+    if (told === undefined || contentVersion === undefined || told === contentVersion) return;
+    throw new ParentRefusedError(`${parent} has another state of the content now, piece ${slice.number}`, { status });
   }
 
   #readBody({ head, body }: Extract<State, { at: 'body' }>, chunk: Uint8Array): PieceAnswer | undefined {

@@ -16,7 +16,10 @@ export interface ParentOrder {
   endpoint: ParentEndpoint;
   taskId: TaskId;
   childPeerId: string;
+  /** A `PieceSet` as text: what the child has or has asked for. */
+  childHolds?: string | undefined;
   slice: PieceSlice;
+  contentVersion: string | undefined;
   path: string;
 }
 

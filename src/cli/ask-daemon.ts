@@ -1,0 +1,66 @@
+import { resolveDaemonConfig } from '../config/resolve.js';
+import type { SetLimitsRequest } from '../generated/dfpeer/v1/SetLimitsRequest.js';
+import { ADMIN, callAdmin, plainMessage } from './admin-client.js';
+import type { ClientOptions, DfdaemonCommand, LimitChanges } from './dfdaemon-commands.js';
+import { KEY_OF_LIMIT, showLimits } from './show-limits.js';
+import { showPeers } from './show-peers.js';
+import { showTasks } from './show-tasks.js';
+
+/** Where the output is no terminal. */
+const DEFAULT_WIDTH = 80;
+
+export type AskingCommand = Exclude<DfdaemonCommand, { name: 'run' | 'doctor' }>;
+
+/** `dfdaemon tasks|peers|limits`. Resolves with what goes to stdout. @throws DfpeerError */
+export async function askDaemon(command: AskingCommand, width = DEFAULT_WIDTH): Promise<string> {
+  const socketPath = await findSocket(command);
+  switch (command.name) {
+    case 'tasks':
+      return tasks(socketPath, command.json, width);
+    case 'peers':
+      return peers(socketPath, command.json, width);
+    case 'limits':
+      return limits(socketPath, command.changes, command.json, width);
+  }
+}
+
+async function findSocket({ socketPath, overrides }: ClientOptions): Promise<string> {
+  return socketPath ?? (await resolveDaemonConfig(overrides)).download.server.socketPath;
+}
+
+async function tasks(socketPath: string, json: boolean, width: number): Promise<string> {
+  const [stored, moving, { nowMs }] = await Promise.all([
+    callAdmin(socketPath, ADMIN.ListTasks, {}),
+    callAdmin(socketPath, ADMIN.ListTransfers, {}),
+    callAdmin(socketPath, ADMIN.GetDaemon, {}),
+  ]);
+  return json ? document({ ...stored, transfers: moving }) : showTasks(stored, moving, nowMs, width);
+}
+
+async function peers(socketPath: string, json: boolean, width: number): Promise<string> {
+  const [listed, { nowMs }] = await Promise.all([
+    callAdmin(socketPath, ADMIN.ListPeers, {}),
+    callAdmin(socketPath, ADMIN.GetDaemon, {}),
+  ]);
+  return json ? document(listed) : showPeers(listed, nowMs, width);
+}
+
+async function limits(socketPath: string, changes: LimitChanges, json: boolean, width: number): Promise<string> {
+  const names = Object.keys(changes);
+  const request: SetLimitsRequest = changes;
+  const inForce =
+    names.length === 0
+      ? await callAdmin(socketPath, ADMIN.GetLimits, {})
+      : await callAdmin(socketPath, ADMIN.SetLimits, request);
+  if (json) return document(inForce);
+  const keys = names.map((name) => KEY_OF_LIMIT[name] ?? name).join(', ');
+  const note =
+    names.length === 0
+      ? ''
+      : `\nin force at once, until the configuration is read again (SIGHUP, restart); to keep it, set ${keys}\n`;
+  return showLimits(inForce, width) + note;
+}
+
+function document(message: object): string {
+  return `${JSON.stringify(plainMessage(message), undefined, 2)}\n`;
+}

@@ -1,0 +1,115 @@
+import { connect as connectHttp2, constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
+import { connect as connectSocket } from 'node:net';
+import { AbortedError, DeadlineError, DfpeerError } from '../../core/errors.js';
+import { MessageSplitter } from './message-splitter.js';
+import { GrpcStatusError, statusErrorOf } from './status-error.js';
+
+/** More than this is not taken from the daemon before it was handled. */
+const WINDOW_BYTES = 1024 * 1024;
+/** setTimeout knows nothing later. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+/** A grpc-timeout has at most eight digits. */
+const MAX_TIMEOUT_DIGITS = 99_999_999;
+
+export interface GrpcCall {
+  socketPath: string;
+  /** `/package.Service/Method` */
+  path: string;
+  message: Buffer;
+  metadata: Readonly<Record<string, string>>;
+  timeoutMs: number;
+  signal: AbortSignal;
+  onMetadata: (metadata: IncomingHttpHeaders) => void;
+  /** Awaited: meanwhile the daemon is held back. */
+  onMessage: (message: Buffer) => Promise<void> | void;
+}
+
+/**
+ * One server-streaming gRPC call over a unix socket (github.com/grpc/grpc, PROTOCOL-HTTP2), and nothing else of gRPC: a library takes
+ * longer to load than a small file to download. Resolves with the trailers.
+ * @throws GrpcStatusError for a status that is not OK; DeadlineError; AbortedError; DfpeerError DFP_DAEMON_UNREACHABLE when the
+ * connection breaks
+ */
+export async function callDaemon(call: GrpcCall): Promise<IncomingHttpHeaders> {
+  let stopped: DfpeerError | undefined;
+  const session = openSession(call.socketPath);
+  const stop = (reason: DfpeerError): void => {
+    stopped ??= reason;
+    session.destroy();
+  };
+  const onAbort = (): void => stop(new AbortedError('the download', { cause: call.signal.reason }));
+  const timer = setTimeout(
+    () => stop(new DeadlineError('the daemon', call.timeoutMs)),
+    Math.min(call.timeoutMs, MAX_TIMER_MS),
+  );
+  call.signal.addEventListener('abort', onAbort, { once: true });
+  if (call.signal.aborted) onAbort();
+  try {
+    return await follow(session, call);
+  } catch (error) {
+    if (stopped !== undefined) throw stopped;
+    if (error instanceof DfpeerError || error instanceof GrpcStatusError) throw error;
+    const text = error instanceof Error ? error.message : String(error);
+    throw new DfpeerError(
+      'DFP_DAEMON_UNREACHABLE',
+      `the connection to the daemon broke (${text}); see its log, and run this again to go on`,
+      { cause: error },
+    );
+  } finally {
+    clearTimeout(timer);
+    call.signal.removeEventListener('abort', onAbort);
+    session.destroy();
+  }
+}
+
+function openSession(socketPath: string): ClientHttp2Session {
+  const session = connectHttp2('http://localhost', {
+    createConnection: () => connectSocket(socketPath),
+    settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
+  });
+  // The stream hears of it too, and reports it.
+  session.on('error', () => undefined);
+  session.once('connect', () => session.setLocalWindowSize(WINDOW_BYTES));
+  return session;
+}
+
+async function follow(session: ClientHttp2Session, call: GrpcCall): Promise<IncomingHttpHeaders> {
+  const stream = session.request({
+    [constants.HTTP2_HEADER_METHOD]: 'POST',
+    [constants.HTTP2_HEADER_PATH]: call.path,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    'grpc-timeout': grpcTimeout(call.timeoutMs),
+    ...call.metadata,
+  });
+  let trailers: IncomingHttpHeaders | undefined;
+  let httpStatus: number | undefined;
+  stream.once('response', (headers) => {
+    httpStatus = headers[':status'];
+    // An answer that is a status only has it here.
+    if (headers['grpc-status'] === undefined) call.onMetadata(headers);
+    else trailers = headers;
+  });
+  stream.once('trailers', (headers: IncomingHttpHeaders) => (trailers = headers));
+  stream.end(frame(call.message));
+  const splitter = new MessageSplitter();
+  for await (const chunk of stream) for (const message of splitter.push(chunk as Buffer)) await call.onMessage(message);
+  if (trailers === undefined)
+    throw new Error(
+      httpStatus === undefined || httpStatus === 200 ? 'it ended without a status' : `HTTP status ${httpStatus}`,
+    );
+  const error = statusErrorOf(trailers);
+  if (error !== undefined) throw error;
+  return trailers;
+}
+
+/** Length-prefixed, not compressed. */
+function frame(message: Buffer): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+function grpcTimeout(ms: number): string {
+  return ms <= MAX_TIMEOUT_DIGITS ? `${Math.ceil(ms)}m` : `${Math.min(Math.ceil(ms / 1000), MAX_TIMEOUT_DIGITS)}S`;
+}

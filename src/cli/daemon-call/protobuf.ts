@@ -1,0 +1,79 @@
+/**
+ * The protobuf encoding (protobuf.dev/programming-guides/encoding), as far as dfget's two messages need it. Loading a library
+ * and the five .proto files for them takes longer than downloading a small file.
+ */
+
+const WIRE_TYPE = { varint: 0, fixed64: 1, lengthDelimited: 2, fixed32: 5 } as const;
+
+/** Builds one message. Fields that are absent (undefined) are left out; numbers are non-negative safe integers. */
+export class MessageWriter {
+  readonly #parts: Uint8Array[] = [];
+
+  number(field: number, value: number | undefined): this {
+    if (value === undefined) return this;
+    this.#parts.push(varint(field * 8 + WIRE_TYPE.varint), varint(value));
+    return this;
+  }
+
+  /** False is the same as absent. */
+  flag(field: number, value: boolean | undefined): this {
+    return this.number(field, value === true ? 1 : undefined);
+  }
+
+  text(field: number, value: string | undefined): this {
+    return this.bytes(field, value === undefined ? undefined : Buffer.from(value));
+  }
+
+  message(field: number, value: MessageWriter | undefined): this {
+    return this.bytes(field, value?.finish());
+  }
+
+  bytes(field: number, value: Uint8Array | undefined): this {
+    if (value === undefined) return this;
+    this.#parts.push(varint(field * 8 + WIRE_TYPE.lengthDelimited), varint(value.length), value);
+    return this;
+  }
+
+  finish(): Buffer {
+    return Buffer.concat(this.#parts);
+  }
+}
+
+function varint(value: number): Uint8Array {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
+  return Uint8Array.from([...bytes, rest]);
+}
+
+/** One field as it was received: a varint as a number (exact up to 2^53), bytes as a view; fields of fixed width are skipped. */
+export type Field = { number: number; value: number; bytes?: never } | { number: number; bytes: Buffer; value?: never };
+
+/** The fields of a message in order, unknown ones included. @throws RangeError when it is malformed */
+export function* readFields(message: Buffer): Generator<Field, void, undefined> {
+  let offset = 0;
+  const readVarint = (): number => {
+    let value = 0;
+    for (let index = 0; index < 10; index++) {
+      const byte = message[offset++];
+      if (byte === undefined) break;
+      value += (byte & 0x7f) * 2 ** (7 * index);
+      if (byte < 0x80) return value;
+    }
+    throw new RangeError('truncated or oversized varint in a protobuf message');
+  };
+  const take = (length: number): Buffer => {
+    if (offset + length > message.length) throw new RangeError('truncated protobuf message');
+    offset += length;
+    return message.subarray(offset - length, offset);
+  };
+  while (offset < message.length) {
+    const tag = readVarint();
+    const [number, wireType] = [Math.floor(tag / 8), tag % 8];
+    if (wireType === WIRE_TYPE.varint) yield { number, value: readVarint() };
+    else if (wireType === WIRE_TYPE.lengthDelimited) yield { number, bytes: take(readVarint()) };
+    else if (wireType === WIRE_TYPE.fixed64) take(8);
+    else if (wireType === WIRE_TYPE.fixed32) take(4);
+    else throw new RangeError(`unknown protobuf wire type ${wireType}`);
+  }
+}

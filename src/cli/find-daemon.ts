@@ -1,0 +1,23 @@
+import { findPlaces, SYSTEM_SOCKET_PATH } from '../config/places.js';
+import { isListening, requireDaemon, startDaemon, startLogIn } from './daemon-connection.js';
+
+/** A daemon that dfget starts ends after so long without work. */
+const DEFAULT_ALIVE_TIME = '5m';
+
+/** The socket of a daemon that answers: the one named, the user's own, the system's; or one started now. */
+export async function findDaemon(
+  endpoint: string | undefined,
+  { onStart, signal }: { onStart: () => void; signal: AbortSignal },
+): Promise<string> {
+  if (endpoint !== undefined) {
+    await requireDaemon(endpoint);
+    return endpoint;
+  }
+  const places = findPlaces();
+  const candidates = places.kind === 'user' ? [places.socketPath, SYSTEM_SOCKET_PATH] : [places.socketPath];
+  for (const candidate of candidates) if (await isListening(candidate)) return candidate;
+  onStart();
+  const aliveTime = process.env.DFPEER_ALIVE_TIME ?? DEFAULT_ALIVE_TIME;
+  await startDaemon(places.socketPath, { startLog: startLogIn(places.logDir), aliveTime }, signal);
+  return places.socketPath;
+}

@@ -1,0 +1,30 @@
+import { AbortedError } from '../core/errors.js';
+import { EXIT_CODES } from './exit-codes.js';
+
+const EXIT_CODE_OF_SIGNAL = { SIGINT: EXIT_CODES.interrupted, SIGTERM: EXIT_CODES.terminated } as const;
+
+/** SIGINT and SIGTERM: the first one ends downloads in good order, a second one the process at once. */
+export class Interruption {
+  readonly #controller = new AbortController();
+  #exitCode: number | undefined;
+
+  constructor() {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => this.#on(signal));
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** As a shell sees it: 128 and the signal's number. Undefined: nothing came. */
+  get exitCode(): number | undefined {
+    return this.#exitCode;
+  }
+
+  #on(signal: keyof typeof EXIT_CODE_OF_SIGNAL): void {
+    const exitCode = EXIT_CODE_OF_SIGNAL[signal];
+    if (this.#exitCode !== undefined) process.exit(exitCode);
+    this.#exitCode = exitCode;
+    this.#controller.abort(new AbortedError('the download'));
+  }
+}

@@ -1,0 +1,16 @@
+/** Metadata of our own beside Dragonfly's messages; other programs overlook it. */
+
+/** Request: the bound of this download alone, in bytes per second. */
+export const RATE_LIMIT_KEY = 'dfpeer-rate-limit';
+/** Initial metadata: unlike Dragonfly's daemon, this one leaves no output behind when a download fails. */
+export const CLEANS_UP_KEY = 'dfpeer-cleans-up';
+/** Trailer: how the output was made. */
+export const OUTPUT_METHOD_KEY = 'dfpeer-output-method';
+/** Trailer: our own error code beside the status, so that dfget prints what the daemon knew. */
+export const ERROR_CODE_KEY = 'dfpeer-error-code';
+/** Within the server only, from the connection to the handler; what a client sends under this name is dropped. */
+export const CALLER_KEY = 'dfpeer-caller';
+/** Trailer: what the daemon knows of a download beyond its pieces, as JSON. */
+export const STORY_KEY = 'dfpeer-story';
+/** Request metadata of our own dfget: the output is going to be edited in place, so it must not be the store's own file. */
+export const NO_HARD_LINK_KEY = 'dfpeer-no-hard-link';

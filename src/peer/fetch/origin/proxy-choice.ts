@@ -1,0 +1,61 @@
+import { BlockList, isIP } from 'node:net';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The proxy for a URL as curl chooses it: `http_proxy` in lower case only (HTTP_PROXY can be set by a request to a CGI program),
+ * https_proxy or HTTPS_PROXY, otherwise all_proxy or ALL_PROXY; none for hosts of no_proxy or NO_PROXY. Undefined: none.
+ */
+export function chooseProxy(url: URL, env: Environment): URL | undefined {
+  const own = url.protocol === 'https:' ? (env.https_proxy ?? env.HTTPS_PROXY) : env.http_proxy;
+  const text = nonEmpty(own) ?? nonEmpty(env.all_proxy) ?? nonEmpty(env.ALL_PROXY);
+  if (text === undefined || isExempt(url, nonEmpty(env.no_proxy) ?? env.NO_PROXY ?? '')) return undefined;
+  const written = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
+  if (!URL.canParse(written)) return undefined;
+  const proxy = new URL(written.replace(/^socks5h:/i, 'socks5:'));
+  return SUPPORTED.has(proxy.protocol) ? proxy : undefined;
+}
+
+const SUPPORTED: ReadonlySet<string> = new Set(['http:', 'https:', 'socks5:', 'socks:']);
+
+const NAMING_PROXIES = ['http_proxy', 'https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY'] as const;
+
+/** Only what {@link chooseProxy} looks at. */
+export function proxyVariables(env: Environment): Environment {
+  const names = [...NAMING_PROXIES, 'no_proxy', 'NO_PROXY'];
+  return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
+}
+
+/** Some proxy may be used: worth looking at each URL. */
+export function mayUseProxy(env: Environment): boolean {
+  return NAMING_PROXIES.some((name) => nonEmpty(env[name]) !== undefined);
+}
+
+/** `*`, or entries separated by commas or blanks: a domain with all below it, an address, a network in CIDR notation. */
+function isExempt({ hostname }: URL, list: string): boolean {
+  const host = hostname
+    .replace(/^\[|\]$/g, '')
+    .replace(/\.$/, '')
+    .toLowerCase();
+  return list.split(/[\s,]+/).some((entry) => entry !== '' && matches(host, entry.toLowerCase()));
+}
+
+function matches(host: string, entry: string): boolean {
+  if (entry === '*') return true;
+  const family = isIP(host);
+  const [address = '', prefix] = entry.replace(/^\[|\]$/g, '').split('/');
+  if (family === 0) {
+    const domain = entry.replace(/^\*?\.|\.$/g, '');
+    return domain !== '' && (host === domain || host.endsWith(`.${domain}`));
+  }
+  if (isIP(address) !== family) return false;
+  const bits = prefix === undefined ? (family === 6 ? 128 : 32) : Number(prefix);
+  if (!(Number.isInteger(bits) && bits >= 0 && bits <= (family === 6 ? 128 : 32))) return false;
+  const network = new BlockList();
+  network.addSubnet(address, bits, family === 6 ? 'ipv6' : 'ipv4');
+  return network.check(host, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === undefined || text.trim() === '' ? undefined : text.trim();
+}

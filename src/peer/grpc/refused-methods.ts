@@ -1,0 +1,39 @@
+export const STANDARD_TASKS_ONLY =
+  'this daemon handles standard tasks only; persistent and cache tasks need a daemon of Dragonfly';
+
+/** Of DfdaemonDownload (Dragonfly v2 wire facts, 3.3). */
+export const REFUSED_DOWNLOAD_METHODS = [
+  'DownloadPersistentTask',
+  'UploadPersistentTask',
+  'StatPersistentTask',
+  'StatLocalPersistentTask',
+  'ListLocalPersistentTasks',
+  'DownloadPersistentCacheTask',
+  'UploadPersistentCacheTask',
+  'StatPersistentCacheTask',
+  'StatLocalPersistentCacheTask',
+  'ListLocalPersistentCacheTasks',
+  'DownloadCacheTask',
+  'StatCacheTask',
+  'DeleteCacheTask',
+] as const;
+
+/** Of DfdaemonUpload (Dragonfly v2 wire facts, 2.3). */
+export const REFUSED_UPLOAD_METHODS = [
+  'DownloadPersistentTask',
+  'SyncPersistentPieces',
+  'UpdatePersistentTask',
+  'StatPersistentTask',
+  'DeletePersistentTask',
+  'DownloadPersistentCacheTask',
+  'UpdatePersistentCacheTask',
+  'StatPersistentCacheTask',
+  'DeletePersistentCacheTask',
+  'SyncPersistentCachePieces',
+  'DownloadCacheTask',
+  'StatCacheTask',
+  'DeleteCacheTask',
+  'SyncCachePieces',
+  'DownloadCachePiece',
+  'ExchangeIBVerbsQueuePairEndpoint',
+] as const;

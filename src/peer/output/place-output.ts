@@ -1,0 +1,107 @@
+import { link, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { DfpeerError, errnoOf } from '../../core/errors.js';
+import type { ByteRange } from '../../core/piece.js';
+import { fillFile } from './fill-file.js';
+import { asOutputError, checkOutput, isSameFile, outputExists } from './output-file.js';
+import { TemporaryOutput, temporaryNameFor } from './temporary-output.js';
+
+/** How the bytes got from the store to the output; told to dfget and counted. */
+export const OUTPUT_METHODS = ['hard-link', 'reflink', 'copy-file-range', 'copy', 'already-there'] as const;
+export type OutputMethod = (typeof OUTPUT_METHODS)[number];
+
+export interface OutputRequest {
+  /** The task's data file, with all bytes that are wanted. */
+  source: string;
+  /** Absolute. */
+  path: string;
+  /** Bytes. */
+  contentLength: number;
+  /** Only these bytes; undefined: all. */
+  range: ByteRange | undefined;
+  overwrite: boolean;
+  /** A hard link, or an error. */
+  forceHardLink: boolean;
+  /** False: never share the store's inode, as the file is going to be edited in place. */
+  allowHardLink: boolean;
+  /** Asked just before the output gets its name; rejects when the stored file is no longer what was verified. */
+  assertUntouched: () => Promise<void>;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Makes the output: absent or complete, never in between. Hard link, then reflink, then copy_file_range, then a plain copy:
+ * whichever the file system gives.
+ * @throws UsageError DFP_OUTPUT_EXISTS, DfpeerError DFP_HARD_LINK, DFP_OUTPUT_IO, DFP_STORE_DAMAGED, DFP_ABORTED
+ */
+export async function placeOutput(request: OutputRequest): Promise<OutputMethod> {
+  return asOutputError(request.path, () => place(request));
+}
+
+async function place(request: OutputRequest): Promise<OutputMethod> {
+  const { source, path, range, forceHardLink, allowHardLink } = request;
+  if (forceHardLink && range !== undefined)
+    throw new DfpeerError('DFP_HARD_LINK', 'a range of a task can not be a hard link; leave out --force-hard-link');
+  if (forceHardLink && !allowHardLink)
+    throw new DfpeerError('DFP_HARD_LINK', 'a hard link is both demanded and forbidden; drop one of the two flags');
+  await checkOutput(request);
+  if (allowHardLink && range === undefined) {
+    if (await isSameFile(source, path)) {
+      await request.assertUntouched();
+      return 'already-there';
+    }
+    const failure = await tryHardLink(request);
+    if (failure === undefined) return 'hard-link';
+    if (forceHardLink)
+      throw new DfpeerError(
+        'DFP_HARD_LINK',
+        `no hard link from the store to ${dirname(path)}: ${errnoOf(failure) ?? failure.message}; put both on one file system, or leave out --force-hard-link`,
+        { cause: failure },
+      );
+  }
+  return copyOut(request);
+}
+
+/** Resolves with why it can't be had. @throws UsageError DFP_OUTPUT_EXISTS, DfpeerError DFP_STORE_DAMAGED */
+async function tryHardLink({ source, path, overwrite, assertUntouched }: OutputRequest): Promise<Error | undefined> {
+  await assertUntouched();
+  const name = overwrite ? temporaryNameFor(path) : path;
+  try {
+    await link(source, name);
+  } catch (error) {
+    if (!overwrite && errnoOf(error) === 'EEXIST') throw outputExists(path, error);
+    return error instanceof Error ? error : new Error(String(error));
+  }
+  if (!overwrite) return undefined;
+  try {
+    await rename(name, path);
+    return undefined;
+  } finally {
+    // rename(2) does nothing when both names are one file already.
+    await rm(name, { force: true });
+  }
+}
+
+async function copyOut(request: OutputRequest): Promise<OutputMethod> {
+  const { path, range, contentLength, overwrite, signal } = request;
+  const source = await open(request.source, 'r');
+  try {
+    const target = await TemporaryOutput.open(path);
+    try {
+      const method = await fillFile({
+        source,
+        target: target.file,
+        range: range ?? { offset: 0, length: contentLength },
+        isWhole: range === undefined,
+        signal,
+      });
+      await request.assertUntouched();
+      await target.publish(overwrite);
+      return method;
+    } finally {
+      await target.discard();
+    }
+  } finally {
+    await source.close();
+  }
+}

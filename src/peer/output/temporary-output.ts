@@ -1,0 +1,65 @@
+import { randomUUID } from 'node:crypto';
+import { link, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { nameFile, openUnnamedFile } from '../../../native/index.js';
+import { errnoOf } from '../../core/errors.js';
+import { outputExists } from './output-file.js';
+
+/** Beside the output, so that it can be renamed; hidden, and never longer than a name may be. */
+export function temporaryNameFor(path: string): string {
+  return join(dirname(path), `.${basename(path).slice(0, 50)}.${randomUUID()}.dfpeer`);
+}
+
+/** An output while it is written: without a name where the file system can, so that a kill leaves nothing behind. */
+export class TemporaryOutput {
+  readonly file: FileHandle;
+  readonly #path: string;
+  /** Undefined: it has none. */
+  #name: string | undefined;
+
+  private constructor(path: string, file: FileHandle, name: string | undefined) {
+    this.#path = path;
+    this.file = file;
+    this.#name = name;
+  }
+
+  static async open(path: string): Promise<TemporaryOutput> {
+    const unnamed = await openUnnamedFile(dirname(path));
+    if (unnamed !== undefined) return new TemporaryOutput(path, unnamed, undefined);
+    const name = temporaryNameFor(path);
+    return new TemporaryOutput(path, await open(name, 'wx'), name);
+  }
+
+  /** Gives the complete file its name, atomically. @throws UsageError DFP_OUTPUT_EXISTS when a file appeared meanwhile */
+  async publish(overwrite: boolean): Promise<void> {
+    try {
+      if (this.#name === undefined && !overwrite) return await nameFile(this.file, this.#path);
+      if (this.#name === undefined) {
+        const name = temporaryNameFor(this.#path);
+        await nameFile(this.file, name);
+        this.#name = name;
+      }
+      await publishName(this.#name, this.#path, overwrite);
+    } catch (error) {
+      throw errnoOf(error) === 'EEXIST' ? outputExists(this.#path, error) : error;
+    }
+  }
+
+  /** Closes; what was not published is gone. */
+  async discard(): Promise<void> {
+    await this.file.close();
+    if (this.#name !== undefined) await rm(this.#name, { force: true });
+  }
+}
+
+/** The caller removes `name`. */
+async function publishName(name: string, path: string, overwrite: boolean): Promise<void> {
+  if (overwrite) return rename(name, path);
+  try {
+    await link(name, path);
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') throw error;
+    // A file system without hard links: the name was free a moment ago.
+    await rename(name, path);
+  }
+}

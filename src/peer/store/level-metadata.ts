@@ -1,0 +1,158 @@
+import { ClassicLevel } from 'classic-level';
+import { DfpeerError } from '../../core/errors.js';
+import type { TaskId } from '../../core/task-id.js';
+import type { LoadedMetadata, LoadedTask, MetadataStore, StoredPieceRecord, TaskRecord } from './metadata.js';
+import { decodePiece, decodeTask, encodeRecord, pieceKey, pieceKeysOf, taskKey, taskOfKey } from './record-codec.js';
+
+/** Records read in one step: the event loop gets a turn between two. */
+const READ_BATCH = 1000;
+const READ_AHEAD_BYTES = 1024 * 1024;
+
+/** LevelDB: its lock file refuses a second process, its batches are atomic. Each value carries its own CRC-32. */
+export class LevelMetadataStore implements MetadataStore {
+  readonly #db: ClassicLevel;
+  #loaded: LoadedMetadata | undefined;
+
+  private constructor(db: ClassicLevel) {
+    this.#db = db;
+  }
+
+  /**
+   * Reads everything, since damage in the middle of a table shows only then.
+   * @throws DfpeerError DFP_STORE_LOCKED when another process has it, DFP_STORE_DAMAGED when LevelDB can't open or read it.
+   */
+  static async open(directory: string, { isSalvaged = false } = {}): Promise<LevelMetadataStore> {
+    // Uncompressed, so that its checksums can be followed: see findBrokenTables.
+    const db = new ClassicLevel(directory, { compression: false });
+    try {
+      await db.open();
+      const store = new LevelMetadataStore(db);
+      store.#loaded = { ...(await store.#readAll()), isSalvaged };
+      return store;
+    } catch (error) {
+      await db.close();
+      throw openError(directory, error);
+    }
+  }
+
+  async load(): Promise<LoadedMetadata> {
+    const loaded = this.#loaded;
+    if (loaded === undefined) throw new DfpeerError('DFP_INTERNAL', 'the metadata is loaded once, at the start');
+    this.#loaded = undefined;
+    return loaded;
+  }
+
+  async putTask(record: TaskRecord, options: { sync: boolean }): Promise<void> {
+    await this.#db.batch([{ type: 'put', key: taskKey(record.taskId), value: encodeRecord(record) }], options);
+  }
+
+  async putPiece(taskId: TaskId, piece: StoredPieceRecord): Promise<void> {
+    await this.#db.put(pieceKey(taskId, piece.number), encodeRecord(piece));
+  }
+
+  async deletePieces(taskId: TaskId, numbers: readonly number[]): Promise<void> {
+    await this.#delete(numbers.map((number) => pieceKey(taskId, number)));
+  }
+
+  async deleteTask(taskId: TaskId): Promise<void> {
+    await this.#delete([taskKey(taskId), ...(await this.#db.keys(pieceKeysOf(taskId)).all())]);
+  }
+
+  async close(): Promise<void> {
+    await this.#db.close();
+  }
+
+  async #delete(keys: readonly string[]): Promise<void> {
+    await this.#db.batch(
+      keys.map((key) => ({ type: 'del', key })),
+      { sync: true },
+    );
+  }
+
+  async #readAll(): Promise<Omit<LoadedMetadata, 'isSalvaged'>> {
+    const sorter = new RecordSorter();
+    const iterator = this.#db.iterator({ highWaterMarkBytes: READ_AHEAD_BYTES });
+    try {
+      for (;;) {
+        const entries = await iterator.nextv(READ_BATCH);
+        if (entries.length === 0) break;
+        for (const [key, text] of entries) sorter.add(key, text);
+      }
+    } finally {
+      await iterator.close();
+    }
+    const { tasks, damaged, useless } = sorter.finish();
+    if (useless.length > 0) await this.#delete(useless);
+    return { tasks, damaged };
+  }
+}
+
+/** Brings pieces together with their tasks; what fits nowhere is useless. Keys come in order: all pieces, then all tasks. */
+class RecordSorter {
+  readonly #pieces = new Map<TaskId, StoredPieceRecord[]>();
+  readonly #tasks: LoadedTask[] = [];
+  readonly #damaged = new Set<TaskId>();
+  readonly #useless: string[] = [];
+
+  add(key: string, text: string): void {
+    const taskId = taskOfKey(key);
+    if (taskId === undefined) return void this.#useless.push(key);
+    if (key.startsWith('p/')) {
+      const piece = decodePiece(key, taskId, text);
+      if (piece === undefined) this.#drop(taskId, key);
+      else this.#piecesOf(taskId).push(piece);
+    } else {
+      const record = decodeTask(key, text);
+      if (record === undefined) this.#drop(taskId, key);
+      else this.#tasks.push(this.#assemble(record));
+    }
+  }
+
+  finish(): { tasks: LoadedTask[]; damaged: TaskId[]; useless: string[] } {
+    for (const [taskId, pieces] of this.#pieces) this.#dropPieces(taskId, pieces);
+    return { tasks: this.#tasks, damaged: [...this.#damaged], useless: this.#useless };
+  }
+
+  #assemble(record: TaskRecord): LoadedTask {
+    const { taskId, createdAtMs } = record;
+    const pieces = this.#pieces.get(taskId) ?? [];
+    this.#pieces.delete(taskId);
+    const strays = pieces.filter((piece) => piece.taskCreatedAtMs !== createdAtMs);
+    if (strays.length > 0) this.#dropPieces(taskId, strays);
+    const own = strays.length === 0 ? pieces : pieces.filter((piece) => piece.taskCreatedAtMs === createdAtMs);
+    return { record, pieces: own };
+  }
+
+  #piecesOf(taskId: TaskId): StoredPieceRecord[] {
+    const known = this.#pieces.get(taskId);
+    if (known !== undefined) return known;
+    const pieces: StoredPieceRecord[] = [];
+    this.#pieces.set(taskId, pieces);
+    return pieces;
+  }
+
+  #dropPieces(taskId: TaskId, pieces: readonly StoredPieceRecord[]): void {
+    for (const { number } of pieces) this.#drop(taskId, pieceKey(taskId, number));
+  }
+
+  #drop(taskId: TaskId, key: string): void {
+    this.#damaged.add(taskId);
+    this.#useless.push(key);
+  }
+}
+
+/** DFP_STORE_LOCKED when another process has it, DFP_STORE_DAMAGED otherwise. */
+export function openError(directory: string, error: unknown): DfpeerError {
+  if (error instanceof DfpeerError) return error;
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (code === 'LEVEL_LOCKED')
+    return new DfpeerError(
+      'DFP_STORE_LOCKED',
+      `another dfdaemon uses ${directory}; stop it, or give this one its own storage.dir`,
+      { cause: error },
+    );
+  return new DfpeerError('DFP_STORE_DAMAGED', `can't read the metadata in ${directory}: ${String(cause)}`, {
+    cause: error,
+  });
+}

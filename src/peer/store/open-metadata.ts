@@ -1,0 +1,83 @@
+import { ClassicLevel } from 'classic-level';
+import { link, mkdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { DfpeerError, errnoOf } from '../../core/errors.js';
+import type { Logger } from '../../core/logger.js';
+import { LevelMetadataStore, openError } from './level-metadata.js';
+import type { Quarantine } from './quarantine.js';
+import { findBrokenTables } from './table-check.js';
+
+export interface MetadataPlace {
+  directory: string;
+  quarantine: Quarantine;
+  logger: Logger;
+}
+
+/**
+ * Opens the metadata. After damage LevelDB salvages what it can, and every piece is checked again; what can't be salvaged goes to quarantine: the
+ * content is a cache, and a daemon that starts is worth more. @throws DfpeerError DFP_STORE_LOCKED, DFP_STORE_DAMAGED
+ */
+export async function openMetadata(place: MetadataPlace): Promise<LevelMetadataStore> {
+  const { directory } = place;
+  const broken = await findBrokenTables(directory);
+  if (broken.length > 0)
+    return salvage(place, broken, new DfpeerError('DFP_STORE_DAMAGED', `checksums do not fit in ${broken.join(', ')}`));
+  try {
+    return await LevelMetadataStore.open(directory);
+  } catch (error) {
+    if (isLocked(error)) throw error;
+    return salvage(place, [], error);
+  }
+}
+
+async function salvage(
+  { directory, quarantine, logger }: MetadataPlace,
+  broken: readonly string[],
+  damage: unknown,
+): Promise<LevelMetadataStore> {
+  try {
+    await whileLocked(directory, async () => {
+      for (const name of broken) await quarantine.take(name, (target) => rename(join(directory, name), target));
+      await ClassicLevel.repair(directory);
+    });
+    const metadata = await LevelMetadataStore.open(directory, { isSalvaged: true });
+    logger.warn(
+      { err: damage, directory },
+      'the metadata was damaged and is repaired; all stored pieces are checked, what is missing is fetched again when it is wanted',
+    );
+    return metadata;
+  } catch (error) {
+    if (isLocked(error)) throw error;
+    await quarantine.take('metadata', (target) => rename(directory, target));
+    logger.warn(
+      { err: damage, directory },
+      'the metadata was damaged beyond repair and goes to quarantine; everything is fetched again when it is wanted',
+    );
+    return LevelMetadataStore.open(directory);
+  }
+}
+
+/** Holds LevelDB's lock, which is on the inode, by an empty database that has the same one: the damaged one is not opened. */
+async function whileLocked(directory: string, work: () => Promise<void>): Promise<void> {
+  const scratch = join(dirname(directory), 'repair');
+  await rm(scratch, { recursive: true, force: true });
+  await mkdir(scratch);
+  const db = new ClassicLevel(scratch);
+  try {
+    await link(join(directory, 'LOCK'), join(scratch, 'LOCK')).catch((error: unknown) => {
+      // Nobody has ever opened it.
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    });
+    await db.open().catch((error: unknown) => {
+      throw openError(directory, error);
+    });
+    await work();
+  } finally {
+    await db.close();
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+function isLocked(error: unknown): boolean {
+  return error instanceof DfpeerError && error.code === 'DFP_STORE_LOCKED';
+}

@@ -1,0 +1,52 @@
+import { lstat, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errnoOf } from '../../core/errors.js';
+
+/** Damaged files kept for the operator; the oldest go first. */
+export const MAX_QUARANTINED_FILES = 16;
+
+export interface QuarantinedFile {
+  name: string;
+  /** What it takes of the disk. */
+  bytes: number;
+  sinceMs: number;
+}
+
+/** Where files go that can't be trusted, so that an operator can look at them: `<directory>/quarantine/<since>-<name>`. */
+export class Quarantine {
+  readonly directory: string;
+  readonly #now: () => number;
+
+  constructor(storeDirectory: string, now: () => number = Date.now) {
+    this.directory = join(storeDirectory, 'quarantine');
+    this.#now = now;
+  }
+
+  /** `move` brings something to the path it is given. Resolves with false when there was nothing to move. */
+  async take(name: string, move: (target: string) => Promise<void>): Promise<boolean> {
+    const kept = await this.list();
+    for (const file of kept.slice(0, Math.max(0, kept.length - MAX_QUARANTINED_FILES + 1))) await this.remove(file);
+    try {
+      await move(join(this.directory, `${this.#now()}-${name}`));
+      return true;
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return false;
+      throw error;
+    }
+  }
+
+  /** Oldest first. */
+  async list(): Promise<QuarantinedFile[]> {
+    const files: QuarantinedFile[] = [];
+    for (const name of await readdir(this.directory)) {
+      const stats = await lstat(join(this.directory, name)).catch(() => undefined);
+      if (stats === undefined) continue;
+      files.push({ name, bytes: stats.blocks * 512, sinceMs: Number.parseInt(name, 10) || 0 });
+    }
+    return files.sort((a, b) => a.sinceMs - b.sinceMs);
+  }
+
+  async remove({ name }: QuarantinedFile): Promise<void> {
+    await rm(join(this.directory, name), { force: true, recursive: true });
+  }
+}

@@ -1,0 +1,28 @@
+import { noTracing, type Tracer } from '../../core/tracing.js';
+import type { UploadsOptions } from '../../upload/index.js';
+
+type OnUpload = NonNullable<UploadsOptions['onUpload']>;
+
+/** A span for each upload, besides whoever else listens. */
+export function traceUploads(tracer: Tracer, next?: OnUpload): OnUpload | undefined {
+  if (tracer === noTracing) return next;
+  return (spec) => {
+    const { protocol, task, range, childIp, childPeerId } = spec;
+    const span = tracer.begin('upload', {
+      'task.id': task.taskId,
+      'child.peer.id': childPeerId,
+      'client.address': childIp,
+      'network.protocol.name': protocol,
+      'upload.offset': range.offset,
+      'upload.length': range.length,
+    });
+    const onEnd = next?.(spec);
+    return (outcome) => {
+      const { choice, bytesSent, result, error } = outcome;
+      span.set({ 'upload.route': choice.route, 'upload.reason': choice.reason });
+      span.set({ 'upload.sent': bytesSent, 'upload.result': result });
+      span.end(result === 'complete' ? undefined : (error ?? new Error(`the upload ended: ${result}`)));
+      onEnd?.(outcome);
+    };
+  };
+}

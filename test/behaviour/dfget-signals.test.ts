@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DaemonProcess, run } from '../support/daemon-process.js';
+import { Origin } from '../support/origin.js';
+import { useTemporaryDirectory } from '../support/temporary-directory.js';
+import { until } from '../support/until.js';
+
+const MIB = 1024 * 1024;
+const DFGET = join(import.meta.dirname, '..', '..', '..', 'bin', 'dfget');
+
+describe('dfget interrupted', function () {
+  this.timeout(60_000);
+  const directory = useTemporaryDirectory();
+  let origin: Origin;
+  let daemon: DaemonProcess;
+  let out = '';
+
+  beforeEach(async () => {
+    origin = await Origin.start(20 * MIB, { bytesPerSecond: 8 * MIB });
+    // One piece after the other: half-way, some are complete.
+    daemon = await DaemonProcess.start(join(directory(), 'daemon'), { download: { concurrentPieceCount: 1 } });
+    out = join(directory(), 'out');
+    await mkdir(out);
+  });
+
+  afterEach(async () => {
+    await daemon.end();
+    await origin.close();
+  });
+
+  async function startHalfWay(...args: string[]): Promise<{ child: ChildProcess; stderr: () => string }> {
+    const child = spawn(process.execPath, [DFGET, '-e', daemon.socketPath, origin.url(), ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    child.stdout.resume();
+    await until('some content to come', async () => origin.contentBytes > 10 * MIB);
+    return { child, stderr: () => stderr };
+  }
+
+  const temporaries = async (): Promise<string[]> =>
+    (await readdir(tmpdir())).filter((name) => name.startsWith('dfget-'));
+
+  for (const [signal, exitCode] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)
+    for (const flags of [[], ['--transfer-from-dfdaemon']])
+      it(`by ${signal} ends with ${exitCode}, leaves nothing, and goes on the next time ${flags.join('')}`, async () => {
+        const output = join(out, 'file');
+        const { child, stderr } = await startHalfWay('-O', output, ...flags);
+        const closed = once(child, 'close');
+        child.kill(signal);
+        assert.deepEqual(await closed, [exitCode, null]);
+        assert.equal(stderr(), 'dfget: interrupted; run it again to go on from there\n');
+        assert.deepEqual(await readdir(out), []);
+        const before = origin.contentBytes;
+        origin.behaviour = {};
+        const again = await daemon.dfget(origin.url(), '-O', output, '--explain');
+        assert.equal(again.code, 0, again.stderr);
+        assert.ok((await readFile(output)).equals(origin.content));
+        assert.ok(origin.contentBytes - before < 20 * MIB, 'what came before was kept');
+        assert.match(again.stderr, /^local: /m);
+      });
+
+  it('while it writes to stdout leaves no file behind', async () => {
+    const before = await temporaries();
+    const { child } = await startHalfWay('-O', '-');
+    const closed = once(child, 'close');
+    child.kill('SIGINT');
+    assert.deepEqual(await closed, [130, null]);
+    const left = (await temporaries()).filter((name) => !before.includes(name));
+    assert.deepEqual(left, []);
+  });
+
+  it('twice ends at once, whatever it waits for', async () => {
+    const { child } = await startHalfWay('-O', join(out, 'file'));
+    daemon.signal('SIGSTOP');
+    try {
+      const closed = once(child, 'close');
+      child.kill('SIGINT');
+      child.kill('SIGINT');
+      assert.deepEqual(await closed, [130, null]);
+    } finally {
+      daemon.signal('SIGCONT');
+    }
+  });
+
+  it('by a pipe that closes early says nothing and succeeds', async () => {
+    origin.behaviour = {};
+    const script = `"${process.execPath}" "${DFGET}" -e "${daemon.socketPath}" "${origin.url()}" -O - --no-progress | head -c 10 | wc -c; echo "\${PIPESTATUS[0]}"`;
+    const { code, stdout, stderr } = await run('bash', ['-c', script]);
+    assert.equal(code, 0);
+    assert.deepEqual(stdout.trim().split(/\s+/), ['10', '0']);
+    assert.equal(stderr, '');
+  });
+});

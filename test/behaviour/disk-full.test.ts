@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { computeTaskId } from '../../src/core/task-id.js';
+import { DaemonProcess } from '../support/daemon-process.js';
+import { Origin } from '../support/origin.js';
+import { skipLoudly } from '../support/skip.js';
+import { useTemporaryDirectory } from '../support/temporary-directory.js';
+
+const MIB = 1024 * 1024;
+
+/** What other peers get of the origin's content, over HTTP. */
+async function served(daemon: DaemonProcess, origin: Origin): Promise<Buffer> {
+  const taskId = computeTaskId({ url: origin.url() });
+  const path = `/download/${taskId.slice(0, 3)}/${taskId}?peerId=test`;
+  const response = await fetch(`http://127.0.0.1:${daemon.ports.http}${path}`);
+  assert.equal(response.status, 200);
+  return Buffer.from(await response.arrayBuffer());
+}
+
+describe('a full disk', function () {
+  this.timeout(120_000);
+  // Before the directory around it is removed: hooks run in this order.
+  afterEach(() => {
+    spawnSync('umount', [disk()], { stdio: 'ignore' });
+  });
+  const directory = useTemporaryDirectory();
+  const disk = (): string => join(directory(), 'disk');
+  const mount = (...args: string[]): boolean => spawnSync('mount', args, { stdio: 'ignore' }).status === 0;
+
+  beforeEach(async function () {
+    await mkdir(disk());
+    const isMounted = process.getuid?.() === 0 && mount('-t', 'tmpfs', '-o', 'size=48m', 'tmpfs', disk());
+    if (!isMounted) skipLoudly(this, 'a small file system can only be mounted by root');
+  });
+
+  it('fails the download with its reason, while uploads go on', async () => {
+    const [small, large] = [await Origin.start(12 * MIB), await Origin.start(80 * MIB)];
+    const daemon = await DaemonProcess.start(join(directory(), 'daemon'), { storage: { dir: disk() } });
+    const out = (name: string): string[] => ['-O', join(directory(), name), '--no-progress'];
+    try {
+      const first = await daemon.dfget(small.url(), ...out('small'));
+      assert.equal(first.code, 0, first.stderr);
+      const failed = await daemon.dfget(large.url(), ...out('large'));
+      assert.match(failed.stderr, /DFP_STORE_FULL/);
+      assert.notEqual(failed.code, 0);
+      assert.ok(!(await readdir(directory())).includes('large'), 'there is no output');
+      assert.ok((await served(daemon, small)).equals(small.content), 'what is stored is uploaded');
+      const again = await daemon.dfget(small.url(), ...out('again'));
+      assert.equal(again.code, 0, again.stderr);
+      assert.ok(small.contentBytes <= small.content.length, 'the stored task is served from here');
+      assert.equal(await daemon.end(), 0);
+    } finally {
+      await daemon.end('SIGKILL');
+      await Promise.all([small.close(), large.close()]);
+    }
+  });
+});

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { parseUrlList, readTargets } from '../../src/cli/url-list.js';
+import { useTemporaryDirectory } from '../support/temporary-directory.js';
+
+describe('a list of URLs', () => {
+  const directory = useTemporaryDirectory();
+
+  it('has a URL a line, with a name or without', () => {
+    const list = '# models\n\nhttps://e.org/a.bin\r\n  https://e.org/b?x=1#y   my file.bin \nhttp://e.org/c sub/c\n';
+    assert.deepEqual(
+      parseUrlList(list, '/d').map(({ url, output }) => [url, output.kind === 'file' && output.path]),
+      [
+        ['https://e.org/a.bin', '/d/a.bin'],
+        ['https://e.org/b?x=1#y', '/d/my file.bin'],
+        ['http://e.org/c', '/d/sub/c'],
+      ],
+    );
+  });
+
+  it('is refused as a whole, with the line', () => {
+    const refused: [string, RegExp][] = [
+      ['', /^the list has no URL$/],
+      ['# nothing\n', /^the list has no URL$/],
+      ['https://e.org/a\nftp://e.org/b', /^line 2: ftp:\/\/ is not supported/],
+      ['https://e.org/', /^line 1: .*suggests no file name/],
+      ['https://e.org/a\nhttps://f.org/a', /^line 2 would be written to \/d\/a, as line 1; give it a name$/],
+      ['https://e.org/a b/', /^line 1: "b\/" is no file name$/],
+    ];
+    for (const [list, message] of refused)
+      assert.throws(() => parseUrlList(list, '/d'), { code: 'DFP_USAGE', message }, list);
+  });
+
+  it('comes from a file or from stdin', async () => {
+    const path = join(directory(), 'urls');
+    await writeFile(path, 'https://e.org/a\n');
+    const source = { kind: 'list', directory: directory(), jobs: 1 } as const;
+    const expected = [{ url: 'https://e.org/a', output: { kind: 'file', path: join(directory(), 'a') } }];
+    assert.deepEqual(await readTargets({ ...source, path }, Readable.from([])), expected);
+    const stdin = Readable.from([Buffer.from('https://e.'), Buffer.from('org/a')]);
+    assert.deepEqual(await readTargets({ ...source, path: undefined }, stdin), expected);
+    await assert.rejects(readTargets({ ...source, path: '/no/such' }, stdin), { code: 'DFP_USAGE', message: /ENOENT/ });
+    const nowhere = { ...source, path, directory: join(directory(), 'nowhere') };
+    await assert.rejects(readTargets(nowhere, stdin), { code: 'DFP_OUTPUT_IO', message: /nowhere does not exist/ });
+  });
+});

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { stat, writeFile } from 'node:fs/promises';
+import { get, type IncomingMessage } from 'node:http';
+import { join } from 'node:path';
+import { Registry } from 'prom-client';
+import { systemClock } from '../../../src/core/clock.js';
+import { silentLogger } from '../../../src/core/logger.js';
+import type { TaskId } from '../../../src/core/task-id.js';
+import { Collector, type GcSettings } from '../../../src/peer/gc/collector.js';
+import { Quarantine } from '../../../src/peer/store/quarantine.js';
+import type { StoredTask } from '../../../src/peer/store/stored-task.js';
+import { TaskStore } from '../../../src/peer/store/task-store.js';
+import { UploadService } from '../../../src/upload/index.js';
+import { useTemporaryDirectory } from '../../support/temporary-directory.js';
+import { storeTask } from '../store/fill-store.js';
+
+const MIB = 1024 * 1024;
+const settings: GcSettings = {
+  intervalMs: 3_600_000,
+  taskTtlMs: 3_600_000,
+  thresholdBytes: 10 * MIB,
+  highPercent: 80,
+  lowPercent: 60,
+};
+
+describe('the collector', () => {
+  const directory = useTemporaryDirectory();
+  let store: TaskStore;
+  let told: TaskId[];
+  let nowMs: number;
+
+  beforeEach(async () => {
+    nowMs = 1_000_000;
+    told = [];
+    store = await TaskStore.openDirectory(directory(), { logger: silentLogger, clock });
+  });
+  afterEach(() => store.close());
+
+  const clock = { ...systemClock, now: () => nowMs };
+
+  function makeCollector(over: Partial<GcSettings> = {}): Collector {
+    return new Collector(
+      {
+        store,
+        quarantine: new Quarantine(directory()),
+        onRemoved: async (taskId) => void told.push(taskId),
+        directory: directory(),
+        clock,
+        logger: silentLogger,
+      },
+      { ...settings, ...over },
+    );
+  }
+
+  /** Each used later than the one before. */
+  async function fill(count: number, bytes: number): Promise<StoredTask[]> {
+    const tasks: StoredTask[] = [];
+    for (let index = 0; index < count; index++) {
+      nowMs += 1000;
+      tasks.push(
+        await storeTask(store, { url: `http://example.com/${index}`, content: randomBytes(bytes), pieceLength: MIB }),
+      );
+    }
+    return tasks;
+  }
+
+  it('brings the store below the low mark, least recently used first, and tells the scheduler', async () => {
+    const tasks = await fill(5, 2 * MIB);
+    const [first, second, third] = tasks;
+    assert.ok(first && second && third);
+    nowMs += 1000;
+    store.open(first.taskId)?.release();
+    await makeCollector().collect();
+    assert.deepEqual(told, [second.taskId, third.taskId]);
+    assert.equal(store.storedBytes, 6 * MIB);
+    await assert.rejects(stat(second.path), { code: 'ENOENT' });
+    await stat(first.path);
+  });
+
+  it('takes the quota of a changed configuration from then on', async () => {
+    await fill(4, 2 * MIB);
+    const collector = makeCollector();
+    await collector.collect();
+    assert.deepEqual(told, []);
+    collector.configure({ ...settings, highPercent: 50, lowPercent: 20 });
+    await collector.collect();
+    assert.equal(store.storedBytes, 2 * MIB);
+  });
+
+  it('leaves a task alone while it is uploaded, and takes it afterwards', async () => {
+    const content = randomBytes(16 * MIB);
+    const task = await storeTask(store, { url: 'http://example.com/busy', content, pieceLength: 16 * MIB });
+    const service = new UploadService({
+      source: store,
+      engine: { available: false, reason: 'engine-disabled' },
+      registry: new Registry(),
+    });
+    const { httpPort } = await service.start({ http: { ip: '127.0.0.1', port: 0 } });
+    const collector = makeCollector({ taskTtlMs: 1000 });
+    try {
+      const path = `/download/${task.taskId.slice(0, 3)}/${task.taskId}?peerId=test`;
+      const [response] = (await once(get({ host: '127.0.0.1', port: httpPort, path }), 'response')) as [
+        IncomingMessage,
+      ];
+      nowMs += 3_600_000;
+      await collector.collect();
+      assert.deepEqual(told, []);
+      const chunks: Buffer[] = [];
+      for await (const chunk of response) chunks.push(chunk as Buffer);
+      assert.ok(Buffer.concat(chunks).equals(content));
+    } finally {
+      await service.close();
+    }
+    assert.equal(task.pinned, false);
+    nowMs += 2000;
+    await collector.collect();
+    assert.deepEqual(told, [task.taskId]);
+  });
+
+  it('leaves a task alone while it is downloaded', async () => {
+    const [task] = await fill(1, 10 * MIB);
+    assert.ok(task);
+    await task.beginDownload();
+    nowMs += 2 * settings.taskTtlMs;
+    await makeCollector().collect();
+    assert.deepEqual(told, []);
+    task.endDownload();
+  });
+
+  it('does without what is in quarantine before it takes a task', async () => {
+    await fill(3, 2 * MIB);
+    const damaged = join(directory(), 'quarantine', `${nowMs}-damaged`);
+    await writeFile(damaged, randomBytes(4 * MIB));
+    await makeCollector().collect();
+    assert.deepEqual(told, []);
+    await assert.rejects(stat(damaged), { code: 'ENOENT' });
+  });
+
+  it('keeps what is in quarantine for as long as tasks are kept, where there is room', async () => {
+    const damaged = join(directory(), 'quarantine', `${nowMs}-damaged`);
+    await writeFile(damaged, randomBytes(MIB));
+    const collector = makeCollector();
+    await collector.collect();
+    await stat(damaged);
+    nowMs += settings.taskTtlMs + 1;
+    await collector.collect();
+    await assert.rejects(stat(damaged), { code: 'ENOENT' });
+  });
+
+  it('collects at the interval of a changed configuration, and ends a collection before it stops', async () => {
+    const [task] = await fill(1, 10 * MIB);
+    assert.ok(task);
+    const collector = makeCollector();
+    collector.start();
+    const removed = new Promise<void>((resolve) => task.subscribe({ onStopped: () => resolve() }));
+    collector.configure({ ...settings, intervalMs: 1 });
+    await removed;
+    await collector.stop();
+    assert.deepEqual(told, [task.taskId]);
+  });
+});

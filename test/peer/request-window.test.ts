@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { RequestWindow } from '../../src/peer/request-window.js';
+
+const PIECE_BYTES = 4 * 1024 * 1024;
+const LINE_BYTES_PER_MS = 25_000;
+
+/** Runs as many transfers at once as the window says, each as fast as `msOf` makes it with so many at once. */
+function settle(window: RequestWindow, msOf: (atOnce: number) => number, transfers = 200): number {
+  for (let count = 0; count < transfers; count++) window.finished('peer', PIECE_BYTES, msOf(window.size));
+  return window.size;
+}
+
+describe('request window', () => {
+  it('grows to its maximum where more at once slows nobody down', () => {
+    const window = new RequestWindow({ min: 2, max: 32 });
+    assert.equal(
+      settle(window, () => 800),
+      32,
+    );
+  });
+
+  it('stays small where all share one line', () => {
+    const window = new RequestWindow({ min: 2, max: 32 });
+    const shared = (atOnce: number): number => (atOnce * PIECE_BYTES) / LINE_BYTES_PER_MS;
+    assert.ok(settle(window, shared) <= 6, `${window.size} at once`);
+  });
+
+  it('gives way when the line becomes crowded', () => {
+    const window = new RequestWindow({ min: 4, max: 32 });
+    settle(window, () => 100);
+    assert.equal(
+      settle(window, () => 1000, 28),
+      4,
+    );
+  });
+
+  it('does not take a slow peer for a crowded line', () => {
+    const window = new RequestWindow({ min: 4, max: 8 });
+    for (let count = 0; count < 20; count++) {
+      window.finished('quick', PIECE_BYTES, 10);
+      window.finished('slow', PIECE_BYTES, 10_000);
+    }
+    assert.equal(window.size, 8);
+  });
+
+  it('never leaves its bounds', () => {
+    const finished = fc.record({
+      peer: fc.constantFrom('a', 'b'),
+      bytes: fc.integer({ min: 1, max: 1e9 }),
+      ms: fc.double({ min: 0, max: 1e6, noNaN: true }),
+    });
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 8 }),
+        fc.integer({ min: 1, max: 64 }),
+        fc.array(finished),
+        (min, max, all) => {
+          const window = new RequestWindow({ min, max });
+          for (const { peer, bytes, ms } of all) {
+            window.finished(peer, bytes, ms);
+            assert.ok(window.size >= Math.min(min, max) && window.size <= max);
+          }
+        },
+      ),
+    );
+  });
+});

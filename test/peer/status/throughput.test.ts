@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { silentLogger } from '../../../src/core/logger.js';
+import { MAX_THROUGHPUT_SAMPLES, Throughput } from '../../../src/peer/status/throughput.js';
+import { ManualClock } from '../../scheduler-client/support/manual-clock.js';
+
+describe('throughput', () => {
+  it('is the difference of the counters over the time between, smoothed over two intervals', async () => {
+    const clock = new ManualClock();
+    const bytes = { sendfile: 500, copy: 0, paced: 0, parent: 0, origin: 0 };
+    const throughput = new Throughput({ read: async () => ({ ...bytes }), clock, logger: silentLogger });
+    await throughput.sample();
+    assert.equal(throughput.now.sendfile, 0);
+    clock.advance(1000);
+    bytes.sendfile += 1000;
+    bytes.origin += 300;
+    await throughput.sample();
+    assert.deepEqual([throughput.now.sendfile, throughput.now.origin, throughput.now.copy], [1000, 300, 0]);
+    clock.advance(1000);
+    await throughput.sample();
+    assert.deepEqual([throughput.now.sendfile, throughput.now.origin], [500, 150]);
+    clock.advance(1000);
+    await throughput.sample();
+    assert.equal(throughput.now.sendfile, 0);
+  });
+
+  it('keeps a bounded history', async () => {
+    const clock = new ManualClock();
+    const zero = { sendfile: 0, copy: 0, paced: 0, parent: 0, origin: 0 };
+    const throughput = new Throughput({ read: async () => zero, clock, logger: silentLogger });
+    for (let count = 0; count < MAX_THROUGHPUT_SAMPLES + 10; count++) {
+      clock.advance(1000);
+      await throughput.sample();
+    }
+    assert.equal(throughput.history.length, MAX_THROUGHPUT_SAMPLES);
+  });
+});
