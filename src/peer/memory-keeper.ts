@@ -63,8 +63,8 @@ export class MemoryKeeper {
 function giveBackMemory(): void {
   // The collector is not reachable otherwise without a flag on the command line.
   setFlagsFromString('--expose-gc');
-  const collect: unknown = runInNewContext('gc');
+  const collect = runInNewContext('gc') as (() => void) | undefined;
   setFlagsFromString('--no-expose-gc');
-  if (typeof collect === 'function') collect();
+  collect?.();
   trimMemory();
 }

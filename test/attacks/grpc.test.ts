@@ -133,7 +133,7 @@ describe('the gRPC port of a daemon under attack', function () {
       Array.from(
         { length: 40 },
         () =>
-          new Promise<number>((resolve) =>
+          new Promise<status>((resolve) =>
             client.statLocalTask({ taskId: limited.taskId }, (error) => resolve(error?.code ?? status.OK)),
           ),
       ),

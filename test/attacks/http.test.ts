@@ -64,7 +64,7 @@ describe('the HTTP piece port of a daemon under attack', function () {
       `GET ${target.path} HTTP/1.1\r\n${'X-A: b\r\n'.repeat(100_000)}\r\n`,
       `GET ${target.path} HTTP/1.1\r\nX-A: ${'b'.repeat(4_000_000)}\r\n\r\n`,
       `GET /${'a'.repeat(4_000_000)} HTTP/1.1\r\n\r\n`,
-      `${'A'.repeat(4_000_000)}`,
+      'A'.repeat(4_000_000),
     ];
     const answers = await Promise.all(
       bombs.flatMap((bomb) => [bomb, bomb, bomb, bomb]).map((bomb) => exchange(target.ports.http, bomb)),
@@ -100,7 +100,7 @@ describe('the HTTP piece port of a daemon under attack', function () {
       `${id}%00.txt`,
       `${id}/../../etc/passwd`,
       `${id.slice(0, 63)}/`,
-      `${id.toUpperCase()}`,
+      id.toUpperCase(),
       `${id} /etc/passwd`,
       `..\\..\\etc\\passwd`,
       `${'../'.repeat(40)}etc/passwd`,

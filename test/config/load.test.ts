@@ -28,7 +28,7 @@ describe('dfdaemon.yaml', () => {
     assert.equal(config.download.pieceTimeoutMs, 360_000);
     assert.equal(config.download.collectedPieceTimeoutMs, 360_000);
     assert.equal(config.download.concurrentPieceCount, 8);
-    assert.deepEqual(config.download.server, { requestRateLimit: 400 });
+    assert.deepEqual(config.download.server, { requestRateLimit: 400, socketMode: '0600' });
     assert.equal(config.upload.server.port, 4000);
     assert.equal(config.upload.server.requestRateLimit, 400);
     assert.equal(config.upload.bandwidthLimitBytesPerSecond, 50e9);

@@ -29,6 +29,7 @@ const RULES: readonly Rule[] = [
   notRun(/^promtool /, 'test/deploy runs it'),
   notRun(/^(node |npx )/, 'native and bench have tests of their own'),
   { matches: /^bin\/dfdaemon(?! (?:doctor|tasks|peers|limits)\b)(.*)$/, how: ([, args = '']) => daemon(args) },
+  { matches: /^(dfget|dfdaemon) /, how: () => ({ kind: 'command' }) },
   { matches: /^(bin\/dfget|bin\/dfdaemon|curl|wget|aria2c|grep|kill) /, how: () => ({ kind: 'command' }) },
 ];
 

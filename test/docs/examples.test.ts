@@ -107,13 +107,15 @@ describe('examples in the documents', function () {
 
     async function runCommand(command: string, cwd: string): Promise<void> {
       const script = `cd ${JSON.stringify(cwd)} && ${adapt(command)}`;
-      const { code, stdout, stderr } = await run('bash', ['-c', script], { DFPEER_HOME: first.directory });
+      const path = `${join(ROOT, 'bin')}:${process.env.PATH ?? ''}`;
+      const { code, stdout, stderr } = await run('bash', ['-c', script], { DFPEER_HOME: first.directory, PATH: path });
       assert.equal(code, 0, `${command}\n${stdout}${stderr}`);
     }
 
     async function runBlock(commands: readonly string[], cwd: string): Promise<void> {
       await mkdir(cwd, { recursive: true });
       await symlink(join(ROOT, 'bin'), join(cwd, 'bin'));
+      await writeFile(join(cwd, 'urls.txt'), `${origin.url('/a.bin')}\n${origin.url('/b.bin')} renamed.bin\n`);
       for (const command of commands) {
         const example = classify(command);
         if (example?.kind === 'daemon') await startDaemon(example.args);
@@ -121,7 +123,7 @@ describe('examples in the documents', function () {
       }
     }
 
-    for (const name of ['README.md', 'docs/QUICKSTART.md', 'docs/OPERATIONS.md', 'docs/METRICS.md'])
+    for (const name of ['README.md', 'docs/QUICKSTART.md', 'docs/DFGET.md', 'docs/OPERATIONS.md', 'docs/METRICS.md'])
       it(`those of ${name}`, async () => {
         const blocks = examples(await readFile(join(ROOT, name), 'utf8'), 'sh').map(commandsOf);
         for (const [index, commands] of blocks.entries())
@@ -130,7 +132,7 @@ describe('examples in the documents', function () {
 
     it('and those of all other documents are nothing to run', async () => {
       for (const path of await listDocuments()) {
-        if (/(README|QUICKSTART|OPERATIONS|METRICS)\.md$/.test(path) && !/(native|bench)\//.test(path)) continue;
+        if (/(README|QUICKSTART|DFGET|OPERATIONS|METRICS)\.md$/.test(path) && !/(native|bench)\//.test(path)) continue;
         for (const command of await commandsIn(path))
           assert.equal(classify(command)?.kind, 'not-run', `${path}: ${command}`);
       }

@@ -68,7 +68,7 @@ if (isMainThread) {
     promises.open,
     ([path, flags]) => isOurs(path) && (Number(flags) & fs.constants.O_CREAT) !== 0,
   );
-  promises.mkdir = watched('d', promises.mkdir, anyOurs) as typeof promises.mkdir;
+  promises.mkdir = watched<typeof promises.mkdir>('d', promises.mkdir, anyOurs);
   promises.rmdir = watched('d', promises.rmdir, anyOurs);
   promises.rename = watched('r', promises.rename, anyOurs);
   promises.rm = watched('u', promises.rm, anyOurs);

@@ -39,7 +39,7 @@ export const OPERATION_NAMES: Readonly<Record<string, string>> = {
 
 /** Two moments for each operation. */
 export function allPoints(journal: string): KillPoint[] {
-  return [...journal].flatMap((letter, index) => [
+  return Array.from(journal).flatMap((letter, index) => [
     { at: index + 1, moment: letter === 'w' ? ('torn' as const) : ('before' as const) },
     { at: index + 1, moment: 'after' as const },
   ]);

@@ -46,9 +46,7 @@ describe('an idle daemon', () => {
     const clock = new FakeClock();
     const keeper = new MemoryKeeper({ isBusy: () => false, clock, logger: silentLogger });
     const before = process.memoryUsage().heapUsed;
-    let garbage: object[] | undefined = Array.from({ length: 300_000 }, (_, index) => ({ index, text: `${index}` }));
-    assert.ok(process.memoryUsage().heapUsed > before + 10 * MIB && garbage.length > 0);
-    garbage = undefined;
+    makeGarbage(before + 10 * MIB);
     keeper.start();
     clock.advance(IDLE_MEMORY_INTERVAL_MS);
     clock.advance(IDLE_MEMORY_INTERVAL_MS);
@@ -56,3 +54,8 @@ describe('an idle daemon', () => {
     assert.ok(process.memoryUsage().heapUsed < before + 10 * MIB, 'the garbage is gone');
   });
 });
+
+function makeGarbage(heapBytes: number): void {
+  const garbage = Array.from({ length: 300_000 }, (_, index) => ({ index, text: `${index}` }));
+  assert.ok(process.memoryUsage().heapUsed > heapBytes && garbage.length > 0);
+}

@@ -74,9 +74,10 @@ export class Collector {
   #schedule(): void {
     this.#state = 'waiting';
     this.#cancel();
-    this.#cancel = this.#options.clock.after(this.#settings.intervalMs, () => (this.#running = this.#run()), {
-      unref: true,
-    });
+    const start = (): void => {
+      this.#running = this.#run();
+    };
+    this.#cancel = this.#options.clock.after(this.#settings.intervalMs, start, { unref: true });
   }
 
   async #run(): Promise<void> {

@@ -10,7 +10,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
 export function crc32c(bytes: Uint8Array): number {
   let sum = 0xffffffff;
   // By index: an iterator costs ten times as much, and a store has tens of megabytes of this.
-  for (let index = 0; index < bytes.length; index++)
+  for (let index = 0, end = bytes.length; index < end; index++)
     sum = (sum >>> 8) ^ (TABLE[(sum ^ (bytes[index] ?? 0)) & 0xff] ?? 0);
   return (sum ^ 0xffffffff) >>> 0;
 }
