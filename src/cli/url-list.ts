@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -40,13 +40,17 @@ export function parseUrlList(text: string, directory: string): Target[] {
   return targets;
 }
 
-/** Reads the list of `--input-file`. @throws UsageError; DfpeerError DFP_OUTPUT_IO when the directory is none */
+/** Reads the list of `--input-file`, and makes the directory. @throws UsageError; DfpeerError DFP_OUTPUT_IO when that can't be */
 export async function readTargets(source: Extract<Source, { kind: 'list' }>, stdin: Readable): Promise<Target[]> {
   const { path, directory } = source;
   const targets = parseUrlList(await readAll(path === undefined ? stdin : createReadStream(path), path), directory);
-  const found = await stat(directory).catch(() => undefined);
-  if (found?.isDirectory() === true) return targets;
-  throw new DfpeerError('DFP_OUTPUT_IO', `the directory ${directory} does not exist; make it, or give another with -O`);
+  try {
+    await mkdir(directory, { recursive: true });
+  } catch (error) {
+    const why = errnoOf(error) ?? 'an unknown reason';
+    throw new DfpeerError('DFP_OUTPUT_IO', `the directory ${directory} can't be made (${why}); give another with -O`);
+  }
+  return targets;
 }
 
 async function readAll(stream: Readable, path: string | undefined): Promise<string> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { parseUrlList, readTargets } from '../../src/cli/url-list.js';
@@ -42,7 +42,9 @@ describe('a list of URLs', () => {
     const stdin = Readable.from([Buffer.from('https://e.'), Buffer.from('org/a')]);
     assert.deepEqual(await readTargets({ ...source, path: undefined }, stdin), expected);
     await assert.rejects(readTargets({ ...source, path: '/no/such' }, stdin), { code: 'DFP_USAGE', message: /ENOENT/ });
-    const nowhere = { ...source, path, directory: join(directory(), 'nowhere') };
-    await assert.rejects(readTargets(nowhere, stdin), { code: 'DFP_OUTPUT_IO', message: /nowhere does not exist/ });
+    await readTargets({ ...source, path, directory: join(directory(), 'made', 'on', 'the', 'way') }, stdin);
+    assert.ok((await stat(join(directory(), 'made/on/the/way'))).isDirectory());
+    const belowFile = { ...source, path, directory: join(path, 'below') };
+    await assert.rejects(readTargets(belowFile, stdin), { code: 'DFP_OUTPUT_IO', message: /ENOTDIR/ });
   });
 });
