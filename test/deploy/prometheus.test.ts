@@ -187,7 +187,11 @@ describe('a Prometheus that scrapes two daemons which have shared a file', funct
       return ratio?.value === 1;
     };
     await until('the recorded series', recorded, RULES_TIMEOUT_MS);
-    assert.ok((await of('dfpeer:cpu_seconds_per_uploaded_gib:ratio5m')) > 0);
+    const costs = async (): Promise<boolean> => {
+      const [cost] = await prometheus.query('dfpeer:cpu_seconds_per_uploaded_gib:ratio5m');
+      return cost !== undefined && cost.value > 0;
+    };
+    await until('the recorded cost of an upload', costs, RULES_TIMEOUT_MS);
   });
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { LimitedRoute } from '../../src/upload/index.js';
+import { IdleShare, assertRate } from '../support/processors.js';
 import { httpClient, vortexClient } from './support/clients.js';
 import { type RunningService, startService, until } from './support/service.js';
 
@@ -59,10 +60,11 @@ describe('an upload limit as children see it', function () {
       [20 * MIB, 1],
       [20 * MIB, 32],
     ] as const)
-      it(`is kept within 3 % by the ${limitedRoute} route for ${children} at ${limit / MIB} MiB/s, without bursts`, async () => {
+      it(`is kept within 3 % by the ${limitedRoute} route for ${children} at ${limit / MIB} MiB/s, without bursts`, async function () {
         const running = await startService({ rates: { total: limit }, limitedRoute });
         const receivers = new Children(running, children);
         await until(() => receivers.receivedBytes > 0, 'bytes arrive');
+        const idle = new IdleShare();
         const [startedMs, atStart] = [performance.now(), receivers.receivedBytes];
         let peak = 0;
         for (let [previousMs, previous] = [startedMs, atStart]; performance.now() - startedMs < 2500;) {
@@ -75,20 +77,21 @@ describe('an upload limit as children see it', function () {
         const { fairness } = receivers;
         await receivers.stop();
         await running.stop();
-        assert.ok(Math.abs(rate / limit - 1) <= 0.03, `${(rate / limit).toFixed(4)} of the limit`);
+        assertRate(this, rate / limit, 0.03, idle);
         assert.ok(peak <= 1.3 * limit, `a peak of ${(peak / limit).toFixed(2)} of the limit`);
         assert.ok(fairness >= 0.95, `Jain index ${fairness.toFixed(3)}`);
       });
 
-  it('holds per task and per child on top of the total', async () => {
+  it('holds per task and per child on top of the total', async function () {
     const running = await startService({ rates: { total: 100 * MIB, perTask: 8 * MIB, perChildIp: 4 * MIB } });
     const receivers = new Children(running, 4);
     await until(() => receivers.receivedBytes > 0, 'bytes arrive');
+    const idle = new IdleShare();
     const [startedMs, atStart] = [performance.now(), receivers.receivedBytes];
     await new Promise((resolve) => setTimeout(resolve, 1500));
     const rate = (receivers.receivedBytes - atStart) / ((performance.now() - startedMs) / 1000);
     await receivers.stop();
     await running.stop();
-    assert.ok(Math.abs(rate / (4 * MIB) - 1) <= 0.05, `${(rate / MIB).toFixed(2)} MiB/s to one child's IP`);
+    assertRate(this, rate / (4 * MIB), 0.05, idle);
   });
 });
