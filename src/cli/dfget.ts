@@ -92,7 +92,7 @@ async function createReporter(options: DfgetOptions): Promise<Reporter> {
   return new HumanReporter({
     stream,
     showProgress,
-    explain,
+    explain: explain ? (await import('./explain.js')).explain : undefined,
     many: source.kind === 'list',
     createProgress: () =>
       stream.isTTY ? new DelayedProgress(stream, (env.NO_COLOR ?? '') === '') : new PlainProgress(stream),

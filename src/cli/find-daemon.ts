@@ -1,5 +1,5 @@
 import { findPlaces, SYSTEM_SOCKET_PATH } from '../config/places.js';
-import { isListening, requireDaemon, startDaemon, startLogIn } from './daemon-connection.js';
+import { isListening, requireDaemon } from './daemon-connection.js';
 
 /** A daemon that dfget starts ends after so long without work. */
 const DEFAULT_ALIVE_TIME = '5m';
@@ -17,6 +17,8 @@ export async function findDaemon(
   const candidates = places.kind === 'user' ? [places.socketPath, SYSTEM_SOCKET_PATH] : [places.socketPath];
   for (const candidate of candidates) if (await isListening(candidate)) return candidate;
   onStart();
+  // Most downloads find one that runs.
+  const { startDaemon, startLogIn } = await import('./start-daemon.js');
   const aliveTime = process.env.DFPEER_ALIVE_TIME ?? DEFAULT_ALIVE_TIME;
   await startDaemon(places.socketPath, { startLog: startLogIn(places.logDir), aliveTime }, signal);
   return places.socketPath;

@@ -1,7 +1,7 @@
 import { redactText, redactUrl } from '../core/redact.js';
 import { formatBytes, formatDurationMs } from '../core/units.js';
 import type { DownloadResult } from './download-client.js';
-import { explain } from './explain.js';
+import type { explain } from './explain.js';
 import type { Progress } from './progress.js';
 import { sourceSummary } from './progress-line.js';
 import type { Reporter, TargetReporter } from './reporter.js';
@@ -11,7 +11,8 @@ export interface HumanReporterOptions {
   stream: NodeJS.WritableStream;
   /** Without it only what went wrong is told, and what was asked for. */
   showProgress: boolean;
-  explain: boolean;
+  /** Undefined: not asked for. */
+  explain: typeof explain | undefined;
   /** Many downloads at once: a line for each when it is over. */
   many: boolean;
   createProgress: () => Progress;
@@ -38,7 +39,7 @@ export class HumanReporter implements Reporter {
       done: (result, output) => {
         progress?.stop();
         if (showProgress || many) this.#line(summary(result, output, performance.now() - startedMs));
-        if (this.#options.explain) for (const line of explain(result)) this.#line(line);
+        for (const line of this.#options.explain?.(result) ?? []) this.#line(line);
       },
       failed: ({ message, code }, _, interrupted) => {
         progress?.stop();

@@ -1,14 +1,7 @@
-import { randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { lstat, mkdtemp, open, rename, rm, type FileHandle } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { lstat, rm } from 'node:fs/promises';
 import { errnoOf } from '../core/errors.js';
 import type { TaskDigest } from '../core/task-digest.js';
-import { digestFile, expectDigest } from '../peer/output/content-digest.js';
-import { asOutputError, checkOutput } from '../peer/output/output-file.js';
-import { writeAll } from '../peer/output/write-all.js';
+import { checkOutput } from '../peer/output/output-file.js';
 import type { DfgetOptions, Output } from './dfget-options.js';
 
 /** Where the bytes end up, and who writes them. */
@@ -32,11 +25,13 @@ export async function openOutput(
   output: Output,
   { overwrite, transferFromDfdaemon }: Pick<DfgetOptions, 'overwrite' | 'transferFromDfdaemon'>,
 ): Promise<OutputTarget> {
-  if (output.kind === 'stdout') return openStdout(transferFromDfdaemon);
+  // What the daemon writes itself needs none of this, and is most there is.
+  const openTransferred = (): Promise<typeof import('./transferred-output.js')> => import('./transferred-output.js');
+  if (output.kind === 'stdout') return (await openTransferred()).openStdout(transferFromDfdaemon);
   // For a file that is already the daemon's own only the daemon can tell.
   if (transferFromDfdaemon) await checkOutput({ path: output.path, overwrite });
   else await checkOutput({ path: output.path, overwrite: true });
-  return transferFromDfdaemon ? openTransfer(output.path) : byDaemon(output.path);
+  return transferFromDfdaemon ? (await openTransferred()).openTransfer(output.path) : byDaemon(output.path);
 }
 
 /** Dragonfly's daemon leaves what it has written when a download fails, also content with the wrong digest. */
@@ -68,62 +63,4 @@ async function fileIdentity(path: string): Promise<string | undefined> {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-/** By way of a file, so that not one byte is printed that was not verified. */
-async function openStdout(transferFromDfdaemon: boolean): Promise<OutputTarget> {
-  const directory = await mkdtemp(join(tmpdir(), 'dfget-'));
-  const path = join(directory, 'content');
-  const transfer = transferFromDfdaemon ? await openTransfer(path) : undefined;
-  return {
-    daemonPath: transfer === undefined ? path : undefined,
-    shown: 'stdout',
-    write: transfer?.write,
-    onBegun: undefined,
-    finish: async (digest) => {
-      await transfer?.finish(digest);
-      try {
-        await pipeline(createReadStream(path), process.stdout, { end: false });
-      } catch (error) {
-        // The reader has had enough: `dfget URL -O - | head` is no failure.
-        if (errnoOf(error) !== 'EPIPE') throw error;
-      }
-    },
-    discard: async () => {
-      await transfer?.discard();
-      await rm(directory, { recursive: true, force: true });
-    },
-  };
-}
-
-/** The daemon can't write there: the bytes come through the socket. */
-async function openTransfer(path: string): Promise<OutputTarget> {
-  const temporary = join(dirname(path), `.${basename(path).slice(0, 50)}.${randomUUID()}.dfget`);
-  let file: FileHandle | undefined = await asOutputError(path, () => open(temporary, 'wx'));
-  let length = 0;
-  const close = async (): Promise<void> => {
-    const open = file;
-    file = undefined;
-    await open?.close();
-  };
-  return {
-    daemonPath: undefined,
-    shown: path,
-    onBegun: undefined,
-    write: async (content, offset) => {
-      const open = file;
-      if (open !== undefined) await asOutputError(path, () => writeAll(open, content, offset));
-      length = Math.max(length, offset + content.length);
-    },
-    finish: async (digest) => {
-      await close();
-      if (digest !== undefined)
-        expectDigest(await digestFile(temporary, digest.algorithm, { offset: 0, length }), digest, path);
-      await rename(temporary, path);
-    },
-    discard: async () => {
-      await close();
-      await rm(temporary, { force: true });
-    },
-  };
 }

@@ -18,6 +18,8 @@ export interface AnnounceStreamOptions {
   clock: Clock;
   logger: Logger;
   onBroken: (error: DfpeerError) => void;
+  /** An answer that nobody waits for. */
+  onUnasked: (message: IncomingMessage) => void;
 }
 
 interface Waiter {
@@ -142,8 +144,7 @@ export class AnnounceStream {
 
   #receive(message: IncomingMessage): void {
     if (this.#staleAnswers > 0) this.#staleAnswers--;
-    else if (this.#waiter === undefined)
-      this.#options.logger.debug({ response: message.message.response }, 'dropped an answer nobody asked for');
+    else if (this.#waiter === undefined) this.#options.onUnasked(message);
     else {
       this.#waiter.resolve(message);
       this.#waiter = undefined;

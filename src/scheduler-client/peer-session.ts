@@ -3,9 +3,9 @@ import type { Clock } from '../core/clock.js';
 import { DfpeerError, toDfpeerError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { StoredPiece } from '../core/piece.js';
-import type { OutgoingMessage } from './announce-codec.js';
+import type { IncomingMessage, OutgoingMessage } from './announce-codec.js';
 import { AnnounceStream } from './announce-stream.js';
-import { decodeDecision } from './candidates.js';
+import { type DecodedDecision, decodeDecision } from './candidates.js';
 import * as events from './peer-messages.js';
 import type { PeerEvent } from './peer-messages.js';
 import type { AnnounceCall } from './scheduler-connection.js';
@@ -51,12 +51,17 @@ export class AnnouncePeerSession implements PeerSession {
   #stream: AnnounceStream | undefined;
   #ending: Promise<void> | undefined;
   #unusable: readonly Uint8Array[] = [];
+  #onMoreParents: (parents: CandidateParent[]) => void = () => undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.peerId = options.registration.peerId;
     this.failed = this.#failure.signal;
     this.#logger = options.logger.child({ scheduler: options.scheduler.address, peerId: this.peerId });
+  }
+
+  onMoreParents(listener: (parents: CandidateParent[]) => void): void {
+    this.#onMoreParents = listener;
   }
 
   async register(signal?: AbortSignal): Promise<ScheduleDecision> {
@@ -146,24 +151,36 @@ export class AnnouncePeerSession implements PeerSession {
       onBroken: (error) => {
         if (this.#state !== 'registering') this.#break(error);
       },
+      onUnasked: (incoming) => this.#hear(incoming),
     });
     this.#stream.send(this.#message(events.registerEvent(registration)));
     return this.#answer(Math.min(FIRST_ANSWER_TIMEOUT_MS, scheduleTimeoutMs), signal);
   }
 
   async #answer(timeoutMs: number, signal: AbortSignal | undefined): Promise<ScheduleDecision> {
-    const { scheduler, hostId } = this.#options;
+    const { scheduler } = this.#options;
     const stream = this.#stream;
     if (stream === undefined) throw new DfpeerError('DFP_INTERNAL', `peer ${this.peerId} has no stream`);
     const waitingFor = `the decision of scheduler ${scheduler.address}`;
     const incoming = await stream.receive({ timeoutMs, waitingFor, signal });
-    const { decision, unusable } = decodeDecision(incoming, {
-      ownHostId: hostId,
-      scheduler: scheduler.address,
-      logger: this.#logger,
-    });
+    const { decision, unusable } = this.#decode(incoming);
     this.#unusable = unusable;
     return decision;
+  }
+
+  /** Parents that have joined. One that crosses a question is taken for its answer, and the answer heard here: parents all the same. */
+  #hear(incoming: IncomingMessage): void {
+    const { response } = incoming.message;
+    if (response !== 'normalTaskResponse' || this.#state !== 'open')
+      return this.#logger.debug({ response }, 'dropped an answer nobody asked for');
+    const { decision } = this.#decode(incoming);
+    if (decision.kind === 'parents' && decision.parents.length > 0) this.#onMoreParents(decision.parents);
+  }
+
+  /** @throws DfpeerError (DFP_SCHEDULER_REFUSED) for an answer of another kind than we know */
+  #decode(incoming: IncomingMessage): DecodedDecision {
+    const { scheduler, hostId } = this.#options;
+    return decodeDecision(incoming, { ownHostId: hostId, scheduler: scheduler.address, logger: this.#logger });
   }
 
   #report(event: PeerEvent): void {

@@ -105,6 +105,8 @@ export interface PeerSession {
   readonly peerId: string;
   /** Aborts, with a coded error as reason, when the stream broke. Whoever downloads can go on without. */
   readonly failed: AbortSignal;
+  /** Hears of parents beside those that were answered, whenever the scheduler has some; Dragonfly's never does. One listener. */
+  onMoreParents(listener: (parents: CandidateParent[]) => void): void;
   register(signal?: AbortSignal): Promise<ScheduleDecision>;
   /** Blocks `parents` for this peer and asks for others. An empty list only asks again. */
   reschedule(parents: readonly CandidateParent[], description: string, signal?: AbortSignal): Promise<ScheduleDecision>;

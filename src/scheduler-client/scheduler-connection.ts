@@ -3,6 +3,7 @@ import type { Peer__Output } from '../generated/common/v2/Peer.js';
 import type { Task__Output } from '../generated/common/v2/Task.js';
 import type { AnnounceHostRequest } from '../generated/scheduler/v2/AnnounceHostRequest.js';
 import { Scheduler } from '../grpc/protos.js';
+import { PARENTS_KEY, PUSHED_PARENTS } from '../grpc/metadata-keys.js';
 import {
   ANNOUNCE_PEER_PATH,
   decodeIncoming,
@@ -84,11 +85,13 @@ export class SchedulerConnection {
 
   /** A new AnnouncePeer stream; it fails at once when the scheduler can't be reached. */
   announcePeer(): AnnounceCall {
+    const metadata = new Metadata();
+    metadata.set(PARENTS_KEY, PUSHED_PARENTS);
     return this.#client.makeBidiStreamRequest<OutgoingMessage, IncomingMessage>(
       ANNOUNCE_PEER_PATH,
       encodeOutgoing,
       decodeIncoming,
-      new Metadata(),
+      metadata,
     );
   }
 

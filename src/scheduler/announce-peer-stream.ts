@@ -5,6 +5,7 @@ import type { Logger } from '../core/logger.js';
 import { parseTaskId } from '../core/task-id.js';
 import type { AnnouncePeerRequest__Output } from '../generated/scheduler/v2/AnnouncePeerRequest.js';
 import type { AnnouncePeerResponse } from '../generated/scheduler/v2/AnnouncePeerResponse.js';
+import { PARENTS_KEY, PUSHED_PARENTS } from '../grpc/metadata-keys.js';
 import { toGrpcError } from '../grpc/status.js';
 import { validateMessage } from '../grpc/validation.js';
 import type { SchedulerPeer } from './model.js';
@@ -31,19 +32,24 @@ export interface AnnouncePeerStreamOptions {
 /**
  * The server's side of one AnnouncePeer conversation (Dragonfly v2 wire facts, 1.4): one message at a time, one answer each to
  * register and reschedule, and the end after the last report. While a message is being answered the next ones wait in the
- * transport's flow control.
+ * transport's flow control. Clients of our own also hear of parents that join later.
  */
 export class AnnouncePeerStream {
   readonly #call: AnnouncePeerCall;
   readonly #options: AnnouncePeerStreamOptions;
   readonly #closed = new AbortController();
   readonly #cancelFirstMessageTimer: () => void;
+  readonly #takesUpdates: boolean;
   #peer: SchedulerPeer | undefined;
+  #unsubscribe: () => void = () => undefined;
+  /** Answers that are being found or are on their way. */
+  #unsentCount = 0;
   #isEnding = false;
 
   constructor(call: AnnouncePeerCall, options: AnnouncePeerStreamOptions) {
     this.#call = call;
     this.#options = options;
+    this.#takesUpdates = call.metadata.get(PARENTS_KEY).includes(PUSHED_PARENTS);
     this.#cancelFirstMessageTimer = options.clock.after(
       FIRST_MESSAGE_TIMEOUT_MS,
       () => this.fail(new DeadlineError('the first message of AnnouncePeer', FIRST_MESSAGE_TIMEOUT_MS)),
@@ -102,10 +108,10 @@ export class AnnouncePeerStream {
       case 'register': {
         const peer = core.register(toPeerRegistration(ids, request.download));
         this.#attach(peer);
-        return this.#answer(await core.decide(peer, signal));
+        return this.#answer(core.decide(peer, signal));
       }
       case 'reschedule':
-        return this.#answer(await core.reschedule(this.#peerOf(ids), request.parentIds, signal));
+        return this.#answer(core.reschedule(this.#peerOf(ids), request.parentIds, signal));
       case 'report':
         core.report(this.#peerOf(ids), request.report);
         if (request.isLast) this.#end();
@@ -127,14 +133,31 @@ export class AnnouncePeerStream {
   #attach(peer: SchedulerPeer): void {
     if (this.#peer !== undefined) throw invalid('one AnnouncePeer stream is for one peer');
     this.#peer = peer;
-    this.#options.core.attachStream(peer);
+    const { core } = this.#options;
+    core.attachStream(peer);
+    if (!this.#takesUpdates) return;
+    const isReady = (): boolean => this.#unsentCount === 0 && !this.#isEnding && peer.state === 'Running';
+    const tell = (parents: SchedulerPeer[]): void => void this.#send({ kind: 'parents', parents });
+    this.#unsubscribe = core.updates.subscribe({ peer, isReady, tell });
   }
 
-  async #answer(decision: ScheduleDecision): Promise<void> {
-    this.#options.onDecision(decision.kind);
+  async #answer(deciding: Promise<ScheduleDecision>): Promise<void> {
+    this.#unsentCount++;
+    try {
+      const decision = await deciding;
+      this.#options.onDecision(decision.kind);
+      await this.#send(decision);
+    } finally {
+      this.#unsentCount--;
+    }
+  }
+
+  /** Waits for the transport, so that a client that never reads can't pile up answers. */
+  async #send(decision: ScheduleDecision): Promise<void> {
     const response = this.#options.output.decision(decision);
-    // Waits for the transport, so that a client that never reads can't pile up answers.
+    this.#unsentCount++;
     await new Promise<void>((resolve) => this.#call.write(response, () => resolve()));
+    this.#unsentCount--;
   }
 
   #end(): void {
@@ -147,6 +170,7 @@ export class AnnouncePeerStream {
     if (this.#closed.signal.aborted) return;
     this.#isEnding = true;
     this.#cancelFirstMessageTimer();
+    this.#unsubscribe();
     this.#closed.abort(new AbortedError('AnnouncePeer'));
     if (this.#peer !== undefined) this.#options.core.detachStream(this.#peer);
     this.#options.onClosed(this);

@@ -7,7 +7,7 @@ export interface SchedulerLimits {
   maxPeersPerTask: number;
   /** AnnouncePeer streams at once. */
   maxStreams: number;
-  /** Candidate parents in one answer. */
+  /** Candidate parents of one peer. */
   maxParents: number;
   /** Parents that one peer has reported; the oldest are forgotten. */
   maxBlockedParents: number;
@@ -19,7 +19,7 @@ export const DEFAULT_SCHEDULER_LIMITS: Readonly<SchedulerLimits> = {
   maxPeers: 50_000,
   maxPeersPerTask: 300,
   maxStreams: 2048,
-  maxParents: 6,
+  maxParents: 15,
   maxBlockedParents: 512,
 };
 

@@ -3,7 +3,7 @@ import { abortReason } from '../core/deadline.js';
 import type { SchedulerTimings } from './limits.js';
 import type { SchedulerPeer, SchedulerTask, SourceClaim } from './model.js';
 import { rootedParents, selectParents, usableParents, type SelectionOptions } from './parent-selection.js';
-import { setParents } from './peer-edges.js';
+import { addParents, setParents } from './peer-edges.js';
 
 export type MatchDecision =
   { kind: 'parents'; parents: SchedulerPeer[] } | { kind: 'back-to-source'; description: string };
@@ -41,6 +41,17 @@ export class Matchmaker {
   async match(peer: SchedulerPeer, signal: AbortSignal): Promise<MatchDecision> {
     if (signal.aborted) throw abortReason(signal, `scheduling of peer ${peer.id}`);
     return this.#decide(peer) ?? (await this.#wait(peer, signal));
+  }
+
+  /** Parents for a running peer beside those it has, until it has as many as one may have. They are its parents from now on. */
+  findMore(peer: SchedulerPeer): SchedulerPeer[] {
+    const room = this.#options.selection.maxParents - peer.parents.size;
+    if (room <= 0) return [];
+    const others = usableParents(peer).filter((parent) => !peer.parents.has(parent));
+    const rooted = rootedParents(peer, others);
+    const parents = selectParents(peer, others, rooted, { ...this.#options.selection, maxParents: room });
+    addParents(peer, parents);
+    return parents;
   }
 
   /** Somebody of the task started, finished, failed or left: whoever waits may have an answer now. */

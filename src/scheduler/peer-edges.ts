@@ -4,6 +4,10 @@ import type { SchedulerPeer } from './model.js';
 export function setParents(child: SchedulerPeer, parents: readonly SchedulerPeer[]): void {
   for (const parent of child.parents) parent.children.delete(child);
   child.parents.clear();
+  addParents(child, parents);
+}
+
+export function addParents(child: SchedulerPeer, parents: readonly SchedulerPeer[]): void {
   for (const parent of parents) {
     child.parents.add(parent);
     parent.children.add(child);

@@ -11,6 +11,7 @@ import {
 import { Matchmaker, type MatchDecision } from './matchmaker.js';
 import type { HostAnnouncement, PeerRegistration, SchedulerHost, SchedulerPeer, SchedulerTask } from './model.js';
 import { blockParent, dropEdges, setParents } from './peer-edges.js';
+import { ParentUpdates } from './parent-updates.js';
 import type { PeerReport } from './peer-report.js';
 import { isFinished, nextPeerState, type PeerEvent, type PeerState } from './peer-state.js';
 
@@ -29,6 +30,7 @@ export interface SchedulerCoreOptions {
 export class SchedulerCore {
   readonly cluster: Cluster;
   readonly matchmaker: Matchmaker;
+  readonly updates: ParentUpdates;
   readonly limits: Readonly<SchedulerLimits>;
   readonly #timings: SchedulerTimings;
   readonly #clock: Clock;
@@ -43,6 +45,7 @@ export class SchedulerCore {
     const timings = this.#timings;
     this.cluster = new Cluster({ limits: this.limits, timings, clock });
     this.matchmaker = new Matchmaker({ clock, timings, selection: { maxParents: this.limits.maxParents, random } });
+    this.updates = new ParentUpdates({ clock, findMore: (peer) => this.matchmaker.findMore(peer) });
   }
 
   announceHost(announcement: HostAnnouncement): SchedulerHost {
@@ -211,6 +214,7 @@ export class SchedulerCore {
       throw error;
     }
     if (isFinished(peer.state)) return this.#settle(peer, peer.state);
+    this.updates.taskChanged(peer.task);
     // Only a peer at the origin is news for those who wait: one that merely registered or started has nothing yet.
     if (event !== 'DownloadBackToSource') return;
     this.matchmaker.releaseSourceClaim(peer);
@@ -224,7 +228,7 @@ export class SchedulerCore {
     // A complete peer goes on giving, but no longer burdens its parents.
     if (state === 'Succeeded') setParents(peer, []);
     else dropEdges(peer);
-    this.matchmaker.taskChanged(peer.task);
+    this.#changed(peer.task);
   }
 
   #dropHost(host: SchedulerHost, why: string): void {
@@ -236,7 +240,13 @@ export class SchedulerCore {
   #dropPeer(peer: SchedulerPeer): void {
     this.cluster.removePeer(peer);
     this.matchmaker.forget(peer, peerNotFound(peer.id));
-    this.matchmaker.taskChanged(peer.task);
+    this.#changed(peer.task);
+  }
+
+  /** Whoever waits for a parent, or could use another one, may have it now. */
+  #changed(task: SchedulerTask): void {
+    this.matchmaker.taskChanged(task);
+    this.updates.taskChanged(task);
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { open } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { Cluster } from './support/cluster.js';
 import { requirePrograms } from './support/programs.js';
 
@@ -56,13 +57,25 @@ describe('pieces between dfpeer and Dragonfly’s dfdaemon, with Dragonfly’s s
       const parent = await cluster.startPeer(parentMaker, 'parent', { dynconfig });
       const child = await cluster.startPeer(childMaker, 'child', { dynconfig });
       const output = await cluster.download(parent, { flags: ['--force-hard-link'] });
-      await overwriteOneByte(output, ROTTEN_OFFSET);
+      rot(output, () => overwriteOneByte(output, ROTTEN_OFFSET));
       await cluster.download(child);
       const { fromOrigin, fromPeers } = await child.traffic();
       assert.ok(fromOrigin > 0 && fromOrigin < origin.content.length, `${fromOrigin} bytes from the origin`);
       assert.equal(fromOrigin + fromPeers, origin.content.length);
     });
   }
+
+  it('a dfpeer gives nothing away from an output that was edited in place', async () => {
+    const origin = await cluster.startOrigin(40_000_000);
+    const { dynconfig } = await cluster.startScheduler();
+    const parent = await cluster.startPeer('dfpeer', 'parent', { dynconfig });
+    const child = await cluster.startPeer('dragonfly', 'child', { dynconfig });
+    const output = await cluster.download(parent, { flags: ['--force-hard-link'] });
+    overwriteOneByte(output, ROTTEN_OFFSET);
+    await cluster.download(child);
+    assert.equal((await child.traffic()).fromOrigin, origin.content.length);
+    assert.equal((await parent.traffic()).uploaded, 0);
+  });
 
   it('both makers’ daemons start from the same dfdaemon.yaml and dynconfig.yaml', async () => {
     await cluster.startOrigin(8_000_000);
@@ -76,13 +89,21 @@ describe('pieces between dfpeer and Dragonfly’s dfdaemon, with Dragonfly’s s
   });
 });
 
-async function overwriteOneByte(path: string, offset: number): Promise<void> {
-  const file = await open(path, 'r+');
+/** As a disk does it: without a new time of modification, which dfpeer would take for an edit of the output. */
+function rot(path: string, change: () => void): void {
+  const times = `${path}.times`;
+  execFileSync('touch', ['--reference', path, times]);
+  change();
+  execFileSync('touch', ['--reference', times, path]);
+}
+
+function overwriteOneByte(path: string, offset: number): void {
+  const file = openSync(path, 'r+');
   try {
     const byte = Buffer.alloc(1);
-    await file.read(byte, 0, 1, offset);
-    await file.write(Buffer.from([(byte[0] ?? 0) ^ 0xff]), 0, 1, offset);
+    readSync(file, byte, 0, 1, offset);
+    writeSync(file, Buffer.from([(byte[0] ?? 0) ^ 0xff]), 0, 1, offset);
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }

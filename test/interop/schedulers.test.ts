@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
-import { until } from '../support/until.js';
 import { Cluster, SCHEDULER_PORT } from './support/cluster.js';
 import { requirePrograms } from './support/programs.js';
+import { untilSeedIsTriggered } from './support/seed.js';
 
 const CONTENT_BYTES = 50_000_000;
-const PROBE_BYTES = 5_000_000;
-/** Dragonfly's scheduler looks for seeds every 30 s. */
-const SEED_FOUND_TIMEOUT_MS = 50_000;
 
 describe('schedulers', function () {
   this.timeout(150_000);
@@ -41,16 +38,7 @@ describe('schedulers', function () {
       config: { seedPeer: { enable: true, type: 'super' }, download: { originAllowList: [cluster.network.cidr] } },
     });
     const child = await cluster.startPeer('dragonfly', 'child', { dynconfig });
-    await cluster.startOrigin(PROBE_BYTES);
-    let probes = 0;
-    await until(
-      'the scheduler to know the seed',
-      async () => {
-        await cluster.download(child, { path: `/probe-${(probes += 1)}` });
-        return (await seed.traffic()).fromOrigin > 0;
-      },
-      SEED_FOUND_TIMEOUT_MS,
-    );
+    await untilSeedIsTriggered(cluster, seed, child);
     const origin = await cluster.startOrigin(CONTENT_BYTES);
     const [seedBefore, childBefore] = await Promise.all([seed.traffic(), child.traffic()]);
     await cluster.download(child);
@@ -84,11 +72,12 @@ describe('schedulers', function () {
   it('a download goes on when the scheduler is killed in the middle of it', async () => {
     const origin = await cluster.startOrigin(CONTENT_BYTES);
     const { dynconfig, program: scheduler } = await cluster.startScheduler();
-    const parent = await cluster.startPeer('dragonfly', 'parent', {
+    const parent = await cluster.startPeer('dragonfly', 'parent', { dynconfig });
+    // A slow parent would have the child ask the origin too.
+    const child = await cluster.startPeer('dfpeer', 'child', {
       dynconfig,
-      config: { upload: { bandwidthLimit: '10MB' } },
+      config: { download: { bandwidthLimit: '10MB' } },
     });
-    const child = await cluster.startPeer('dfpeer', 'child', { dynconfig });
     await cluster.download(parent);
     const download = cluster.download(child);
     await child.untilDownloading();

@@ -50,6 +50,24 @@ describe('the scheduler client with the embedded scheduler', () => {
     return client;
   }
 
+  it('tells a peer of those that join after it, without being asked', async () => {
+    const nodes = await Promise.all(['a', 'b', 'c'].map((name, index) => startNode(name, { port: 4100 + index })));
+    const [a, b, c] = await Promise.all(
+      nodes.map((node, index) => node.openSession(registration({ peerId: `peer-${index}` }))),
+    );
+    assert.ok(a && b && c);
+    assert.equal((await a.register()).kind, 'back-to-source');
+    a.backToSourceStarted('');
+    const joined = new Promise<string[]>((resolve) =>
+      b.onMoreParents((parents) => resolve(parents.map(({ peerId }) => peerId))),
+    );
+    assert.equal((await b.register()).kind, 'parents');
+    b.started();
+    assert.equal((await c.register()).kind, 'parents');
+    assert.deepEqual(await joined, ['peer-2']);
+    await Promise.all([a, b, c].map((session) => session.fail('parents', 'the test is over')));
+  });
+
   it('sends the first peer to the origin, and the second to the first', async () => {
     const [a, b] = [await startNode('a', { port: 4100 }), await startNode('b')];
     const first = registration({ peerId: 'peer-a' });

@@ -106,6 +106,36 @@ describe('a peer session', () => {
     assert.equal(download.priority, 6);
   });
 
+  it('hears of parents that it did not ask for, and does not take them for an answer', async () => {
+    const session = await open(async (conversation) => {
+      await conversation.next();
+      conversation.answer(normal(candidate('first')));
+      await conversation.next();
+      conversation.answer(normal());
+      conversation.answer({ needBackToSourceResponse: {} });
+      conversation.answer(normal(candidate('second'), candidate('ourselves', { hostId: host.id })));
+      await conversation.next();
+      conversation.answer(normal(candidate('third')));
+    });
+    const heard: string[][] = [];
+    const more = new Promise<void>((resolve) =>
+      session.onMoreParents((parents) => {
+        heard.push(parents.map(({ peerId }) => peerId));
+        resolve();
+      }),
+    );
+    await session.register();
+    session.started();
+    await more;
+    const decision = await session.reschedule([], 'asks again');
+    assert.ok(decision.kind === 'parents');
+    assert.deepEqual(
+      decision.parents.map(({ peerId }) => peerId),
+      ['third'],
+    );
+    assert.deepEqual(heard, [['second']]);
+  });
+
   it('gives parents that can be dialled, and blocks the others with the next reschedule', async () => {
     const session = await open(async (conversation) => {
       await conversation.next();

@@ -24,8 +24,8 @@ describe('matchmaking', () => {
     assert.equal(cluster.core.matchmaker.waitingCount, 0);
   });
 
-  it('gives at most four parents of many, the one at the origin always among them', async () => {
-    const cluster = new TestCluster({ random: Math.random });
+  it('gives no more parents than a peer may have, the one at the origin always among them', async () => {
+    const cluster = new TestCluster({ random: Math.random, limits: { maxParents: 4 } });
     const [first, ...others] = joinAll(cluster, 12);
     await cluster.decide(first);
     const waiting = others.map((peer) => cluster.decide(peer));
@@ -147,7 +147,7 @@ describe('matchmaking', () => {
   });
 
   it('answers an empty reschedule with more parents as they come, and keeps those it gave', async () => {
-    const cluster = new TestCluster();
+    const cluster = new TestCluster({ limits: { maxParents: 4 } });
     const source = await cluster.source('source');
     const early = cluster.join('early');
     assert.deepEqual(summary(await cluster.decide(early)), ['source-peer']);

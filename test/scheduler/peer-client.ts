@@ -1,10 +1,4 @@
-import {
-  credentials,
-  type ClientDuplexStream,
-  type Metadata,
-  type ServiceError,
-  type StatusObject,
-} from '@grpc/grpc-js';
+import { credentials, type ClientDuplexStream, Metadata, type ServiceError, type StatusObject } from '@grpc/grpc-js';
 import { silentLogger } from '../../src/core/logger.js';
 import type { Download } from '../../src/generated/common/v2/Download.js';
 import type { Host } from '../../src/generated/common/v2/Host.js';
@@ -71,8 +65,8 @@ export class TestHost {
   }
 
   /** Opens a stream; nothing is said yet. */
-  peer(id = `${this.id}-peer`, task = taskId()): TestPeer {
-    return new TestPeer(this.client.announcePeer(), { hostId: this.id, taskId: task, peerId: id });
+  peer(id = `${this.id}-peer`, task = taskId(), metadata = new Metadata()): TestPeer {
+    return new TestPeer(this.client.announcePeer(metadata), { hostId: this.id, taskId: task, peerId: id });
   }
 
   /** Opens a stream and registers. */

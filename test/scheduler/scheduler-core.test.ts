@@ -137,7 +137,7 @@ describe('the scheduler core', () => {
           else cluster.clock.advance(700);
           await Promise.resolve();
           for (const child of cluster.core.cluster.peers.values()) {
-            assert.ok(child.parents.size <= 4);
+            assert.ok(child.parents.size <= cluster.core.limits.maxParents);
             for (const parent of child.parents) {
               assert.ok(parent.children.has(child), 'a parent knows its child');
               assert.ok(cluster.core.cluster.peers.has(parent.id), 'a parent exists');

@@ -16,9 +16,9 @@ export const PROMISED_FAULTS: readonly string[] = [
 ]
   .map((name) => `parent: ${name}`)
   .concat(
-    ['unreachable', 'slow', 'mute', 'breaking', 'restarting', 'to-source', 'empty', 'no-parents'].map(
-      (name) => `scheduler: ${name}`,
-    ),
+    ['unreachable', 'slow', 'mute', 'breaking', 'restarting', 'to-source', 'empty', 'no-parents']
+      .concat('tells of more parents')
+      .map((name) => `scheduler: ${name}`),
     [
       ...['answers with an error', 'status 404', 'status 429', 'status 500', 'status 503', 'is down', 'never answers'],
       ...['resets the connection', 'falls silent', 'trickles', 'ends too early', 'announces a wrong length'],
@@ -40,6 +40,10 @@ export const REACTIONS: readonly [name: string, line: RegExp][] = [
   ['an origin is asked again', /trying again/],
   ['a parent is given up', /a parent is given up/],
   ['a slow piece is asked of a second parent', /another parent is asked for it too/],
+  ['the origin is raced with a silent scheduler', /taken from the origin meanwhile.*the scheduler is silent/],
+  ['the origin is raced with silent parents', /taken from the origin meanwhile.*the parents are silent/],
+  ['a slow piece is asked of the origin', /the origin is asked for it too/],
+  ['a silent scheduler is left for an origin without ranges', /the scheduler is silent, and the origin gives/],
   ['the origin takes over from the parents', /info fetching from the origin.*(no parent|is gone)/],
   ['a changed content starts anew', /the task starts anew/],
   ['a piece of another version is refused', /has another state of the content now/],

@@ -17,6 +17,8 @@ import type { VirtualClock } from './virtual-clock.js';
 const DECISION_TIMEOUT_MS = 10_000;
 const END_TIMEOUT_MS = 3000;
 const RESTART_MS = 1000;
+/** Others join up to so long after an answer. */
+const MAX_JOIN_MS = 2000;
 
 export interface SchedulerWorld {
   plan: SchedulerPlan;
@@ -90,6 +92,7 @@ class SimulatedSession implements PeerSession {
   readonly #onEnded: () => void;
   readonly #blocked = new Set<string>();
   #state: 'new' | 'registered' | 'ended' = 'new';
+  #onMoreParents: (parents: CandidateParent[]) => void = () => undefined;
 
   constructor(peerId: string, world: SchedulerWorld, onEnded: () => void) {
     this.peerId = peerId;
@@ -104,6 +107,10 @@ class SimulatedSession implements PeerSession {
   break(): void {
     this.#world.log.add(`the scheduler's stream of ${this.peerId} breaks`);
     this.#failure.abort(new DfpeerError('DFP_SCHEDULER_UNREACHABLE', 'the stream broke'));
+  }
+
+  onMoreParents(listener: (parents: CandidateParent[]) => void): void {
+    this.#onMoreParents = listener;
   }
 
   async register(signal?: AbortSignal): Promise<ScheduleDecision> {
@@ -165,6 +172,16 @@ class SimulatedSession implements PeerSession {
     this.#onEnded();
   }
 
+  /** Parents that have joined meanwhile, known ones among them. */
+  #push(): void {
+    const { plan, parents, random, log, exercised } = this.#world;
+    const joined = random.shuffled(parents.filter(({ peerId }) => !this.#blocked.has(peerId))).slice(0, 2);
+    if (plan.kind !== 'good' || joined.length === 0 || this.#state !== 'registered' || this.failed.aborted) return;
+    exercised.fault('scheduler: tells of more parents');
+    log.add(`the scheduler tells ${this.peerId} of ${joined.map(({ peerId }) => peerId).join(' ')}`);
+    this.#onMoreParents(joined);
+  }
+
   async #decide(signal: AbortSignal | undefined): Promise<ScheduleDecision> {
     const { plan, clock, random, parents, log } = this.#world;
     const wait = new AbortController();
@@ -184,6 +201,7 @@ class SimulatedSession implements PeerSession {
       log.add(
         `the scheduler decides for ${this.peerId}: ${decision.kind}${decision.kind === 'parents' ? ` ${decision.parents.map(({ peerId }) => peerId).join(' ')}` : ''}`,
       );
+      if (decision.kind === 'parents') clock.script(random.between(0, MAX_JOIN_MS), () => this.#push());
       return decision;
     } finally {
       signal?.removeEventListener('abort', abort);

@@ -1,6 +1,7 @@
 import { MAX_PENDING_ANNOUNCEMENTS } from '../../peer/announcer.js';
 import { SCHEDULER_PATIENCE_MS } from '../../peer/start-scheduling.js';
 import { DEFAULT_SCHEDULER_LIMITS, DEFAULT_SCHEDULER_TIMINGS } from '../../scheduler/limits.js';
+import { GATHER_JOINS_MS, MIN_UPDATE_INTERVAL_MS } from '../../scheduler/parent-updates.js';
 import { FIRST_MESSAGE_TIMEOUT_MS } from '../../scheduler/announce-peer-stream.js';
 import { MAX_BLOCKED_MS, MAX_QUEUED_REPORTS } from '../../scheduler-client/announce-stream.js';
 import { MAX_ANNOUNCED_TASKS } from '../../scheduler-client/announced-tasks.js';
@@ -98,7 +99,9 @@ export const CLUSTER_BOUNDS: readonly BoundGroup[] = [
         'an ended one is dropped; refused when there is none',
       ),
       bound({ maxStreams }, 'entries', 'AnnouncePeer streams at once.', 'further ones are refused'),
-      bound({ maxParents }, 'parents', 'Candidate parents in one answer.', 'never more'),
+      bound({ maxParents }, 'parents', 'Candidate parents of one peer.', 'never more'),
+      bound({ GATHER_JOINS_MS }, 'ms', 'Joining peers are gathered before running ones are told.', 'they are told'),
+      bound({ MIN_UPDATE_INTERVAL_MS }, 'ms', 'Between two such rounds of one task.', 'the next one waits'),
       bound({ maxBlockedParents }, 'parents', 'Parents that one peer has reported.', 'the oldest are forgotten'),
       bound({ FIRST_MESSAGE_TIMEOUT_MS }, 'ms', 'First message of a new stream.', 'the stream is ended'),
       bound({ parentWaitMs }, 'ms', "A peer's wait for its first parent.", 'it goes to the origin'),

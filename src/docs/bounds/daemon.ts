@@ -1,7 +1,7 @@
 import { MAX_PIECE_SET_PIECES } from '../../core/piece-set.js';
 import { DEFAULT_LOG_MAX_FILES, MAX_LOG_FILES } from '../../cli/dfdaemon-options.js';
 import { DEFAULT_TIMEOUT_MS, MAX_JOBS } from '../../cli/dfget-options.js';
-import { START_TIMEOUT_MS } from '../../cli/daemon-connection.js';
+import { START_TIMEOUT_MS } from '../../cli/start-daemon.js';
 import { MAX_HEADER_CHARACTERS, MAX_HEADERS } from '../../cli/http-flags.js';
 import { LOG_FLUSH_TIMEOUT_MS, MAX_BUFFERED_LOG_BYTES } from '../../cli/log-destination.js';
 import { MAX_NETRC_BYTES } from '../../cli/netrc.js';

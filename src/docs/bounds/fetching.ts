@@ -3,6 +3,7 @@ import { DISTRUST_MS, MAX_DISTRUSTED_HOSTS, MAX_STRIKES } from '../../peer/downl
 import { DEFAULT_DOWNLOAD_SETTINGS } from '../../peer/download/download-request.js';
 import { DISK_TIMEOUT_MS } from '../../peer/download/named-waits.js';
 import { CHECK_TIMEOUT_MS } from '../../peer/download/open-task.js';
+import { ORIGIN_PATIENCE_MS, ORIGIN_WIDENING_MS, PARENT_PATIENCE_MS } from '../../peer/download/origin-race.js';
 import { MAX_RETRY_DELAY_MS } from '../../peer/download/origin-source.js';
 import { MAX_PARENT_FAILURES } from '../../peer/download/parent-link.js';
 import { MAX_BUSY_ANSWERS, MAX_PARENTS, MAX_REST_MS } from '../../peer/download/parent-swarm.js';
@@ -53,6 +54,19 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
       ),
       bound({ DISTRUST_MS }, 'ms', 'Time since its last bad piece that such a host is left out.', 'it is asked again'),
       bound({ MAX_DISTRUSTED_HOSTS }, 'entries', 'Hosts whose bad pieces are remembered.', 'the oldest is forgotten'),
+      bound(
+        { ORIGIN_PATIENCE_MS },
+        'ms',
+        "The scheduler's answer, or the first word of parents.",
+        'pieces come from the origin meanwhile, at first one at once',
+      ),
+      bound({ ORIGIN_WIDENING_MS }, 'ms', 'Further silence of them.', 'the origin is asked for twice as many at once'),
+      bound(
+        { PARENT_PATIENCE_MS },
+        'ms',
+        'Parents that are asked for pieces and send no byte.',
+        'the same; also a silent scheduler, where the origin takes no ranges',
+      ),
       bound({ MAX_REST_MS }, 'ms', 'Time that a failing or busy parent is left alone.', 'it is asked again'),
       bound({ MAX_BUSY_ANSWERS }, 'times', '"Come back later" in a row from a parent.', 'it is given up'),
       bound(

@@ -59,7 +59,7 @@ export class DownloadAttempt {
       this.#story.moved();
     };
     this.#origin = new OriginSource(this.#dependencies, request, { signal, waits: context.waits, onBytes });
-    this.#scheduling = new Scheduling(this.#dependencies, signal);
+    this.#scheduling = new Scheduling(this.#dependencies);
   }
 
   get facts(): Readonly<DownloadFacts> {
@@ -188,6 +188,7 @@ export class DownloadAttempt {
         waits: this.#context.waits,
       },
       now: () => this.#dependencies.clock.now(),
+      beforeStream: async () => this.#collection?.leaveParents(),
       onPiece: async (piece) => {
         await this.#store(task, piece);
         this.#scheduling.session?.pieceFromSourceFinished(piece);

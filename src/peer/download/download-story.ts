@@ -46,8 +46,11 @@ export class DownloadStory {
   }
 
   parents(parents: readonly CandidateParent[]): void {
-    const named = parents.map(({ peerId, ip }) => ({ parent: peerId, ip }));
-    this.#logger.info({ parents: named }, 'fetching from parents');
+    this.#logger.info({ parents: parents.map(named) }, 'fetching from parents');
+  }
+
+  moreParents(parents: readonly CandidateParent[]): void {
+    this.#logger.info({ parents: parents.map(named) }, 'more parents have joined');
   }
 
   /** A byte has come over the network. */
@@ -58,6 +61,13 @@ export class DownloadStory {
   origin(reason: string): void {
     this.#facts.originReason = reason;
     this.#logger.info({ reason }, 'fetching from the origin');
+  }
+
+  /** The origin gives pieces while others are waited for. */
+  raced(reason: string): void {
+    if (this.#facts.originReason !== undefined) return;
+    this.#facts.originReason = reason;
+    this.#logger.info({ reason }, 'pieces are taken from the origin meanwhile');
   }
 
   stored({ number, length, trafficType, parentId, costMs }: StoredPiece): void {
@@ -73,4 +83,8 @@ export class DownloadStory {
     if (failure === undefined) this.#logger.info(fields, 'a download is done');
     else this.#logger.warn({ ...fields, code: failure.code }, `a download failed: ${failure.message}`);
   }
+}
+
+function named({ peerId, ip }: CandidateParent): { parent: string; ip: string } {
+  return { parent: peerId, ip };
 }

@@ -1,4 +1,4 @@
-import { DfpeerError, OriginError } from '../../core/errors.js';
+import { DfpeerError, OriginError, toDfpeerError } from '../../core/errors.js';
 import { TrafficType, type PieceSlice, type StoredPiece } from '../../core/piece.js';
 import type { FetchedPiece, OriginContent } from '../fetch/piece-fetcher.js';
 import type { StoredTask } from '../store/stored-task.js';
@@ -16,6 +16,8 @@ export interface OriginPiecesContext {
   board: PieceBoard;
   waits: NamedWaits;
   now: () => number;
+  /** The file must be ours alone: ends whatever else writes to it. */
+  beforeStream: () => Promise<void>;
   /** Records a verified piece. */
   onPiece: (piece: StoredPiece) => Promise<void>;
 }
@@ -28,9 +30,45 @@ export class OriginPieces {
   /** Pieces asked of the origin one by one. */
   readonly #ranges = new Set<Promise<void>>();
   #ignoresRange = false;
+  #lostRace = false;
 
   constructor(context: OriginPiecesContext) {
     this.#context = context;
+  }
+
+  /** It is known, and gives single pieces: of one that does not, nothing can be had beside what others give. */
+  get mayRace(): boolean {
+    return this.takesRanges === true && !this.#lostRace && this.#streaming === undefined;
+  }
+
+  /** Undefined while the origin is not known. */
+  get takesRanges(): boolean | undefined {
+    const { content } = this.#context;
+    return content && content.supportsRange && !this.#ignoresRange;
+  }
+
+  /**
+   * Fetches one piece that others may give as well; it is not recorded. Undefined when it was stopped, or the origin failed: then it
+   * is left to its own turn. @throws DfpeerError DFP_STORE_*
+   */
+  async race(number: number, signal: AbortSignal): Promise<StoredPiece | undefined> {
+    const { task, content, origin, now } = this.#context;
+    const slice = task.slice(number);
+    if (slice === undefined || content === undefined || !this.mayRace || signal.aborted) return undefined;
+    const fetching = origin.fetchPiece(content, task.path, slice, signal);
+    const settled = fetching.then(() => undefined, () => undefined); // prettier-ignore
+    this.#ranges.add(settled);
+    try {
+      const { digest, costMs } = await fetching;
+      return { ...slice, digest, trafficType: TrafficType.BACK_TO_SOURCE, costMs, createdAtMs: now() };
+    } catch (thrown) {
+      const error = toDfpeerError(thrown, 'DFP_ORIGIN_UNREACHABLE');
+      if (error.kind === 'disk' && !signal.aborted) throw error;
+      if (!signal.aborted) this.#lostRace = true;
+      return undefined;
+    } finally {
+      this.#ranges.delete(settled);
+    }
   }
 
   /** Fetches and records one piece. @throws DfpeerError DFP_ORIGIN_*, DFP_STALLED, DFP_DEADLINE, DFP_STORE_* */
@@ -95,6 +133,7 @@ export class OriginPieces {
   async #streamAlone(content: OriginContent): Promise<void> {
     const { board } = this.#context;
     for (const number of board.missing()) board.start(number);
+    await this.#context.beforeStream();
     await Promise.allSettled(this.#ranges);
     await this.stream(content);
   }

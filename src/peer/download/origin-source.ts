@@ -43,12 +43,19 @@ export class OriginSource {
     );
   }
 
-  async fetchPiece(origin: OriginContent, path: string, slice: PieceSlice): Promise<FetchedPiece> {
+  async fetchPiece(
+    origin: OriginContent,
+    path: string,
+    slice: PieceSlice,
+    signal: AbortSignal = this.#signal,
+  ): Promise<FetchedPiece> {
     const { fetcher, tracer } = this.#dependencies;
     const attributes = { 'piece.number': slice.number, 'piece.size': slice.length };
     return traced(tracer, 'piece from origin', attributes, () =>
-      this.#retrying(`fetch piece ${slice.number} from the origin`, () =>
-        fetcher.fromOrigin({ ...this.#common(path), origin, slice }),
+      this.#retrying(
+        `fetch piece ${slice.number} from the origin`,
+        () => fetcher.fromOrigin({ ...this.#common(path), signal, origin, slice }),
+        signal,
       ),
     );
   }
@@ -83,7 +90,7 @@ export class OriginSource {
     };
   }
 
-  async #retrying<T>(doing: string, attempt: () => Promise<T>): Promise<T> {
+  async #retrying<T>(doing: string, attempt: () => Promise<T>, signal = this.#signal): Promise<T> {
     const { settings, logger, clock } = this.#dependencies;
     const waitingFor = `the origin ${redactUrl(this.#request.url)}`;
     for (let attempts = 1; ; attempts++) {
@@ -91,13 +98,13 @@ export class OriginSource {
         return await this.#waits.during(waitingFor, attempt);
       } catch (thrown) {
         const error = toDfpeerError(thrown, 'DFP_ORIGIN_UNREACHABLE', doing);
-        if (this.#signal.aborted || attempts >= settings.maxOriginAttempts || !isRetryable(error)) throw error;
+        if (signal.aborted || attempts >= settings.maxOriginAttempts || !isRetryable(error)) throw error;
         const delayMs = this.#pauseMs(error, attempts);
         logger.warn(
           { taskId: this.#request.taskId, code: error.code, attempt: attempts, delayMs: Math.round(delayMs) },
           `could not ${doing}, trying again: ${error.message}`,
         );
-        await this.#waits.during(`the next attempt at ${waitingFor}`, () => sleep(delayMs, this.#signal, clock));
+        await this.#waits.during(`the next attempt at ${waitingFor}`, () => sleep(delayMs, signal, clock));
       }
     }
   }

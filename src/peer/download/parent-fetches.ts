@@ -2,56 +2,91 @@ import type { StoredPiece } from '../../core/piece.js';
 import type { PeerSession } from '../../scheduler-client/scheduler-client.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { DownloadDependencies } from './dependencies.js';
-import type { ParentLink } from './parent-link.js';
+import type { OriginPieces } from './origin-pieces.js';
+import type { OriginRace } from './origin-race.js';
+import { ParentLink } from './parent-link.js';
 import type { ParentSwarm } from './parent-swarm.js';
 import type { PieceBoard } from './piece-board.js';
-import { PieceRaces } from './piece-races.js';
+import { ORIGIN, PieceRaces, type PieceSource } from './piece-races.js';
 
 export interface ParentFetchesContext {
   dependencies: DownloadDependencies;
   swarm: ParentSwarm;
   board: PieceBoard;
   task: StoredTask;
+  originPieces: OriginPieces;
+  originRace: OriginRace;
+  /** Requests that the origin may have at once now. */
+  originSlots: () => number;
+  mayUseOrigin: () => boolean;
   signal: AbortSignal;
   session: () => PeerSession | undefined;
 }
 
-/** The pieces that one attempt takes from its parents; the last ones, when they are slow, from two. */
+/**
+ * The pieces that one attempt takes from its parents; the last ones, when they are slow, from two, or from the origin as well. The origin
+ * steps in for parents and schedulers that are silent.
+ */
 export class ParentFetches {
   readonly #context: ParentFetchesContext;
   readonly #races: PieceRaces;
+  readonly #over = new AbortController();
+  readonly #running = new Set<Promise<void>>();
 
   constructor(context: ParentFetchesContext) {
-    const { dependencies, swarm, task, signal, session } = context;
+    const { dependencies, swarm, task, originPieces, signal, session } = context;
     this.#context = context;
     this.#races = new PieceRaces({
       clock: dependencies.clock,
-      signal,
-      fetch: (link, number, stop) => swarm.fetch(link, number, session(), stop),
+      signal: AbortSignal.any([signal, this.#over.signal]),
+      fetch: (source, number, stop) =>
+        source instanceof ParentLink ? swarm.fetch(source, number, session(), stop) : originPieces.race(number, stop),
       verify: async (piece) => (await task.digestOnDisk(piece)) === piece.digest,
     });
   }
 
-  /** Undefined when no parent could give it. @throws DfpeerError DFP_STORE_* */
-  async fetch(number: number, link: ParentLink): Promise<StoredPiece | undefined> {
-    return this.#races.run(number, link);
+  /** Pieces that parents are asked for now. */
+  get parentCount(): number {
+    return this.#races.parentCount;
+  }
+
+  /** Whoever should give is silent: the origin is to be asked for one piece more. */
+  get mayRaceOrigin(): boolean {
+    const { originRace, originSlots } = this.#context;
+    return this.#isSilent && this.#mayAskOrigin(Math.min(originRace.width, originSlots()));
+  }
+
+  /** Undefined when it could not be had. @throws DfpeerError DFP_STORE_* */
+  async fetch(number: number, source: PieceSource): Promise<StoredPiece | undefined> {
+    // Those who are asked only now can't have been silent.
+    if (source !== ORIGIN && this.#races.parentCount === 0) this.#context.originRace.moved();
+    const running = this.#races.run(number, source);
+    const settled = running.then(() => undefined, () => undefined).finally(() => this.#running.delete(settled)); // prettier-ignore
+    this.#running.add(settled);
+    return running;
   }
 
   /** Towards the end, whoever is slow must not hold up everything: slots that are free ask somebody else as well. */
   hedge(): void {
-    const { dependencies, swarm, board } = this.#context;
-    const { concurrentPieceCount, idleTimeoutMs } = dependencies.settings;
+    const { dependencies, board } = this.#context;
+    const { concurrentPieceCount } = dependencies.settings;
     if (board.missingCount > 0) return;
-    while (board.inFlightCount + this.#races.hedgeCount < concurrentPieceCount) {
-      const slow = this.#races.slowest(idleTimeoutMs / 2);
-      const link = slow === undefined ? undefined : swarm.chooseFor(slow.number, slow.asked);
-      if (slow === undefined || link === undefined) return;
+    while (this.#isSilent || board.inFlightCount + this.#races.hedgeCount < concurrentPieceCount) {
+      const slow = this.#findSlow();
+      const source = slow && this.#findOther(slow);
+      if (slow === undefined || source === undefined) return;
       dependencies.logger.info(
-        { piece: slow.number, from: slow.asked.map(({ id }) => id).join(', '), also: link.id },
-        'a piece is slow, another parent is asked for it too',
+        { piece: slow.number, from: slow.asked.map(({ id }) => id).join(', '), also: source.id },
+        `a piece is slow, ${source === ORIGIN ? 'the origin' : 'another parent'} is asked for it too`,
       );
-      this.#races.hedge(slow.number, link);
+      this.#races.hedge(slow.number, source);
     }
+  }
+
+  /** Ends all of them; resolves once nothing writes any more. */
+  async stop(): Promise<void> {
+    this.#over.abort();
+    await Promise.all(this.#running);
   }
 
   /** Whom the pieces under way are awaited from, for people. */
@@ -59,8 +94,34 @@ export class ParentFetches {
     return this.#races
       .underWay()
       .map(
-        ({ number, parents, forMs }) =>
-          `piece ${number} from ${parents.map(({ id }) => id).join(' and ')} (${Math.round(forMs / 1000)} s)`,
+        ({ number, sources, forMs }) =>
+          `piece ${number} from ${sources.map(({ id }) => id).join(' and ')} (${Math.round(forMs / 1000)} s)`,
       );
+  }
+
+  /** Parents that have spoken may have nothing yet, and our own limits make them slow: neither is silence. */
+  get #isSilent(): boolean {
+    const { originRace, dependencies } = this.#context;
+    if (originRace.width === 0) return false;
+    return !originRace.wasHeard || (this.#races.parentCount > 0 && dependencies.downloadBudgets().length === 0);
+  }
+
+  #mayAskOrigin(slots: number): boolean {
+    const { originPieces, mayUseOrigin } = this.#context;
+    return this.#races.originCount < slots && mayUseOrigin() && originPieces.mayRace;
+  }
+
+  #findSlow(): { number: number; asked: PieceSource[] } | undefined {
+    const { idleTimeoutMs } = this.#context.dependencies.settings;
+    if (!this.#isSilent) return this.#races.slowest(idleTimeoutMs / 2);
+    return this.#races.oldest(0, (sources) => !sources.includes(ORIGIN));
+  }
+
+  #findOther({ number, asked }: { number: number; asked: PieceSource[] }): PieceSource | undefined {
+    if (this.#isSilent) return this.mayRaceOrigin ? ORIGIN : undefined;
+    const links = asked.filter((source) => source instanceof ParentLink);
+    const link = this.#context.swarm.chooseFor(number, links);
+    if (link !== undefined) return link;
+    return !asked.includes(ORIGIN) && this.#mayAskOrigin(1) ? ORIGIN : undefined;
   }
 }

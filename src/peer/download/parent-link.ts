@@ -13,6 +13,8 @@ const MIN_IDLE_SHARE = 0.1;
 export const MAX_PARENT_FAILURES = 3;
 
 export interface ParentLinkEvents {
+  /** The parent is there: it answered. */
+  onWord(link: ParentLink): void;
   onOffer(link: ParentLink, offer: PieceOffer): void;
   /** The stream ended: with an error, or because the parent has given all it will. */
   onEnd(link: ParentLink, error: DfpeerError | undefined): void;
@@ -110,8 +112,10 @@ export class ParentLink {
   async #readOffers(request: { taskId: TaskId; pieces: readonly number[] }): Promise<void> {
     let failure: DfpeerError | undefined;
     try {
-      for await (const offer of this.#dialer.syncPieces(this.parent, request, this.#controller.signal)) {
+      const onAnswer = (): void => this.#events.onWord(this);
+      for await (const offer of this.#dialer.syncPieces(this.parent, request, this.#controller.signal, onAnswer)) {
         if (this.lost) break;
+        onAnswer();
         this.#offers.set(offer.number, offer);
         this.#events.onOffer(this, offer);
       }
@@ -124,8 +128,10 @@ export class ParentLink {
 
   async #readLoad(peerId: string, logger: Logger): Promise<void> {
     try {
-      for await (const load of this.#dialer.syncHost(this.parent, { peerId }, this.#controller.signal))
+      for await (const load of this.#dialer.syncHost(this.parent, { peerId }, this.#controller.signal)) {
         this.#load = load;
+        this.#events.onWord(this);
+      }
     } catch (error) {
       // Optional for a parent: the weight stays what the scheduler said.
       if (!this.lost) logger.debug({ err: error, parent: this.id }, 'the parent does not tell its load');

@@ -29,6 +29,7 @@ export class ParentSwarm {
   readonly #peerId: string;
   readonly #onChange: () => void;
   readonly #onBytes: () => void;
+  readonly #onWord: () => void;
   readonly #demandsVersion: boolean;
 
   constructor(context: {
@@ -41,6 +42,8 @@ export class ParentSwarm {
     onChange: () => void;
     /** Bytes of a piece came. */
     onBytes: () => void;
+    /** A parent answers, whether it has something or not. */
+    onWord: () => void;
   }) {
     this.#dependencies = context.dependencies;
     this.#board = context.board;
@@ -48,6 +51,7 @@ export class ParentSwarm {
     this.#peerId = context.peerId;
     this.#onChange = context.onChange;
     this.#onBytes = context.onBytes;
+    this.#onWord = context.onWord;
     this.#demandsVersion = context.demandsVersion;
   }
 
@@ -83,6 +87,7 @@ export class ParentSwarm {
         clock: this.#dependencies.clock,
         dialer: this.#dependencies.parents,
         events: {
+          onWord: () => this.#onWord(),
           onOffer: (from, offer) => this.#onOffer(from, offer),
           onEnd: (from, error) => {
             if (error !== undefined) this.#giveUp(from, error);

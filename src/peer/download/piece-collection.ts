@@ -1,7 +1,7 @@
 import { toDfpeerError, type DfpeerError, OriginError } from '../../core/errors.js';
 import type { StoredPiece } from '../../core/piece.js';
 import { Wakeup } from '../../core/wakeup.js';
-import type { SchedulerClient } from '../../scheduler-client/scheduler-client.js';
+import type { CandidateParent, SchedulerClient } from '../../scheduler-client/scheduler-client.js';
 import type { StoredTask } from '../store/stored-task.js';
 import { backToSourceDisabled } from './back-to-source.js';
 import type { DownloadDependencies } from './dependencies.js';
@@ -9,10 +9,11 @@ import type { DownloadRequest } from './download-request.js';
 import type { DownloadStory } from './download-story.js';
 import type { NamedWaits } from './named-waits.js';
 import type { OriginPieces } from './origin-pieces.js';
+import { OriginRace, PARENT_PATIENCE_MS } from './origin-race.js';
 import { ParentFetches } from './parent-fetches.js';
-import type { ParentLink } from './parent-link.js';
 import { ParentSwarm } from './parent-swarm.js';
 import type { PieceBoard } from './piece-board.js';
+import { ORIGIN, type PieceSource } from './piece-races.js';
 import { makeRegistration, type Schedule, type Scheduling } from './scheduling.js';
 import type { StallWatch } from './stall-watch.js';
 import { RequestWindow } from '../request-window.js';
@@ -44,7 +45,10 @@ export interface PieceCollectionContext {
   store: (piece: StoredPiece) => Promise<void>;
 }
 
-/** Collects the wanted pieces of a task of known length: from the scheduler's parents while they give, then from the origin. */
+/**
+ * Collects the wanted pieces of a task of known length: from the scheduler's parents while they give, then from the origin; a few from the
+ * origin at once while scheduler or parents are silent.
+ */
 export class PieceCollection {
   readonly #context: PieceCollectionContext;
   readonly #swarm: ParentSwarm;
@@ -53,13 +57,19 @@ export class PieceCollection {
   readonly #fetches = new Set<Promise<void>>();
   readonly #parentWindow: RequestWindow;
   readonly #originWindow: RequestWindow;
+  readonly #originRace: OriginRace;
+  readonly #over = new AbortController();
   /** Where missing pieces come from at the moment. */
   #source: 'parents' | 'origin' = 'parents';
+  /** The scheduler's answer is awaited. */
+  #isAsking = false;
   #isOver = false;
 
   constructor(context: PieceCollectionContext) {
-    const { dependencies, board, task, peerId, demandsVersion, stall, signal, scheduling } = context;
+    const { dependencies, board, task, peerId, demandsVersion, stall, signal, scheduling, originPieces } = context;
     const onChange = (): void => this.#wakeup.notify();
+    const originRace = new OriginRace(dependencies.clock, onChange);
+    this.#originRace = originRace;
     this.#context = context;
     const max = dependencies.settings.concurrentPieceCount;
     this.#parentWindow = new RequestWindow({ min: MIN_PARENT_REQUESTS, max });
@@ -68,11 +78,15 @@ export class PieceCollection {
       ...{ dependencies, board, task, peerId, demandsVersion, onChange },
       onBytes: () => {
         stall.moved();
+        originRace.moved();
         context.story.moved();
       },
+      onWord: () => originRace.heard(),
     });
     this.#parentFetches = new ParentFetches({
-      ...{ dependencies, swarm: this.#swarm, board, task, signal },
+      ...{ dependencies, swarm: this.#swarm, board, task, signal, originPieces, originRace },
+      originSlots: () => this.#originWindow.size,
+      mayUseOrigin: () => context.wanted.mayUseOrigin,
       session: () => scheduling.session,
     });
   }
@@ -103,22 +117,32 @@ export class PieceCollection {
     return names;
   }
 
+  /** The file is going to be written from its first byte on: no parent may write to it meanwhile. */
+  async leaveParents(): Promise<void> {
+    this.#swarm.close();
+    await this.#parentFetches.stop();
+  }
+
   /** Resolves once everything wanted is stored. @throws the reason for which the attempt ended before, once nothing writes any more */
   async run(): Promise<void> {
     const { board, signal, task, stall } = this.#context;
     this.#want();
     try {
-      if (!board.finished) await this.#schedule();
+      if (!board.finished) this.#schedule();
       stall.moved();
       while (!board.finished && !signal.aborted) {
         this.#fill();
-        if (board.inFlightCount === 0 && (await this.#unblock())) continue;
+        if (this.#unblock()) continue;
         await this.#wakeup.wait();
       }
+      // The origin has given all: that is how it ends for the scheduler, too.
+      if (this.#isAsking) this.#source = 'origin';
     } finally {
       this.#isOver = true;
+      this.#over.abort();
       this.#swarm.close();
       await Promise.all(this.#fetches);
+      this.#originRace.stop();
     }
     // A client that has all it wanted may go before we do.
     if (signal.aborted && (!board.finished || task.removed)) throw toDfpeerError(signal.reason, 'DFP_ABORTED');
@@ -133,35 +157,68 @@ export class PieceCollection {
   }
 
   /** Asks the scheduler for parents, unless the task is better off without. */
-  async #schedule(): Promise<void> {
+  #schedule(): void {
     const { dependencies, task, wanted } = this.#context;
     const { scheduler, settings } = dependencies;
     if (scheduler === undefined) return this.#goToOrigin('there is no scheduler');
     const isSmall = (task.layout?.contentLength ?? 0) <= settings.smallTaskBytes;
     if (isSmall && wanted.mayUseOrigin) return this.#goToOrigin('the task is small');
-    await this.#register(scheduler);
+    this.#register(scheduler);
   }
 
-  async #register(scheduler: SchedulerClient): Promise<void> {
-    const { request, task, wanted, peerId, scheduling, waits, dependencies } = this.#context;
+  #register(scheduler: SchedulerClient): void {
+    const { request, task, wanted, peerId, scheduling, dependencies } = this.#context;
     const registration = makeRegistration(request, task, {
       peerId,
       range: wanted.firstRange(task.layout?.contentLength ?? 0),
       disableBackToSource: !wanted.mayUseOrigin,
       settings: dependencies.settings,
     });
-    this.#follow(await waits.during('the scheduler', () => scheduling.register(scheduler, registration)));
-    scheduling.session?.failed.addEventListener('abort', () => this.wake(), { once: true });
+    const onMoreParents = (parents: CandidateParent[]): void => this.#addParents(parents);
+    this.#ask(async (signal) => {
+      const schedule = await scheduling.register(scheduler, registration, { onMoreParents, signal });
+      scheduling.session?.failed.addEventListener('abort', () => this.wake(), { once: true });
+      return schedule;
+    });
+  }
+
+  /** Does what the scheduler says once it does; until then others may give. */
+  #ask(question: (signal: AbortSignal) => Promise<Schedule>): void {
+    const { waits, signal, fail } = this.#context;
+    const isOver = AbortSignal.any([signal, this.#over.signal]);
+    this.#isAsking = true;
+    this.#originRace.expectWord();
+    waits
+      .during('the scheduler', () => question(isOver))
+      .then(
+        (schedule) => {
+          if (isOver.aborted) return;
+          this.#isAsking = false;
+          this.#follow(schedule);
+          this.wake();
+        },
+        (error: unknown) => {
+          if (!isOver.aborted) fail(toDfpeerError(error));
+        },
+      ); // prettier-ignore
   }
 
   #follow(schedule: Schedule): void {
     const { stall, scheduling, story } = this.#context;
     stall.moved();
+    if (this.#source === 'origin') return scheduling.session?.backToSourceStarted('the answer came too late');
     if (schedule.kind === 'origin') return this.#goToOrigin(schedule.reason);
     story.parents(schedule.parents);
     scheduling.session?.started();
+    this.#originRace.expectWord();
     this.#swarm.add(schedule.parents);
-    this.#source = 'parents';
+  }
+
+  #addParents(parents: readonly CandidateParent[]): void {
+    if (this.#isOver || this.#context.signal.aborted) return;
+    this.#context.story.moreParents(parents);
+    this.#swarm.add(parents);
+    this.#wakeup.notify();
   }
 
   #goToOrigin(reason: string): void {
@@ -169,25 +226,28 @@ export class PieceCollection {
     if (!wanted.mayUseOrigin) return fail(backToSourceDisabled(reason));
     story.origin(reason);
     this.#source = 'origin';
+    this.#originRace.stop();
     scheduling.session?.backToSourceStarted(reason);
   }
 
   #fill(): void {
-    const { board } = this.#context;
+    const { board, story } = this.#context;
     for (;;) {
       const fromParent = board.inFlightCount < this.#parentWindow.size ? this.#swarm.choose() : undefined;
       const mayAskOrigin = this.#source === 'origin' && board.inFlightCount < this.#originWindow.size;
-      const number = fromParent?.number ?? (mayAskOrigin ? board.chooseInOrder() : undefined);
+      const isRaced = this.#source === 'parents' && fromParent === undefined && this.#parentFetches.mayRaceOrigin;
+      const number = fromParent?.number ?? (mayAskOrigin || isRaced ? board.chooseInOrder() : undefined);
       if (number === undefined) break;
-      this.#start(number, fromParent?.link);
+      if (isRaced) story.raced(this.#isAsking ? 'the scheduler is silent' : 'the parents are silent');
+      this.#start(number, fromParent?.link ?? (isRaced ? ORIGIN : undefined));
     }
-    this.#parentFetches.hedge();
+    if (this.#source === 'parents') this.#parentFetches.hedge();
   }
 
-  #start(number: number, link: ParentLink | undefined): void {
+  #start(number: number, source: PieceSource | undefined): void {
     const { board, fail } = this.#context;
     board.start(number);
-    const work = link === undefined ? this.#fetchFromOrigin(number) : this.#fetchFromParent(number, link);
+    const work = source === undefined ? this.#fetchFromOrigin(number) : this.#fetchRaced(number, source);
     const settled = work
       .catch((thrown: unknown) => fail(toDfpeerError(thrown)))
       .finally(() => {
@@ -198,12 +258,17 @@ export class PieceCollection {
     this.#fetches.add(settled);
   }
 
-  async #fetchFromParent(number: number, link: ParentLink): Promise<void> {
-    const piece = await this.#parentFetches.fetch(number, link);
+  /** From a parent, or from the origin in the place of one. */
+  async #fetchRaced(number: number, source: PieceSource): Promise<void> {
+    const piece = await this.#parentFetches.fetch(number, source);
     if (piece === undefined) return;
-    this.#parentWindow.finished(piece.parentId ?? link.id, piece.length, piece.costMs);
+    const isFromOrigin = piece.parentId === undefined;
+    const window = isFromOrigin ? this.#originWindow : this.#parentWindow;
+    window.finished(piece.parentId ?? ORIGIN.id, piece.length, piece.costMs);
     await this.#context.store(piece);
-    this.#context.scheduling.session?.pieceFinished(piece);
+    const { session } = this.#context.scheduling;
+    if (isFromOrigin) session?.pieceFromSourceFinished(piece);
+    else session?.pieceFinished(piece);
   }
 
   async #fetchFromOrigin(number: number): Promise<void> {
@@ -211,7 +276,7 @@ export class PieceCollection {
     try {
       await originPieces.fetch(number);
       const piece = task.piece(number);
-      if (piece !== undefined) this.#originWindow.finished('origin', piece.length, piece.costMs);
+      if (piece !== undefined) this.#originWindow.finished(ORIGIN.id, piece.length, piece.costMs);
     } catch (thrown) {
       if (signal.aborted) return;
       const error = toDfpeerError(thrown, 'DFP_ORIGIN_UNREACHABLE');
@@ -223,16 +288,28 @@ export class PieceCollection {
     }
   }
 
-  /** Nothing is under way and pieces are missing: finds out why, and who else could give them. True when something changed. */
-  async #unblock(): Promise<boolean> {
-    const { board, task, stall, dependencies, scheduling, waits } = this.#context;
-    if (this.#source === 'origin') return board.missingCount > 0 && this.#fetches.size === 0;
+  /** No parent is at work and pieces are missing: finds out why, and who else could give them. True when something changed. */
+  #unblock(): boolean {
+    const { board, task, stall, dependencies, scheduling } = this.#context;
+    if (this.#source === 'origin')
+      return board.inFlightCount === 0 && board.missingCount > 0 && this.#fetches.size === 0;
+    if (this.#isAsking) return this.#leaveSilentScheduler();
+    if (this.#parentFetches.parentCount > 0) return false;
     this.#swarm.pruneExhausted();
     const idleMs = stall.stillMs;
     if (this.#swarm.alive && idleMs < dependencies.settings.collectedPieceTimeoutMs) return false;
     if (this.#swarm.alive)
       this.#swarm.giveUpAll(`no piece of task ${task.taskId} was offered for ${Math.round(idleMs / 1000)} s`);
-    this.#follow(await waits.during('the scheduler', () => scheduling.reschedule(this.#swarm.takeFailed())));
+    this.#ask((signal) => scheduling.reschedule(this.#swarm.takeFailed(), signal));
+    return false;
+  }
+
+  /** Of an origin without ranges no single piece can be had meanwhile: it is all of it, or to wait on. */
+  #leaveSilentScheduler(): boolean {
+    const { originPieces, wanted } = this.#context;
+    const isSilent = this.#originRace.silentMs >= PARENT_PATIENCE_MS && !this.#swarm.alive;
+    if (!isSilent || originPieces.takesRanges !== false || !wanted.mayUseOrigin) return false;
+    this.#goToOrigin('the scheduler is silent, and the origin gives no single pieces');
     return true;
   }
 }

@@ -3,7 +3,12 @@ import { type DfpeerError, toDfpeerError } from '../../core/errors.js';
 import type { StoredPiece } from '../../core/piece.js';
 import type { ParentLink } from './parent-link.js';
 
-/** A piece is asked of a second parent once it has taken so many times as long as the usual piece… */
+/** The origin, as one of those who race for a piece. */
+export const ORIGIN = { id: 'the origin' } as const;
+/** Whom a piece is asked of. */
+export type PieceSource = ParentLink | typeof ORIGIN;
+
+/** A piece is asked of a second one once it has taken so many times as long as the usual piece… */
 export const HEDGE_FACTOR = 3;
 /** …and at least this long. */
 export const MIN_HEDGE_MS = 1000;
@@ -14,8 +19,8 @@ export interface PieceRacesContext {
   clock: Clock;
   /** Ends all races. */
   signal: AbortSignal;
-  /** Fetches from one parent into the file; undefined when that failed. Settles only when it writes no more. */
-  fetch: (link: ParentLink, number: number, signal: AbortSignal) => Promise<StoredPiece | undefined>;
+  /** Fetches from one of them into the file; undefined when that failed. Settles only when it writes no more. */
+  fetch: (source: PieceSource, number: number, signal: AbortSignal) => Promise<StoredPiece | undefined>;
   /** Whether the bytes in the file are those of the piece. */
   verify: (piece: StoredPiece) => Promise<boolean>;
 }
@@ -23,7 +28,7 @@ export interface PieceRacesContext {
 interface Race {
   number: number;
   startedAtMs: number;
-  lanes: Map<ParentLink, AbortController>;
+  lanes: Map<PieceSource, AbortController>;
   isHedged: boolean;
   outcome: StoredPiece | undefined;
   error: DfpeerError | undefined;
@@ -31,14 +36,14 @@ interface Race {
 }
 
 /**
- * Pieces on their way from parents, each from one, or from two when the first is slow: the first right answer wins. Both write to
+ * Pieces on their way, each from one parent or the origin, or from two when the first is slow: the first right answer wins. Both write to
  * the same place in the file, so a race ends only when nobody writes any more, and what then lies there is checked once again.
  */
 export class PieceRaces {
   readonly #context: PieceRacesContext;
   readonly #races = new Map<number, Race>();
   readonly #costsMs: number[] = [];
-  /** Pieces whose race spoilt them: the next time one parent alone shall have the blame. */
+  /** Pieces whose race spoilt them: the next time one alone shall have the blame. */
   readonly #spoilt = new Set<number>();
 
   constructor(context: PieceRacesContext) {
@@ -52,18 +57,28 @@ export class PieceRaces {
     return count;
   }
 
+  /** Pieces that the origin is asked for. */
+  get originCount(): number {
+    return this.#count(({ lanes }) => lanes.has(ORIGIN));
+  }
+
+  /** Pieces that parents are asked for. */
+  get parentCount(): number {
+    return this.#count(({ lanes }) => lanes.size > (lanes.has(ORIGIN) ? 1 : 0));
+  }
+
   /** Who is asked for what, and since when. */
-  underWay(): { number: number; parents: ParentLink[]; forMs: number }[] {
+  underWay(): { number: number; sources: PieceSource[]; forMs: number }[] {
     const now = this.#context.clock.monotonicMs();
     return [...this.#races.values()].map(({ number, lanes, startedAtMs }) => ({
       number,
-      parents: [...lanes.keys()],
+      sources: [...lanes.keys()],
       forMs: now - startedAtMs,
     }));
   }
 
-  /** The piece once it is in the file; undefined when no parent could give it. @throws DfpeerError DFP_STORE_* */
-  async run(number: number, link: ParentLink): Promise<StoredPiece | undefined> {
+  /** The piece once it is in the file; undefined when nobody could give it. @throws DfpeerError DFP_STORE_* */
+  async run(number: number, source: PieceSource): Promise<StoredPiece | undefined> {
     const { clock, signal, verify } = this.#context;
     let settle: () => void = () => undefined;
     const settled = new Promise<void>((resolve) => (settle = resolve));
@@ -74,13 +89,14 @@ export class PieceRaces {
     const onAbort = (): void => abortAll(race, signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     this.#races.set(number, race);
-    this.#enter(race, link);
+    this.#enter(race, source);
     await settled;
     signal.removeEventListener('abort', onAbort);
     this.#races.delete(number);
     if (race.error !== undefined) throw race.error;
     if (race.outcome === undefined || signal.aborted) return undefined;
-    this.#costsMs.push(race.outcome.costMs);
+    // What is usual is measured with parents: they are those who may be slow.
+    if (race.outcome.parentId !== undefined) this.#costsMs.push(race.outcome.costMs);
     if (this.#costsMs.length > MAX_COSTS) this.#costsMs.shift();
     if (!race.isHedged || (await verify(race.outcome))) return race.outcome;
     this.#spoilt.add(number);
@@ -88,9 +104,16 @@ export class PieceRaces {
   }
 
   /** The piece that is slowest compared with those before it, and who is asked already; none is hedged again that was spoilt by it. */
-  slowest(unknownCostMs: number): { number: number; asked: ParentLink[] } | undefined {
+  slowest(unknownCostMs: number): { number: number; asked: PieceSource[] } | undefined {
     const usualMs = median(this.#costsMs);
-    const patienceMs = Math.max(MIN_HEDGE_MS, usualMs === undefined ? unknownCostMs : HEDGE_FACTOR * usualMs);
+    return this.oldest(Math.max(MIN_HEDGE_MS, usualMs === undefined ? unknownCostMs : HEDGE_FACTOR * usualMs));
+  }
+
+  /** The same of those that take longer than `patienceMs`, whatever is usual; of some only, by who is asked for them. */
+  oldest(
+    patienceMs: number,
+    isEligible: (asked: PieceSource[]) => boolean = () => true,
+  ): { number: number; asked: PieceSource[] } | undefined {
     const since = this.#context.clock.monotonicMs() - patienceMs;
     let slowest: Race | undefined;
     for (const race of this.#races.values())
@@ -99,40 +122,47 @@ export class PieceRaces {
         !this.#spoilt.has(race.number) &&
         race.outcome === undefined &&
         race.lanes.size > 0 &&
-        race.startedAtMs <= since
+        race.startedAtMs <= since &&
+        isEligible([...race.lanes.keys()])
       )
         if (slowest === undefined || race.startedAtMs < slowest.startedAtMs) slowest = race;
     return slowest === undefined ? undefined : { number: slowest.number, asked: [...slowest.lanes.keys()] };
   }
 
-  /** Asks one more parent for a piece that is under way. */
-  hedge(number: number, link: ParentLink): void {
+  /** Asks one more for a piece that is under way. */
+  hedge(number: number, source: PieceSource): void {
     const race = this.#races.get(number);
-    if (race === undefined || race.lanes.has(link)) return;
+    if (race === undefined || race.lanes.has(source)) return;
     race.isHedged = true;
-    this.#enter(race, link);
+    this.#enter(race, source);
   }
 
-  #enter(race: Race, link: ParentLink): void {
+  #count(isOne: (race: Race) => boolean): number {
+    let count = 0;
+    for (const race of this.#races.values()) if (isOne(race)) count++;
+    return count;
+  }
+
+  #enter(race: Race, source: PieceSource): void {
     const controller = new AbortController();
-    race.lanes.set(link, controller);
+    race.lanes.set(source, controller);
     if (this.#context.signal.aborted) controller.abort(this.#context.signal.reason);
-    this.#context.fetch(link, race.number, controller.signal).then(
+    this.#context.fetch(source, race.number, controller.signal).then(
       (piece) => {
         if (piece !== undefined) race.outcome ??= piece;
-        leave(race, link);
+        leave(race, source);
       },
       (error: unknown) => {
         race.error ??= toDfpeerError(error);
-        leave(race, link);
+        leave(race, source);
       },
     ); // prettier-ignore
   }
 }
 
-function leave(race: Race, link: ParentLink): void {
-  race.lanes.delete(link);
-  if (race.outcome !== undefined || race.error !== undefined) abortAll(race, new Error('another parent was faster'));
+function leave(race: Race, source: PieceSource): void {
+  race.lanes.delete(source);
+  if (race.outcome !== undefined || race.error !== undefined) abortAll(race, new Error('another one was faster'));
   if (race.lanes.size === 0) race.settle();
 }
 

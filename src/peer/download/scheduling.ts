@@ -18,13 +18,13 @@ export type Schedule = { kind: 'parents'; parents: CandidateParent[] } | { kind:
 /** One download's standing with the scheduler. Whatever goes wrong there becomes a reason to use the origin, never a failure. */
 export class Scheduling {
   readonly #dependencies: DownloadDependencies;
-  readonly #signal: AbortSignal;
   #session: PeerSession | undefined;
   #schedules = 0;
+  /** The question under way: the session can't say goodbye before its end. */
+  #question: Promise<unknown> | undefined;
 
-  constructor(dependencies: DownloadDependencies, signal: AbortSignal) {
+  constructor(dependencies: DownloadDependencies) {
     this.#dependencies = dependencies;
-    this.#signal = signal;
   }
 
   /** Takes reports; undefined while nobody listens. */
@@ -32,29 +32,38 @@ export class Scheduling {
     return this.#session;
   }
 
-  async register(scheduler: SchedulerClient, registration: PeerRegistration): Promise<Schedule> {
-    return this.#ask(async () => {
+  /** `onMoreParents` hears of parents that join later. Rejects with the signal's reason only. */
+  async register(
+    scheduler: SchedulerClient,
+    registration: PeerRegistration,
+    { onMoreParents, signal }: { onMoreParents: (parents: CandidateParent[]) => void; signal: AbortSignal },
+  ): Promise<Schedule> {
+    return this.#ask(signal, async () => {
       const session = await scheduler.openSession(registration);
       this.#session = session;
-      return session.register(this.#signal);
+      session.onMoreParents(onMoreParents);
+      return session.register(signal);
     });
   }
 
-  /** `failed` parents are blocked for this peer. */
-  async reschedule(failed: readonly CandidateParent[]): Promise<Schedule> {
+  /** `failed` parents are blocked for this peer. Rejects with the signal's reason only. */
+  async reschedule(failed: readonly CandidateParent[], signal: AbortSignal): Promise<Schedule> {
     const session = this.#session;
     if (session === undefined || session.failed.aborted)
       return { kind: 'origin', reason: 'no parent is left, and the scheduler is gone' };
     if (this.#schedules >= this.#dependencies.settings.maxScheduleCount)
       return { kind: 'origin', reason: `no parent could give the rest after ${this.#schedules} schedules` };
-    return this.#ask(() => session.reschedule(failed, 'parents did not give all pieces', this.#signal));
+    return this.#ask(signal, () => session.reschedule(failed, 'parents did not give all pieces', signal));
   }
 
-  /** Tells the scheduler how it ended; bounded, and of no consequence for the download. */
+  /** Tells the scheduler how it ended; bounded, and of no consequence for the download. A question under way must have been aborted. */
   async close(how: 'parents' | 'source', failure: DfpeerError | undefined): Promise<void> {
+    const question = this.#question;
+    await question?.catch(() => undefined);
     const session = this.#session;
     this.#session = undefined;
     try {
+      if (question !== undefined && how === 'source') session?.backToSourceStarted('the scheduler did not answer');
       if (failure === undefined) await session?.finish(how);
       else await session?.fail(how, `${failure.code}: ${failure.message}`);
     } catch (error) {
@@ -62,9 +71,10 @@ export class Scheduling {
     }
   }
 
-  async #ask(question: () => Promise<ScheduleDecision>): Promise<Schedule> {
+  async #ask(signal: AbortSignal, question: () => Promise<ScheduleDecision>): Promise<Schedule> {
     try {
-      const decision = await question();
+      const decision = await (this.#question = question());
+      this.#question = undefined;
       this.#schedules++;
       if (decision.kind === 'parents') return decision;
       // An "empty" task is the scheduler's belief; the origin told us its length.
@@ -73,7 +83,8 @@ export class Scheduling {
         reason: decision.kind === 'back-to-source' ? decision.description : `the scheduler answered ${decision.kind}`,
       };
     } catch (thrown) {
-      throwIfAborted(this.#signal, 'the download');
+      throwIfAborted(signal, 'the download');
+      this.#question = undefined;
       const error = toDfpeerError(thrown, 'DFP_SCHEDULER_UNREACHABLE');
       this.#dependencies.logger.warn({ code: error.code }, `no help from the scheduler: ${error.message}`);
       return { kind: 'origin', reason: error.message };

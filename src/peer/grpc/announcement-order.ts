@@ -18,6 +18,16 @@ export class AnnouncementOrder {
     this.#random = random;
   }
 
+  /** Whether no child has heard of the piece from here. */
+  isNew(taskId: TaskId, number: number): boolean {
+    return this.#told.get(taskId)?.has(number) !== true;
+  }
+
+  /** Nobody wants the task any more: whoever comes next starts anew. */
+  forget(taskId: TaskId): void {
+    this.#told.delete(taskId);
+  }
+
   /** Of `interested`, one that `isHere`, or undefined; the choice counts as told. */
   next(taskId: TaskId, interested: ReadonlySet<number>, isHere: (number: number) => boolean): number | undefined {
     const told = this.#told.get(taskId) ?? new Map<number, number>();

@@ -22,8 +22,8 @@ const MAX_TAKE_TIMES = 32;
 export const MAX_UNTAKEN_OFFERS = 16;
 /** An upload that takes longer is a slow child's: others don't wait for it. */
 export const MAX_PACED_UPLOAD_MS = 10_000;
-/** What one offer counts against a child, compared with an offer that it let lapse: those who depend on us come first. */
-const OFFER_WEIGHT = 0.2;
+/** A piece that some child has heard of is told to another one while less than this share of the line is taken: the first passes it on. */
+const REPEATED_SHARE = 0.5;
 
 interface Offer {
   child: PacedChild;
@@ -32,16 +32,20 @@ interface Offer {
   cancel: () => void;
 }
 
+/** What to tell a child of: a piece that no child has heard of yet, or any. Undefined when there is none; otherwise it counts as told. */
+export type ChooseOffer = (which: 'new' | 'any') => number | undefined;
+
 interface Waiter {
   child: PacedChild;
-  choose: () => number | undefined;
+  choose: ChooseOffer;
   settle: (number: number | undefined) => void;
 }
 
 /**
- * When children hear of the next piece. Were they told of everything at once, all would ask for the same new piece, each would get it late,
- * and none would have anything for the others. So an offer is made when the line has room for one more upload, to the child that has
- * least; what the others miss they get from those who were served. A child alone with a task waits for nothing.
+ * When children hear of a piece that only this host has. Were they told at once, all would ask for the same new piece, each would get it
+ * late, and none would have anything for the others. So each piece is told to one child first, when the line has room for one more
+ * upload, and to the child that has heard of fewest; the others get it from there, or from here once half the line is free. A child
+ * alone with a task waits for nothing.
  */
 export class OfferPacing {
   readonly #clock: Clock;
@@ -53,6 +57,7 @@ export class OfferPacing {
   readonly #takeTimesMs: number[] = [];
   #openCount = 0;
   #uploadCount = 0;
+  #isDue = false;
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
@@ -69,7 +74,7 @@ export class OfferPacing {
       isCounted = false;
       cancel();
       this.#uploadCount--;
-      this.#pump();
+      this.#look();
     };
     const cancel = this.#clock.after(MAX_PACED_UPLOAD_MS, release, { unref: true });
     return ({ result, bytesSent, durationMs }) => {
@@ -82,20 +87,26 @@ export class OfferPacing {
   join(taskId: TaskId, ip: string): PacedChild {
     const child: PacedChild = new PacedChild(taskId, ip, {
       next: (child, choose, signal) => this.#next(child, choose, signal),
+      recall: () => this.#recall(child),
       leave: () => this.#leave(child),
     });
     this.#children.set(taskId, (this.#children.get(taskId) ?? new Set()).add(child));
     return child;
   }
 
+  /** Whether some child hears of the task. */
+  isWanted(taskId: TaskId): boolean {
+    return this.#children.has(taskId);
+  }
+
   #leave(child: PacedChild): void {
     const others = this.#children.get(child.taskId);
     others?.delete(child);
     if (others?.size === 0) this.#children.delete(child.taskId);
-    this.#pump();
+    this.#look();
   }
 
-  async #next(child: PacedChild, choose: () => number | undefined, signal: AbortSignal): Promise<number | undefined> {
+  async #next(child: PacedChild, choose: ChooseOffer, signal: AbortSignal): Promise<number | undefined> {
     if (signal.aborted) return undefined;
     return new Promise((resolve) => {
       const settle = (number: number | undefined): void => {
@@ -107,29 +118,46 @@ export class OfferPacing {
       const waiter: Waiter = { child, choose, settle };
       signal.addEventListener('abort', onAbort, { once: true });
       this.#waiting.add(waiter);
-      this.#pump();
+      this.#look();
     });
   }
 
-  #pump(): void {
-    for (const waiter of [...this.#waiting])
-      if (this.#isAlone(waiter.child) && this.#openCount < MAX_UNTAKEN_OFFERS) this.#serve(waiter);
-    while (this.#uploadCount + this.#openCount < this.#window.size) {
-      const waiter = leastServed(this.#waiting);
-      if (waiter === undefined) return;
-      this.#serve(waiter);
-    }
+  #recall(child: PacedChild): void {
+    for (const waiter of [...this.#waiting]) if (waiter.child === child) waiter.settle(undefined);
+  }
+
+  /** A little later: whoever waits for the same event is to be there then, so that coming first is no advantage. */
+  #look(): void {
+    if (this.#isDue || this.#waiting.size === 0) return;
+    this.#isDue = true;
+    this.#clock.after(0, () => {
+      this.#isDue = false;
+      for (const waiter of [...this.#waiting])
+        if (this.#isAlone(waiter.child) && this.#openCount < MAX_UNTAKEN_OFFERS) this.#serve(waiter, 'any');
+      while (this.#serveNext());
+    });
+  }
+
+  /** False when it is nobody's turn. */
+  #serveNext(): boolean {
+    const load = this.#uploadCount + this.#openCount;
+    if (load >= this.#window.size) return false;
+    const waiting = [...this.#waiting].sort(byNeed);
+    if (waiting.some((waiter) => this.#serve(waiter, 'new'))) return true;
+    return load < this.#window.size * REPEATED_SHARE && waiting.some((waiter) => this.#serve(waiter, 'any'));
   }
 
   #isAlone({ taskId }: PacedChild): boolean {
     return (this.#children.get(taskId)?.size ?? 0) <= 1;
   }
 
-  #serve({ child, choose, settle }: Waiter): void {
-    const number = choose();
+  /** False when the child is none the wiser. One for whom nothing is here at all need not wait any longer. */
+  #serve({ child, choose, settle }: Waiter, which: 'new' | 'any'): boolean {
+    const number = choose(which);
+    if (number !== undefined || which === 'any') settle(number);
     // What it has needs no place on the line.
     if (number !== undefined && child.holds?.has(number) !== true) this.#offer(child, number);
-    settle(number);
+    return number !== undefined;
   }
 
   #offer(child: PacedChild, number: number): void {
@@ -137,15 +165,15 @@ export class OfferPacing {
     const forget = (): void => this.#remove(key, offer);
     const lapse = (): void => {
       offer.isOpen = false;
-      child.lapsed++;
+      child.openCount--;
       this.#openCount--;
       offer.cancel = this.#clock.after(OFFER_MEMORY_MS, forget, { unref: true });
-      this.#pump();
+      this.#look();
     };
     const cancel = this.#clock.after(this.#timeoutMs(), lapse, { unref: true });
     const offer: Offer = { child, madeAtMs: this.#clock.monotonicMs(), isOpen: true, cancel };
     child.offers++;
-    child.offersSince++;
+    child.openCount++;
     this.#openCount++;
     this.#offers.set(key, [...(this.#offers.get(key) ?? []), offer]);
   }
@@ -156,7 +184,6 @@ export class OfferPacing {
     const set = holds === undefined || holds === '' ? undefined : PieceSet.parse(holds);
     if (child === undefined || others.length > 0 || set === undefined) return;
     child.holds = set;
-    child.offersSince = 0;
   }
 
   #take(key: string): void {
@@ -164,8 +191,10 @@ export class OfferPacing {
     if (offer === undefined) return;
     offer.cancel();
     this.#remove(key, offer);
-    if (offer.isOpen) this.#openCount--;
-    else offer.child.lapsed--;
+    if (offer.isOpen) {
+      offer.child.openCount--;
+      this.#openCount--;
+    }
     this.#takeTimesMs.push(this.#clock.monotonicMs() - offer.madeAtMs);
     if (this.#takeTimesMs.length > MAX_TAKE_TIMES) this.#takeTimesMs.shift();
   }
@@ -186,7 +215,8 @@ export class OfferPacing {
 }
 
 interface Turns {
-  next(child: PacedChild, choose: () => number | undefined, signal: AbortSignal): Promise<number | undefined>;
+  next(child: PacedChild, choose: ChooseOffer, signal: AbortSignal): Promise<number | undefined>;
+  recall(): void;
   leave(): void;
 }
 
@@ -194,12 +224,10 @@ interface Turns {
 export class PacedChild {
   readonly taskId: TaskId;
   offers = 0;
-  /** Offers it did not take in time. */
-  lapsed = 0;
+  /** Offers that it may still take, and that hold a place on the line for it. */
+  openCount = 0;
   /** What it had or had asked for when it said so last. */
   holds: PieceSet | undefined;
-  /** Offers made since then. */
-  offersSince = 0;
   readonly ip: string;
   readonly #pacing: Turns;
 
@@ -210,7 +238,7 @@ export class PacedChild {
   }
 
   /** The piece to tell this child of, once it is its turn; undefined when there is none, or the signal was aborted. `choose` is called at that moment. */
-  next(choose: () => number | undefined, signal: AbortSignal): Promise<number | undefined> {
+  next(choose: ChooseOffer, signal: AbortSignal): Promise<number | undefined> {
     return this.#pacing.next(this, choose, signal);
   }
 
@@ -218,20 +246,15 @@ export class PacedChild {
     this.#pacing.leave();
   }
 
-  /** About how much it has: whoever has least depends on us most. Without its word, what it lets lapse it has from elsewhere. */
-  get progress(): number {
-    return this.holds === undefined ? this.lapsed + OFFER_WEIGHT * this.offers : this.holds.size + this.offersSince;
+  /** Ends the wait for a turn, with undefined: something else has happened. */
+  recall(): void {
+    this.#pacing.recall();
   }
 }
 
-function leastServed(waiting: ReadonlySet<Waiter>): Waiter | undefined {
-  let least: Waiter | undefined;
-  let leastProgress = Number.POSITIVE_INFINITY;
-  for (const waiter of waiting) {
-    const { progress } = waiter.child;
-    if (progress < leastProgress) [least, leastProgress] = [waiter, progress];
-  }
-  return least;
+/** Who is busy with fewest of our offers, and has heard of fewest, is served first. */
+function byNeed({ child: a }: Waiter, { child: b }: Waiter): number {
+  return a.openCount - b.openCount || a.offers - b.offers;
 }
 
 function keyOf(taskId: TaskId, number: number): string {

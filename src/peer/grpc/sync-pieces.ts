@@ -1,6 +1,7 @@
 import { Metadata, type ServerWritableStream } from '@grpc/grpc-js';
 import { DfpeerError, UsageError } from '../../core/errors.js';
 import { CONTENT_VERSION_HEADER } from '../../core/piece-header.js';
+import { TrafficType } from '../../core/piece.js';
 import { parseTaskId } from '../../core/task-id.js';
 import { Wakeup } from '../../core/wakeup.js';
 import type { SyncPiecesRequest__Output } from '../../generated/dfdaemon/v2/SyncPiecesRequest.js';
@@ -55,22 +56,39 @@ export async function syncPieces(
     if (piece !== undefined) await send({ number, offset: piece.offset, length: piece.length, ip, tcpPort });
   };
   const child = pacing.join(task.taskId, addressOf(call.getPeer()));
+  // What came from a peer is known to others already; a complete task may be all that there is.
+  const wasComplete = task.complete;
+  const isScarce = (number: number): boolean =>
+    wasComplete || task.piece(number)?.trafficType === TrafficType.BACK_TO_SOURCE;
   try {
-    await announceAll(task, new Set(request.interestedPieceNumbers), { order, child, announce }, signal);
+    const telling = { order, child, announce, isScarce };
+    await announceAll(task, new Set(request.interestedPieceNumbers), telling, signal);
   } finally {
     child.leave();
+    if (!pacing.isWanted(task.taskId)) order.forget(task.taskId);
   }
 }
 
-/** What the child lacks comes first; what it has from elsewhere it may need again. */
-function chooseOffer(
+interface Telling {
+  order: AnnouncementOrder;
+  child: PacedChild;
+  announce: (number: number) => Promise<void>;
+  /** Pieces that children can't have from anybody else yet. */
+  isScarce: (number: number) => boolean;
+}
+
+/** Of the scarce pieces: what the child lacks comes first; what it has from elsewhere it may need again. */
+function chooseScarce(
   task: StoredTask,
   interested: ReadonlySet<number>,
-  { order, child }: { order: AnnouncementOrder; child: PacedChild },
+  { order, child, isScarce }: Telling,
+  which: 'new' | 'any',
 ): number | undefined {
-  const isHere = (number: number): boolean => task.piece(number) !== undefined;
-  const isNews = (number: number): boolean => isHere(number) && child.holds?.has(number) !== true;
-  return order.next(task.taskId, interested, isNews) ?? order.next(task.taskId, interested, isHere);
+  const isHere = (number: number): boolean => task.piece(number) !== undefined && isScarce(number);
+  const isLacking = (number: number): boolean => isHere(number) && child.holds?.has(number) !== true;
+  if (which === 'new')
+    return order.next(task.taskId, interested, (number) => isLacking(number) && order.isNew(task.taskId, number));
+  return order.next(task.taskId, interested, isLacking) ?? order.next(task.taskId, interested, isHere);
 }
 
 /** `10.0.0.1:8002` or `[::1]:8002`, as the piece servers name a child. */
@@ -81,33 +99,51 @@ function addressOf(peer: string): string {
     .replace(/^::ffff:/, '');
 }
 
+/** Told at once: the more know who has it, the better they share the work of passing it on. */
+function nextPlentiful(
+  task: StoredTask,
+  interested: ReadonlySet<number>,
+  { order, isScarce }: Telling,
+): number | undefined {
+  return order.next(task.taskId, interested, (number) => task.piece(number) !== undefined && !isScarce(number));
+}
+
 async function announceAll(
   task: StoredTask,
   interested: Set<number>,
-  how: { order: AnnouncementOrder; child: PacedChild; announce: (number: number) => Promise<void> },
+  telling: Telling,
   signal: AbortSignal,
 ): Promise<void> {
   const wakeup = new Wakeup();
+  const look = (): void => {
+    wakeup.notify();
+    telling.child.recall();
+  };
   let stopped: DfpeerError | undefined;
   const unsubscribe = task.subscribe({
-    onPiece: () => wakeup.notify(),
-    onComplete: () => wakeup.notify(),
+    onPiece: () => look(),
+    onComplete: () => look(),
     onStopped: (error) => {
       stopped = error;
-      wakeup.notify();
+      look();
     },
   });
   const onAbort = (): void => wakeup.notify();
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     for (;;) {
-      const next = await how.child.next(() => chooseOffer(task, interested, how), signal);
+      const next =
+        nextPlentiful(task, interested, telling) ??
+        (await telling.child.next((which) => chooseScarce(task, interested, telling, which), signal));
       if (next !== undefined) {
         interested.delete(next);
-        await how.announce(next);
+        await telling.announce(next);
         continue;
       }
-      if (signal.aborted || interested.size === 0 || task.complete) return;
+      if (signal.aborted || interested.size === 0) return;
+      // Recalled: its turn is still to come.
+      if ([...interested].some((number) => task.piece(number) !== undefined)) continue;
+      if (task.complete) return;
       if (stopped !== undefined || !task.downloading)
         throw new DfpeerError(
           'DFP_TASK_FAILED',

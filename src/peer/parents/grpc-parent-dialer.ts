@@ -40,6 +40,7 @@ export class GrpcParentDialer implements ParentDialer {
     parent: CandidateParent,
     request: { taskId: TaskId; pieces: readonly number[] },
     signal: AbortSignal,
+    onAnswer?: () => void,
   ): AsyncGenerator<PieceOffer> {
     const call = (client: UploadClient): ClientReadableStream<SyncPiecesResponse__Output> =>
       client.syncPieces(
@@ -49,6 +50,7 @@ export class GrpcParentDialer implements ParentDialer {
     let httpPort: number | undefined;
     let contentVersion: string | undefined;
     const onMetadata = (metadata: Metadata): void => {
+      onAnswer?.();
       const port = Number(metadata.get(HTTP_PORT_HEADER)[0]);
       if (Number.isInteger(port) && port > 0 && port < 65536) httpPort = port;
       const [version] = metadata.get(CONTENT_VERSION_HEADER);

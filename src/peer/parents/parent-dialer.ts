@@ -18,11 +18,15 @@ export interface ParentLoad {
 
 /** How we talk to other peers' upload services. The simulator has its own. */
 export interface ParentDialer {
-  /** Offers as pieces finish at the parent; ends when it has given all, throws DFP_PARENT_* otherwise. */
+  /**
+   * Offers as pieces finish at the parent; ends when it has given all, throws DFP_PARENT_* otherwise. `onAnswer`: the parent is
+   * there, and may have nothing yet.
+   */
   syncPieces(
     parent: CandidateParent,
     request: { taskId: TaskId; pieces: readonly number[] },
     signal: AbortSignal,
+    onAnswer?: () => void,
   ): AsyncIterable<PieceOffer>;
   /** About once a second; throws DFP_PARENT_* when the parent can't say. */
   syncHost(parent: CandidateParent, request: { peerId: string }, signal: AbortSignal): AsyncIterable<ParentLoad>;

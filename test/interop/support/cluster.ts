@@ -3,10 +3,11 @@ import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import type { Config } from '../../support/config.js';
+import { mergeConfig, type Config } from '../../support/config.js';
+import { downloadTask } from '../../support/download-task.js';
 import { Origin } from '../../support/origin.js';
 import { Network, type Host } from './network.js';
-import { Peer, sha256OfFile, type Maker, type PeerOptions } from './peer.js';
+import { Peer, sha256OfFile, type Maker } from './peer.js';
 import { Program } from './program.js';
 import { programPath } from './programs.js';
 
@@ -49,9 +50,9 @@ export class Cluster {
     return program;
   }
 
-  /** Dragonfly's scheduler; `config` is merged in by its top-level keys. */
+  /** Dragonfly's scheduler, one a host; `config` is merged in. */
   async startScheduler(host: Host = this.network.addHost(), config: Config = {}): Promise<SchedulerProgram> {
-    const directory = join(this.directory, 'scheduler');
+    const directory = join(this.directory, `scheduler-${host.ip}`);
     await mkdir(directory, { recursive: true });
     const file = join(directory, 'scheduler.yaml');
     const server = {
@@ -61,7 +62,7 @@ export class Cluster {
       logDir: join(directory, 'log'),
       pluginDir: join(directory, 'plugins'),
     };
-    await writeFile(file, stringify({ server, console: true, ...config }));
+    await writeFile(file, stringify(mergeConfig({ server, console: true }, config)));
     const program = new Program({
       name: 'scheduler',
       host,
@@ -73,17 +74,17 @@ export class Cluster {
     return { program, host, dynconfig: await this.writeDynconfig(host.ip) };
   }
 
-  /** The file that makes daemons of both makers use this scheduler. */
-  async writeDynconfig(ip: string): Promise<string> {
+  /** The file that makes daemons of both makers use these schedulers. */
+  async writeDynconfig(...ips: string[]): Promise<string> {
     const file = join(this.directory, 'dynconfig.yaml');
-    await writeFile(file, stringify({ scheduler: { addrs: [`${ip}:${SCHEDULER_PORT}`] } }));
+    await writeFile(file, stringify({ scheduler: { addrs: ips.map((ip) => `${ip}:${SCHEDULER_PORT}`) } }));
     return file;
   }
 
   async startPeer(
     maker: Maker,
     name: string,
-    options: Partial<Pick<PeerOptions, 'dynconfig' | 'config' | 'host'>> = {},
+    options: { dynconfig?: string; config?: Config; host?: Host | undefined } = {},
   ): Promise<Peer> {
     const peer = new Peer({
       name,
@@ -107,6 +108,16 @@ export class Cluster {
     assert.equal(result.code, 0, `${client} dfget at ${peer.name}: ${result.stderr}${result.stdout}`);
     assert.equal(await sha256OfFile(output), this.origin.sha256, `${peer.name} wrote something else`);
     return output;
+  }
+
+  /** The same without dfget: one call at the daemon's socket. */
+  async downloadByCall(peer: Peer, path?: string): Promise<string> {
+    this.#outputs += 1;
+    const outputPath = join(this.directory, `output-${this.#outputs}`);
+    const { status } = await downloadTask(`unix:${peer.socketPath}`, { url: this.origin.url(path), outputPath });
+    assert.equal(status.code, 0, `${peer.name}: ${status.details}`);
+    assert.equal(await sha256OfFile(outputPath), this.origin.sha256, `${peer.name} wrote something else`);
+    return outputPath;
   }
 
   /** Idempotent. */

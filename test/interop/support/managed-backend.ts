@@ -5,6 +5,7 @@ import type { Config } from '../../support/config.js';
 import { run } from '../../support/daemon-process.js';
 import { until } from '../../support/until.js';
 import type { Cluster } from './cluster.js';
+import { ManagerApi } from './manager-api.js';
 import type { Host } from './network.js';
 import { Program } from './program.js';
 import { programPath } from './programs.js';
@@ -17,56 +18,71 @@ const DATABASE_PORT = 3306;
 const DATABASE_PASSWORD = 'interop';
 const SIGNING_KEY = Buffer.from('dfpeer interoperability tests').toString('base64');
 
+/** Paths of PEM files, as Dragonfly's Go programs name them. */
+export interface BackendTls {
+  caCert: string;
+  cert: string;
+  key: string;
+}
+
 /** What a full cluster has behind its scheduler: manager, redis and MariaDB on one host. */
 export class ManagedBackend {
   readonly host: Host;
   readonly manager: Program;
+  readonly redis: Program;
+  readonly database: Program;
+  readonly #tls: BackendTls | undefined;
 
-  private constructor(host: Host, manager: Program) {
+  private constructor(host: Host, programs: Record<'manager' | 'redis' | 'database', Program>, tls?: BackendTls) {
     this.host = host;
-    this.manager = manager;
+    this.manager = programs.manager;
+    this.redis = programs.redis;
+    this.database = programs.database;
+    this.#tls = tls;
   }
 
-  static async start(cluster: Cluster): Promise<ManagedBackend> {
-    const host = cluster.network.addHost();
+  /** @param tls of the manager's gRPC server, and of whoever calls it */
+  static async start(
+    cluster: Cluster,
+    tls?: BackendTls,
+    host: Host = cluster.network.addHost(),
+  ): Promise<ManagedBackend> {
     // The database drops its rights and must still reach its files.
     await chmod(cluster.directory, 0o755);
-    await Promise.all([startDatabase(cluster, host), startRedis(cluster, host)]);
-    return new ManagedBackend(host, await startManager(cluster, host));
+    const [database, redis] = await Promise.all([startDatabase(cluster, host), startRedis(cluster, host)]);
+    return new ManagedBackend(host, { manager: await startManager(cluster, host, tls), redis, database }, tls);
   }
 
   /** For daemons of both makers. */
   get managerAddress(): string {
-    return `http://${this.host.ip}:${MANAGER_PORT}`;
+    return `${this.#tls === undefined ? 'http' : 'https'}://${this.host.ip}:${MANAGER_PORT}`;
   }
 
   /** To be merged into the scheduler's. */
   get schedulerConfig(): Config {
     return {
-      manager: { addr: `${this.host.ip}:${MANAGER_PORT}`, schedulerClusterID: 1 },
+      manager: { addr: `${this.host.ip}:${MANAGER_PORT}`, schedulerClusterID: 1, ...withTls(this.#tls) },
       database: { redis: { addrs: [`${this.host.ip}:${REDIS_PORT}`] } },
     };
   }
 
+  /** What the manager offers to people and programs over HTTP. */
+  signIn(): Promise<ManagerApi> {
+    return ManagerApi.signIn(`http://${this.host.ip}:${REST_PORT}`);
+  }
+
   /** Resolves when the manager would name the scheduler to peers. */
   async untilSchedulerIsActive(): Promise<void> {
-    const base = `http://${this.host.ip}:${REST_PORT}/api/v1`;
-    const signedIn = await fetch(`${base}/users/signin`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      // The account that a new manager starts with.
-      body: JSON.stringify({ name: 'root', password: 'dragonfly' }),
-    });
-    const { token } = (await signedIn.json()) as { token: string };
-    await until('the scheduler to be active at the manager', async () => {
-      const answer = await fetch(`${base}/schedulers`, { headers: { authorization: `Bearer ${token}` } });
-      const schedulers = (await answer.json()) as { state: string }[];
-      return schedulers.some(({ state }) => state === 'active');
-    });
+    const api = await this.signIn();
+    await until('the scheduler to be active at the manager', () => api.hasActiveScheduler());
   }
 }
 
-async function startDatabase(cluster: Cluster, host: Host): Promise<void> {
+function withTls(tls: BackendTls | undefined): { tls?: BackendTls } {
+  return tls === undefined ? {} : { tls };
+}
+
+async function startDatabase(cluster: Cluster, host: Host): Promise<Program> {
   const directory = join(cluster.directory, 'database');
   const [data, socket] = [join(directory, 'data'), join(directory, 'mysqld.sock')];
   await mkdir(directory, { recursive: true });
@@ -77,7 +93,7 @@ async function startDatabase(cluster: Cluster, host: Host): Promise<void> {
     '--auth-root-authentication-method=normal',
     '--skip-test-db',
   ]);
-  await cluster.start(
+  const database = await cluster.start(
     new Program({
       name: 'mariadbd',
       host,
@@ -103,11 +119,12 @@ async function startDatabase(cluster: Cluster, host: Host): Promise<void> {
     "GRANT ALL ON manager.* TO 'dragonfly'@'%'",
   ];
   await must('mariadb', ['--no-defaults', '-uroot', `--socket=${socket}`, '-e', statements.join('; ')]);
+  return database;
 }
 
-async function startRedis(cluster: Cluster, host: Host): Promise<void> {
+async function startRedis(cluster: Cluster, host: Host): Promise<Program> {
   const options = { bind: host.ip, port: String(REDIS_PORT), 'protected-mode': 'no', save: '', appendonly: 'no' };
-  await cluster.start(
+  return cluster.start(
     new Program({
       name: 'redis',
       host,
@@ -118,7 +135,7 @@ async function startRedis(cluster: Cluster, host: Host): Promise<void> {
   );
 }
 
-async function startManager(cluster: Cluster, host: Host): Promise<Program> {
+async function startManager(cluster: Cluster, host: Host, tls: BackendTls | undefined): Promise<Program> {
   const directory = join(cluster.directory, 'manager');
   await mkdir(directory, { recursive: true });
   const file = join(directory, 'manager.yaml');
@@ -128,7 +145,7 @@ async function startManager(cluster: Cluster, host: Host): Promise<Program> {
     file,
     stringify({
       server: {
-        grpc: { advertiseIP: host.ip, listenIP: '0.0.0.0', port },
+        grpc: { advertiseIP: host.ip, listenIP: '0.0.0.0', port, ...withTls(tls) },
         rest: { addr: `${host.ip}:${REST_PORT}` },
         logDir: join(directory, 'log'),
         pluginDir: join(directory, 'plugins'),

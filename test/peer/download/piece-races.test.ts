@@ -13,7 +13,7 @@ interface Lane {
 }
 
 const PIECE: StoredPiece = {
-  ...{ number: 7, offset: 0, length: 10, digest: 'crc32:1', costMs: 5, createdAtMs: 1 },
+  ...{ number: 7, offset: 0, length: 10, digest: 'crc32:1', parentId: 'any', costMs: 5, createdAtMs: 1 },
   trafficType: TrafficType.REMOTE_PEER,
 };
 
@@ -27,7 +27,7 @@ function createLink(peerId: string): ParentLink {
     syncHost: () => assert.fail('not dialled'),
     close: () => undefined,
   };
-  const events = { onOffer: () => undefined, onEnd: () => undefined };
+  const events = { onWord: () => undefined, onOffer: () => undefined, onEnd: () => undefined };
   return new ParentLink(parent, { clock: systemClock, dialer, events });
 }
 

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { PieceSet } from '../../../src/core/piece-set.js';
 import { computeTaskId } from '../../../src/core/task-id.js';
 import {
   FIRST_OFFER_TIMEOUT_MS,
@@ -26,9 +25,18 @@ class Listener {
     this.child = pacing.join(TASK, ip);
   }
 
-  async listen(pieces: number): Promise<void> {
-    for (let piece = 0; piece < pieces; piece++) {
-      const number = await this.child.next(() => piece, this.#controller.signal);
+  /** Of `pieces` numbers from 0 on, of which `told` have been told to some child. */
+  async listen(pieces: number, told: Set<number>): Promise<void> {
+    for (let left = pieces; left > 0; left--) {
+      const choose = (which: 'new' | 'any'): number | undefined => {
+        for (let number = 0; number < pieces; number++)
+          if (!this.heard.includes(number) && (which === 'any' || !told.has(number))) {
+            told.add(number);
+            return number;
+          }
+        return undefined;
+      };
+      const number = await this.child.next(choose, this.#controller.signal);
       if (number === undefined) return;
       this.heard.push(number);
     }
@@ -56,9 +64,10 @@ describe('offer pacing', () => {
     return (durationMs) => end({ result: 'complete', bytesSent: PIECE_BYTES, durationMs } as Parameters<typeof end>[0]);
   }
 
-  function listeners(count: number): Listener[] {
+  function listeners(count: number, pieces = 100): Listener[] {
     const all = Array.from({ length: count }, (_, index) => new Listener(pacing, `10.0.0.${index + 1}`));
-    for (const each of all) void each.listen(100);
+    const told = new Set<number>();
+    for (const each of all) void each.listen(pieces, told);
     return all;
   }
 
@@ -87,18 +96,38 @@ describe('offer pacing', () => {
     assert.equal(total(all), MIN_PACED_UPLOADS + 2);
   });
 
-  it('serves the child that has least first', async () => {
-    const [rich, poor] = listeners(2);
+  it('shares several places that become free at once evenly, whoever came first', async () => {
+    const all = listeners(4);
     await settled();
-    const before = poor?.heard.length ?? 0;
-    const ends = [upload(0, '10.0.0.1', String(PieceSet.of(100, (number) => number < 50)))];
-    for (let number = 1; number < MIN_PACED_UPLOADS; number++) ends.push(upload(number));
-    for (const each of [rich, poor]) each?.heard.splice(0);
-    clock.advance(MAX_OFFER_TIMEOUT_MS);
+    const ends = all.map(({ heard }) => upload(heard[0] ?? -1));
+    for (const end of ends) end(1000);
     await settled();
-    ends[0]?.(1000);
+    // The uploads have opened the window: the least served are first, each time anew.
+    const counts = all.map(({ heard }) => heard.length);
+    assert.ok(Math.max(...counts) - Math.min(...counts) <= 1, counts.join(' '));
+    assert.ok(total(all) > 2 * MIN_PACED_UPLOADS);
+  });
+
+  it('tells one child alone of a new piece, and another one once half of the line is free', async () => {
+    const all = listeners(3, MIN_PACED_UPLOADS);
     await settled();
-    assert.ok(before > 0 && (poor?.heard.length ?? 0) >= (rich?.heard.length ?? 0));
+    const heard = all.flatMap((each) => each.heard);
+    assert.deepEqual(heard.sort(), [...heard.keys()]);
+    assert.equal(heard.length, MIN_PACED_UPLOADS);
+    const ends = heard.map((number) => upload(number));
+    for (const end of ends.slice(0, MIN_PACED_UPLOADS / 2)) end(1000);
+    await settled();
+    assert.equal(total(all), MIN_PACED_UPLOADS + 1);
+  });
+
+  it('ends the wait of a child for which something else has happened', async () => {
+    const all = listeners(2);
+    await settled();
+    const before = total(all);
+    const waiting = all[0]?.child.next(() => 1, new AbortController().signal);
+    all[0]?.child.recall();
+    assert.equal(await waiting, undefined);
+    assert.equal(total(all), before);
   });
 
   it('lets a child alone with a task hear far ahead of what it takes', async () => {
@@ -141,9 +170,12 @@ describe('offer pacing', () => {
     await settled();
     assert.equal(clock.pendingTimers, 0);
   });
-});
 
-/** Everything that can go on without time passing has gone on. */
-async function settled(): Promise<void> {
-  for (let turn = 0; turn < 200; turn++) await Promise.resolve();
-}
+  /** Everything that can go on without time passing has gone on. */
+  async function settled(): Promise<void> {
+    for (let turn = 0; turn < 200; turn++) {
+      await Promise.resolve();
+      clock.advance(0);
+    }
+  }
+});

@@ -11,6 +11,7 @@ import type { StatLocalTaskResponse__Output } from '../../../src/generated/dfdae
 import type { ListHostsResponse__Output } from '../../../src/generated/scheduler/v2/ListHostsResponse.js';
 import { DfdaemonDownload, DfdaemonUpload, Scheduler } from '../../../src/grpc/protos.js';
 import { REFUSED_DOWNLOAD_METHODS, REFUSED_UPLOAD_METHODS } from '../../../src/peer/grpc/refused-methods.js';
+import { ScriptedScheduler } from '../../scheduler-client/support/scripted-scheduler.js';
 import { DaemonProcess } from '../../support/daemon-process.js';
 import { downloadTask } from '../../support/download-task.js';
 import { Origin } from '../../support/origin.js';
@@ -187,6 +188,7 @@ describe('a daemon whose scheduler is silent', function () {
     const { port } = silent.address() as AddressInfo;
     const origin = await Origin.start(1000);
     const daemon = await DaemonProcess.start(join(directory(), 'd'), {
+      host: { hostname: 'latecomer' },
       scheduler: { addrs: [`127.0.0.1:${port}`], embedded: { enable: false } },
     });
     assert.ok(
@@ -197,7 +199,13 @@ describe('a daemon whose scheduler is silent', function () {
     assert.equal(ended.code, status.OK, ended.details);
     for (const socket of held) socket.destroy();
     silent.close();
+    await once(silent, 'close');
+    const scheduler = new ScriptedScheduler();
+    scheduler.port = port;
+    await scheduler.listen();
+    await scheduler.until(() => scheduler.hosts.some(({ host }) => host?.hostname === 'latecomer'));
     assert.equal(await daemon.end(), 0);
+    scheduler.kill();
     await origin.close();
   });
 });

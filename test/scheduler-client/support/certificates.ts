@@ -17,8 +17,11 @@ export interface Certificate {
   key: string;
 }
 
-/** A throw-away authority in `directory`, signing for 127.0.0.1. Returns paths of PEM files. */
-export async function createAuthority(directory: string): Promise<{
+/** A throw-away authority in `directory`, signing for these addresses. Returns paths of PEM files. */
+export async function createAuthority(
+  directory: string,
+  addresses: readonly string[] = ['127.0.0.1'],
+): Promise<{
   caCert: string;
   issue: (name: string) => Promise<Certificate>;
 }> {
@@ -26,7 +29,10 @@ export async function createAuthority(directory: string): Promise<{
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   const [caCert, caKey] = [path('ca.pem'), path('ca-key.pem')];
   await run('openssl', ['req', '-x509', ...newKey, '-keyout', caKey, '-out', caCert, '-subj', '/CN=test authority']);
-  await writeFile(path('names.cnf'), 'subjectAltName=IP:127.0.0.1,DNS:localhost\n');
+  await writeFile(
+    path('names.cnf'),
+    `subjectAltName=DNS:localhost,${addresses.map((each) => `IP:${each}`).join(',')}\n`,
+  );
   return {
     caCert,
     issue: async (name) => {

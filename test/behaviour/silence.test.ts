@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ScriptedScheduler } from '../scheduler-client/support/scripted-scheduler.js';
+import { DaemonProcess } from '../support/daemon-process.js';
+import { Origin } from '../support/origin.js';
+import { useTemporaryDirectory } from '../support/temporary-directory.js';
+
+const MIB = 1024 * 1024;
+const SIZE = 32 * MIB;
+/** Slow enough that the time of a download is that of its bytes: 4 s. */
+const ORIGIN_RATE = 8 * MIB;
+/** A scheduler's deadline is 10 s, that of a silent piece 30 s: waiting for either costs more. */
+const MAX_SLOWDOWN = 2.5;
+
+/** The origin steps in for whoever says nothing. */
+describe('a download among the silent', function () {
+  this.timeout(120_000);
+  const directory = useTemporaryDirectory();
+  const ends: (() => unknown)[] = [];
+
+  afterEach(async () => {
+    for (const end of ends.splice(0).reverse()) await end();
+  });
+
+  async function startOrigin(behaviour: { ignoresRange?: boolean } = {}): Promise<Origin> {
+    const origin = await Origin.start(SIZE, { bytesPerSecond: ORIGIN_RATE, ...behaviour });
+    ends.push(() => origin.close());
+    return origin;
+  }
+
+  async function startDaemon(name: string, scheduler: string | undefined): Promise<DaemonProcess> {
+    const addrs = scheduler === undefined ? [] : [scheduler];
+    const daemon = await DaemonProcess.start(join(directory(), name), {
+      host: { hostname: name },
+      scheduler: { addrs, embedded: { enable: false } },
+    });
+    ends.push(() => daemon.end());
+    return daemon;
+  }
+
+  /** A scheduler that knows every host, and has no answer for any download. */
+  async function startSilentScheduler(): Promise<string> {
+    const scheduler = await ScriptedScheduler.start(() => new Promise(() => undefined));
+    ends.push(() => scheduler.kill());
+    return scheduler.address;
+  }
+
+  async function timeOf(daemon: DaemonProcess, origin: Origin): Promise<number> {
+    const output = join(daemon.directory, 'output');
+    const startedMs = performance.now();
+    const { code, stderr } = await daemon.dfget(origin.url(), '-O', output, '--overwrite', '--no-progress');
+    assert.equal(code, 0, stderr);
+    const tookMs = performance.now() - startedMs;
+    assert.ok((await readFile(output)).equals(origin.content));
+    return tookMs;
+  }
+
+  for (const ignoresRange of [false, true])
+    it(`does not wait for a scheduler that has no answer${ignoresRange ? ', nor where the origin takes no ranges' : ''}`, async () => {
+      const aloneMs = await timeOf(await startDaemon('alone', undefined), await startOrigin({ ignoresRange }));
+      const origin = await startOrigin({ ignoresRange });
+      const tookMs = await timeOf(await startDaemon('waiting', await startSilentScheduler()), origin);
+      assert.ok(tookMs < MAX_SLOWDOWN * aloneMs, `${tookMs} ms instead of ${aloneMs} ms`);
+      assert.equal(origin.contentBytes, SIZE, 'each byte comes from the origin once');
+    });
+
+  it('does not wait for a parent that takes connections and sends nothing', async () => {
+    const aloneMs = await timeOf(await startDaemon('alone', undefined), await startOrigin());
+    const parent = await DaemonProcess.start(join(directory(), 'scheduler'));
+    ends.push(() => parent.end());
+    const scheduler = `127.0.0.1:${parent.ports.scheduler ?? 0}`;
+    const silent = await startDaemon('silent', scheduler);
+    const child = await startDaemon('child', scheduler);
+    const origin = await startOrigin();
+    await timeOf(silent, origin);
+    silent.signal('SIGSTOP');
+    ends.push(() => silent.signal('SIGCONT'));
+    const tookMs = await timeOf(child, origin);
+    assert.ok(tookMs < MAX_SLOWDOWN * aloneMs, `${tookMs} ms instead of ${aloneMs} ms`);
+    assert.equal(await child.metric('dragonfly_client_download_traffic', { type: 'BACK_TO_SOURCE' }), SIZE);
+  });
+
+  it('takes nothing from an origin that it may not use', async () => {
+    const origin = await startOrigin();
+    const daemon = await startDaemon('waiting', await startSilentScheduler());
+    const flags = ['--disable-back-to-source', '--timeout', '2s', '--no-progress'];
+    const { code } = await daemon.dfget(origin.url(), '-O', join(directory(), 'output'), ...flags);
+    assert.notEqual(code, 0);
+    assert.equal(origin.contentBytes, 0);
+  });
+});
