@@ -2,6 +2,7 @@ import type { StoredPiece } from '../../core/piece.js';
 import type { PeerSession } from '../../scheduler-client/scheduler-client.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { DownloadDependencies } from './dependencies.js';
+import type { NamedWaits } from './named-waits.js';
 import type { OriginPieces } from './origin-pieces.js';
 import type { OriginRace } from './origin-race.js';
 import { ParentLink } from './parent-link.js';
@@ -11,6 +12,7 @@ import { ORIGIN, PieceRaces, type PieceSource } from './piece-races.js';
 
 export interface ParentFetchesContext {
   dependencies: DownloadDependencies;
+  waits: NamedWaits;
   swarm: ParentSwarm;
   board: PieceBoard;
   task: StoredTask;
@@ -34,14 +36,15 @@ export class ParentFetches {
   readonly #running = new Set<Promise<void>>();
 
   constructor(context: ParentFetchesContext) {
-    const { dependencies, swarm, task, originPieces, signal, session } = context;
+    const { dependencies, waits, swarm, task, originPieces, signal, session } = context;
     this.#context = context;
     this.#races = new PieceRaces({
       clock: dependencies.clock,
       signal: AbortSignal.any([signal, this.#over.signal]),
       fetch: (source, number, stop) =>
         source instanceof ParentLink ? swarm.fetch(source, number, session(), stop) : originPieces.race(number, stop),
-      verify: async (piece) => (await task.digestOnDisk(piece)) === piece.digest,
+      verify: async (piece) =>
+        (await waits.disk('read back a piece that two gave', () => task.digestOnDisk(piece))) === piece.digest,
     });
   }
 

@@ -84,7 +84,7 @@ export class PieceCollection {
       onWord: () => originRace.heard(),
     });
     this.#parentFetches = new ParentFetches({
-      ...{ dependencies, swarm: this.#swarm, board, task, signal, originPieces, originRace },
+      ...{ dependencies, waits: context.waits, swarm: this.#swarm, board, task, signal, originPieces, originRace },
       originSlots: () => this.#originWindow.size,
       mayUseOrigin: () => context.wanted.mayUseOrigin,
       session: () => scheduling.session,
