@@ -5,7 +5,7 @@ import { Scheduler } from '../grpc/protos.js';
 import { startGrpcServer, type GrpcServerLimits } from '../grpc/server.js';
 import { DEFAULT_SCHEDULER_TIMINGS, type SchedulerLimits, type SchedulerTimings } from './limits.js';
 import { SchedulerCore } from './scheduler-core.js';
-import { registerSchedulerMetrics } from './scheduler-metrics.js';
+import { registerSchedulerMetrics, type SchedulerMetrics } from './scheduler-metrics.js';
 import { SchedulerService } from './scheduler-service.js';
 import { statusOf, type SchedulerStatus } from './status.js';
 
@@ -45,7 +45,7 @@ export async function startEmbeddedScheduler(options: EmbeddedSchedulerOptions):
   const logger = options.logger.child({ component: 'scheduler' });
   const core = new SchedulerCore({ limits, timings, clock, random, logger });
   const status = (): SchedulerStatus => statusOf(core, service.streamCount);
-  const metrics = registry === undefined ? undefined : registerSchedulerMetrics(registry, status);
+  let metrics: SchedulerMetrics | undefined;
   const service = new SchedulerService({ core, logger, clock, onDecision: (kind) => metrics?.decided(kind) });
   const server = await startGrpcServer({
     listen: { ip, port },
@@ -54,6 +54,8 @@ export async function startEmbeddedScheduler(options: EmbeddedSchedulerOptions):
     logger,
     onRefused: () => metrics?.refused(),
   });
+  // Only now: where the port is taken the caller tries another, with the same registry.
+  if (registry !== undefined) metrics = registerSchedulerMetrics(registry, status);
   const gcIntervalMs = timings.gcIntervalMs ?? DEFAULT_SCHEDULER_TIMINGS.gcIntervalMs;
   const stopGc = everyInterval(clock, gcIntervalMs, () => service.collectGarbage());
   logger.info({ address: server.address }, 'embedded scheduler listens');

@@ -36,6 +36,16 @@ describe('the embedded scheduler, used by grpc-js clients', () => {
     }
   });
 
+  it('starts on another port, with the same metrics, where the first one is taken', async () => {
+    const options = { ip: '127.0.0.1', logger: silentLogger };
+    const first = await startEmbeddedScheduler({ ...options, port: 0 });
+    const registry = new Registry();
+    await assert.rejects(startEmbeddedScheduler({ ...options, port: first.port, registry }), { code: 'DFP_LISTEN' });
+    const second = await startEmbeddedScheduler({ ...options, port: 0, registry });
+    assert.match(await registry.metrics(), /^dfpeer_scheduler_hosts 0$/m);
+    await Promise.all([first.stop(), second.stop()]);
+  });
+
   it('sends another peer to the source when the first one fails, breaks off, or is cancelled', async () => {
     await using scheduler = await TestScheduler.start();
     const [a, b, c, d] = await Promise.all(['a', 'b', 'c', 'd'].map((id) => scheduler.host(id)));
