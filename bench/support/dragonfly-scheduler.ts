@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import type { Host } from '../../test/interop/support/network.js';
 import { Program } from '../../test/interop/support/program.js';
 import { PROGRAMS_VARIABLE, programPath } from '../../test/interop/support/programs.js';
-import type { ShapedHost } from './shaped-network.js';
 
 const PORT = 8002;
 
@@ -14,7 +14,7 @@ export function hasDragonfly(): boolean {
 
 /** Dragonfly's own scheduler, without a manager. */
 export async function startDragonflyScheduler(
-  host: ShapedHost,
+  host: Host,
   parentDirectory: string,
 ): Promise<{ address: string; stop(): Promise<unknown> }> {
   const directory = join(parentDirectory, 'scheduler');

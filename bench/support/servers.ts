@@ -1,10 +1,11 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DaemonProcess } from '../../test/support/daemon-process.js';
+import { freePort } from '../../test/support/free-port.js';
 import { hasProgram } from './network.js';
 
 /** A server process that answers ranges of one file. */
@@ -116,15 +117,6 @@ async function printedPort(child: ChildProcess): Promise<number> {
   if (child.stdout === null) throw new Error('the server has no output');
   const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
   return Number(line);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function untilAnswers(port: number): Promise<void> {

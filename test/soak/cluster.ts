@@ -1,9 +1,8 @@
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Config } from '../support/config.js';
 import { DaemonProcess } from '../support/daemon-process.js';
+import { freePort } from '../support/free-port.js';
 import type { LiarOrders } from './lying-peer.js';
 import { LyingProgram } from './lying-program.js';
 import { DAEMON_COUNT, type SoakEvent } from './plan.js';
@@ -33,7 +32,7 @@ export class SoakCluster {
 
   static async start(directory: string): Promise<SoakCluster> {
     // The scheduler must come back where it was.
-    const cluster = new SoakCluster(await findFreePort());
+    const cluster = new SoakCluster(await freePort());
     for (let index = 0; index < DAEMON_COUNT; index++) {
       const daemon = await DaemonProcess.start(join(directory, `daemon-${index}`), cluster.#config(index));
       cluster.#daemons.push(daemon);
@@ -116,13 +115,4 @@ export class SoakCluster {
       },
     };
   }
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

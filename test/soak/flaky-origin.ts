@@ -5,6 +5,7 @@ import { parseRangeHeader } from '../../src/core/byte-range.js';
 import { sleep } from '../../src/core/deadline.js';
 import type { ByteRange } from '../../src/core/piece.js';
 import type { Random } from '../simulation/random.js';
+import { drained } from '../support/drained.js';
 import type { SoakFile } from './soak-file.js';
 
 const FAULTS = ['status', 'reset', 'slow', 'cut', 'wrong-length', 'ignored-range'] as const;
@@ -103,15 +104,4 @@ export class FlakyOrigin {
     else if (fault === 'cut') response.destroy();
     else response.end();
   }
-}
-
-/** The socket took it all, or is gone. */
-async function drained(response: ServerResponse): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const settle = (): void => {
-      response.off('drain', settle).off('close', settle);
-      resolve();
-    };
-    response.once('drain', settle).once('close', settle);
-  });
 }

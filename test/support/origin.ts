@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parseRangeHeader } from '../../src/core/byte-range.js';
+import { drained } from './drained.js';
 
 export interface OriginRequest {
   method: string;
@@ -130,15 +131,4 @@ export class Origin {
     const dueMs = this.#budgetStartMs + (this.#budgetUsed / bytesPerSecond) * 1000;
     if (dueMs > nowMs) await new Promise((resolve) => setTimeout(resolve, dueMs - nowMs));
   }
-}
-
-/** The socket took it all, or is gone. */
-async function drained(response: ServerResponse): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const settle = (): void => {
-      response.off('drain', settle).off('close', settle);
-      resolve();
-    };
-    response.once('drain', settle).once('close', settle);
-  });
 }

@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { freePort } from '../../support/free-port.js';
 import { until } from '../../support/until.js';
 import { readDeployed } from './deploy-files.js';
 
@@ -41,6 +41,7 @@ export class Prometheus {
       scrape_configs: [{ job_name: 'dfpeer', static_configs: [{ targets }] }],
     };
     await writeFile(join(directory, 'prometheus.yml'), stringify(config));
+    // It doesn't take port 0.
     const port = await freePort();
     const child = spawn(
       'prometheus',
@@ -87,15 +88,4 @@ export class Prometheus {
     this.#child.kill();
     await exited;
   }
-}
-
-/** Prometheus does not take port 0. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
