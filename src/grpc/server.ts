@@ -16,7 +16,7 @@ import type { Logger } from '../core/logger.js';
 import { rememberCaller, tellCaller, type Caller } from './caller.js';
 import { closeHalfOpenStreams } from './half-open-streams.js';
 import { ignoreDeadline } from './ignore-deadline.js';
-import { packageDefinition } from './protos.js';
+import { reflectedDefinition } from './protos.js';
 import { RequestGate, refuseBeyond } from './request-gate.js';
 
 export interface GrpcServerLimits {
@@ -167,7 +167,7 @@ function createGrpc(options: GrpcServerOptions, limits: GrpcServerLimits, health
   });
   for (const { definition, implementation } of options.services) grpc.addService(definition, implementation);
   health.addToServer(grpc);
-  new ReflectionService(packageDefinition, { services: options.services.map(({ name }) => name) }).addToServer(grpc);
+  new ReflectionService(reflectedDefinition, { services: options.services.map(({ name }) => name) }).addToServer(grpc);
   return grpc;
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.js';
 import { DfpeerError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { parseTaskId } from '../core/task-id.js';
+import type { Tracer } from '../core/tracing.js';
 import { loadServerCredentials } from '../grpc/credentials.js';
 import { startGrpcServer } from '../grpc/server.js';
 import type { DaemonSchedulerClient, HostLoadSampler } from '../scheduler-client/index.js';
@@ -15,6 +16,7 @@ import { makeAdminService, type AdminServiceDependencies } from './grpc/admin-se
 import { AnnouncementOrder } from './grpc/announcement-order.js';
 import type { OfferPacing } from './grpc/offer-pacing.js';
 import { makeDownloadService, type DownloadServiceDependencies } from './grpc/download-service.js';
+import { makePeerService } from './grpc/peer-service.js';
 import { LONG_STREAMS, makeUploadService } from './grpc/upload-service.js';
 import type { HostIdentity } from './host-identity.js';
 import type { DownloadMetrics } from './metrics.js';
@@ -35,6 +37,7 @@ export interface ServerDependencies {
   load: HostLoadSampler;
   uploads: UploadService;
   pacing: OfferPacing;
+  tracer: Tracer;
   identity: HostIdentity;
   /** Where this host serves pieces. */
   pieceAddress: { ip: string; httpPort: number; tcpPort: number };
@@ -53,6 +56,7 @@ export async function startUploadServer(
     ...serviceDependencies(dependencies),
     order: new AnnouncementOrder(),
     pacing: dependencies.pacing,
+    tracer: dependencies.tracer,
     address: () => dependencies.pieceAddress,
     load: () => load.sample(),
     isTrustedCaller: (peer) => isScheduler(scheduler, peer),
@@ -63,7 +67,7 @@ export async function startUploadServer(
   });
   const server = await startGrpcServer({
     listen,
-    services: [service],
+    services: [service, makePeerService({ pacing: dependencies.pacing, logger: logger.child({ module: 'grpc' }) })],
     longStreams: LONG_STREAMS,
     credentials: await loadServerCredentials(settings.grpc.tls),
     createListener: (onHttp2, maxConnections) =>
@@ -127,7 +131,7 @@ function serviceDependencies({
     scheduler,
     hostId: identity.description.id,
     logger: logger.child({ module: 'grpc' }),
-    uploadsOf: (taskId) => ({ current: uploads.list().filter((upload) => upload.taskId === taskId).length, total: 0 }),
+    uploadingCount: (taskId) => uploads.list().filter((upload) => upload.taskId === taskId).length,
     leaveSchedulers: async () => scheduler?.stop(),
     rights: callerRights(settings),
     assertAllowed: (download) => {

@@ -7,7 +7,8 @@ const LINE_BYTES_PER_MS = 25_000;
 
 /** Runs as many transfers at once as the window says, each as fast as `msOf` makes it with so many at once. */
 function settle(window: RequestWindow, msOf: (atOnce: number) => number, transfers = 200): number {
-  for (let count = 0; count < transfers; count++) window.finished('peer', PIECE_BYTES, msOf(window.size));
+  for (let count = 0; count < transfers; count++)
+    window.finished({ peer: 'peer', bytes: PIECE_BYTES, durationMs: msOf(window.size), atOnce: window.size });
   return window.size;
 }
 
@@ -38,17 +39,25 @@ describe('request window', () => {
   it('does not take a slow peer for a crowded line', () => {
     const window = new RequestWindow({ min: 4, max: 8 });
     for (let count = 0; count < 20; count++) {
-      window.finished('quick', PIECE_BYTES, 10);
-      window.finished('slow', PIECE_BYTES, 10_000);
+      window.finished({ peer: 'quick', bytes: PIECE_BYTES, durationMs: 10, atOnce: window.size });
+      window.finished({ peer: 'slow', bytes: PIECE_BYTES, durationMs: 10_000, atOnce: window.size });
     }
     assert.equal(window.size, 8);
+  });
+
+  it('does not grow beyond what is made use of', () => {
+    const window = new RequestWindow({ min: 4, max: 64 });
+    for (let count = 0; count < 20; count++)
+      window.finished({ peer: 'peer', bytes: PIECE_BYTES, durationMs: 10, atOnce: 2 });
+    assert.equal(window.size, 4);
   });
 
   it('never leaves its bounds', () => {
     const finished = fc.record({
       peer: fc.constantFrom('a', 'b'),
       bytes: fc.integer({ min: 1, max: 1e9 }),
-      ms: fc.double({ min: 0, max: 1e6, noNaN: true }),
+      durationMs: fc.double({ min: 0, max: 1e6, noNaN: true }),
+      atOnce: fc.integer({ min: 1, max: 100 }),
     });
     fc.assert(
       fc.property(
@@ -57,8 +66,8 @@ describe('request window', () => {
         fc.array(finished),
         (min, max, all) => {
           const window = new RequestWindow({ min, max });
-          for (const { peer, bytes, ms } of all) {
-            window.finished(peer, bytes, ms);
+          for (const transfer of all) {
+            window.finished(transfer);
             assert.ok(window.size >= Math.min(min, max) && window.size <= max);
           }
         },

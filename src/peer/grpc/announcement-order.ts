@@ -18,11 +18,6 @@ export class AnnouncementOrder {
     this.#random = random;
   }
 
-  /** Whether no child has heard of the piece from here. */
-  isNew(taskId: TaskId, number: number): boolean {
-    return this.#told.get(taskId)?.has(number) !== true;
-  }
-
   /** Nobody wants the task any more: whoever comes next starts anew. */
   forget(taskId: TaskId): void {
     this.#told.delete(taskId);

@@ -1,8 +1,10 @@
 import type {
+  handleClientStreamingCall,
   Metadata,
   handleServerStreamingCall,
   handleUnaryCall,
   sendUnaryData,
+  ServerReadableStream,
   ServerUnaryCall,
   ServerWritableStream,
 } from '@grpc/grpc-js';
@@ -72,6 +74,28 @@ export function serverStream<Request, Response>(
         logger.debug({ err: error, path: call.getPath(), peer: call.getPeer() }, 'a stream failed');
         call.emit('error', toGrpcError(error));
         return undefined;
+      },
+    );
+  };
+}
+
+/** The same boundary for streams of requests, which `handle` reads one after the other: the client waits meanwhile. */
+export function clientStream<Request, Response>(
+  logger: Logger,
+  handle: (requests: AsyncIterable<Request>, signal: AbortSignal) => Promise<Response>,
+): handleClientStreamingCall<Request, Response> {
+  return (call: ServerReadableStream<Request, Response>, callback: sendUnaryData<Response>) => {
+    const controller = new AbortController();
+    call.on('cancelled', () => {
+      controller.abort(new AbortedError(`call ${call.getPath()}`));
+      call.destroy();
+    });
+    handle(call, controller.signal).then(
+      (response) => callback(null, response),
+      (error: unknown) => {
+        if (!controller.signal.aborted)
+          logger.debug({ err: error, path: call.getPath(), peer: call.getPeer() }, 'a stream failed');
+        callback(toGrpcError(error));
       },
     );
   };

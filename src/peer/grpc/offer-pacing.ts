@@ -1,62 +1,53 @@
 import { type Clock, systemClock } from '../../core/clock.js';
+import type { PieceSet } from '../../core/piece-set.js';
 import type { TaskId } from '../../core/task-id.js';
-import { PieceSet } from '../../core/piece-set.js';
 import type { UploadsOptions } from '../../upload/index.js';
 import { RequestWindow } from '../request-window.js';
+import { PacedChild, type ChooseOffer, type Offer } from './paced-child.js';
+import { RecentTimes } from './recent-times.js';
 
 /** Pieces on their way to children, and offers that may still be taken, together: at least so many before further offers wait… */
 export const MIN_PACED_UPLOADS = 4;
 /** …and at most so many, on a line that carries them without a queue. */
 export const MAX_PACED_UPLOADS = 64;
+/** Of them one child gets at most this share: it may be slow. */
+export const MAX_CHILD_SHARE = 0.75;
 /** An offer that is not taken for so many times as long as children take when they are quick has lapsed: the child has the piece from elsewhere. */
 export const OFFER_PATIENCE = 3;
 /** Bounds of that, and what is assumed at first. */
 export const MIN_OFFER_TIMEOUT_MS = 100;
 export const MAX_OFFER_TIMEOUT_MS = 2_000;
 export const FIRST_OFFER_TIMEOUT_MS = 300;
-/** An offer that lapsed may still be taken; after this it is forgotten. */
-export const OFFER_MEMORY_MS = 10_000;
-/** Times to take an offer that are remembered. */
-const MAX_TAKE_TIMES = 32;
 /** A child alone with a task is not kept waiting; so many offers ahead of what it takes, so that others who come have something to hear. */
 export const MAX_UNTAKEN_OFFERS = 16;
-/** An upload that takes longer is a slow child's: others don't wait for it. */
+/** An upload that takes so many times as long as usual is a slow child's: others don't wait for it. */
+export const UPLOAD_PATIENCE = 3;
+/** Nor for one that takes this long, whatever is usual. */
 export const MAX_PACED_UPLOAD_MS = 10_000;
-/** A piece that some child has heard of is told to another one while less than this share of the line is taken: the first passes it on. */
-const REPEATED_SHARE = 0.5;
-
-interface Offer {
-  child: PacedChild;
-  madeAtMs: number;
-  isOpen: boolean;
-  cancel: () => void;
-}
-
-/** What to tell a child of: a piece that no child has heard of yet, or any. Undefined when there is none; otherwise it counts as told. */
-export type ChooseOffer = (which: 'new' | 'any') => number | undefined;
 
 interface Waiter {
   child: PacedChild;
   choose: ChooseOffer;
-  settle: (number: number | undefined) => void;
+  /** What it is to be told of at the end of the round. */
+  chosen: number[];
+  settle: (numbers: number[]) => void;
 }
 
 /**
- * When children hear of a piece that only this host has. Were they told at once, all would ask for the same new piece, each would get it
- * late, and none would have anything for the others. So each piece is told to one child first, when the line has room for one more
- * upload, and to the child that has heard of fewest; the others get it from there, or from here once half the line is free. A child
- * alone with a task waits for nothing.
+ * When children of one task hear of the pieces that are here. Were they told at once, all would ask for the same new piece, each would get
+ * it late, and none would have anything for the others. So a piece is told to a child that lacks it, when the line has room for one more
+ * upload; the child that is furthest behind is first, since it may have no other parent. A child alone with a task waits for nothing.
  */
 export class OfferPacing {
   readonly #clock: Clock;
   readonly #window = new RequestWindow({ min: MIN_PACED_UPLOADS, max: MAX_PACED_UPLOADS });
   readonly #waiting = new Set<Waiter>();
   readonly #children = new Map<TaskId, Set<PacedChild>>();
-  /** Offers that nobody has taken yet, by task and piece, oldest first; the open ones hold a place on the line. */
-  readonly #offers = new Map<string, Offer[]>();
-  readonly #takeTimesMs: number[] = [];
-  #openCount = 0;
-  #uploadCount = 0;
+  readonly #takeTimes = new RecentTimes();
+  readonly #uploadTimes = new RecentTimes();
+  #openOffers = 0;
+  /** Those that others wait for. */
+  #uploads = 0;
   #isDue = false;
 
   constructor(clock: Clock = systemClock) {
@@ -64,33 +55,39 @@ export class OfferPacing {
   }
 
   /** For the upload side: uploads are what offers wait for. */
-  readonly onUpload: NonNullable<UploadsOptions['onUpload']> = ({ task, range, childIp, childHolds }) => {
-    this.#learn(task.taskId, childIp, childHolds);
-    this.#take(keyOf(task.taskId, Math.floor(range.offset / task.pieceLength)));
-    this.#uploadCount++;
-    let isCounted = true;
-    const release = (): void => {
-      if (!isCounted) return;
-      isCounted = false;
+  readonly onUpload: NonNullable<UploadsOptions['onUpload']> = ({ task, range, childIp }) => {
+    const child = this.#take(task.taskId, Math.floor(range.offset / task.pieceLength), childIp);
+    let isOnLine = true;
+    const leaveLine = (): void => {
+      if (!isOnLine) return;
+      isOnLine = false;
       cancel();
-      this.#uploadCount--;
+      this.#uploads--;
       this.#look();
     };
-    const cancel = this.#clock.after(MAX_PACED_UPLOAD_MS, release, { unref: true });
+    this.#uploads++;
+    if (child !== undefined) child.uploads++;
+    const cancel = this.#clock.after(this.#uploadTimeoutMs(), leaveLine, { unref: true });
     return ({ result, bytesSent, durationMs }) => {
-      if (result === 'complete' && bytesSent > 0) this.#window.finished(childIp, bytesSent, durationMs);
-      release();
+      const atOnce = this.#uploads + (isOnLine ? 0 : 1);
+      if (result === 'complete' && bytesSent > 0) {
+        this.#window.finished({ peer: childIp, bytes: bytesSent, durationMs, atOnce });
+        this.#uploadTimes.add(durationMs);
+      }
+      if (child !== undefined) child.uploads--;
+      leaveLine();
+      this.#look();
     };
   };
 
   /** A child that is to hear of a task's pieces; it must leave exactly once. */
-  join(taskId: TaskId, ip: string): PacedChild {
-    const child: PacedChild = new PacedChild(taskId, ip, {
-      next: (child, choose, signal) => this.#next(child, choose, signal),
+  join(who: { taskId: TaskId; hostId: string; ip: string }): PacedChild {
+    const child = new PacedChild(who, {
+      next: (...turn) => this.#next(...turn),
       recall: () => this.#recall(child),
       leave: () => this.#leave(child),
     });
-    this.#children.set(taskId, (this.#children.get(taskId) ?? new Set()).add(child));
+    this.#children.set(who.taskId, (this.#children.get(who.taskId) ?? new Set()).add(child));
     return child;
   }
 
@@ -99,23 +96,41 @@ export class OfferPacing {
     return this.#children.has(taskId);
   }
 
+  /** A child says what it needs no more. */
+  learn(taskId: TaskId, hostId: string, held: PieceSet): void {
+    for (const child of this.#childrenOf(taskId)) {
+      if (child.hostId !== hostId) continue;
+      child.held = held;
+      // Asked for: here, and we shall know at once, or of somebody else.
+      for (const [number, offer] of child.offers)
+        if (offer.isOpen && held.has(number)) this.#lapseAfter(MIN_OFFER_TIMEOUT_MS, child, offer);
+      child.recall();
+    }
+    this.#look();
+  }
+
+  #childrenOf(taskId: TaskId): PacedChild[] {
+    return [...(this.#children.get(taskId) ?? [])];
+  }
+
   #leave(child: PacedChild): void {
+    for (const offer of child.offers.values()) this.#lapse(child, offer);
     const others = this.#children.get(child.taskId);
     others?.delete(child);
     if (others?.size === 0) this.#children.delete(child.taskId);
     this.#look();
   }
 
-  async #next(child: PacedChild, choose: ChooseOffer, signal: AbortSignal): Promise<number | undefined> {
-    if (signal.aborted) return undefined;
+  async #next(child: PacedChild, choose: ChooseOffer, signal: AbortSignal): Promise<number[]> {
+    if (signal.aborted) return [];
     return new Promise((resolve) => {
-      const settle = (number: number | undefined): void => {
+      const settle = (numbers: number[]): void => {
         this.#waiting.delete(waiter);
         signal.removeEventListener('abort', onAbort);
-        resolve(number);
+        resolve(numbers);
       };
-      const onAbort = (): void => settle(undefined);
-      const waiter: Waiter = { child, choose, settle };
+      const onAbort = (): void => settle([]);
+      const waiter: Waiter = { child, choose, settle, chosen: [] };
       signal.addEventListener('abort', onAbort, { once: true });
       this.#waiting.add(waiter);
       this.#look();
@@ -123,7 +138,7 @@ export class OfferPacing {
   }
 
   #recall(child: PacedChild): void {
-    for (const waiter of [...this.#waiting]) if (waiter.child === child) waiter.settle(undefined);
+    for (const waiter of [...this.#waiting]) if (waiter.child === child) waiter.settle([]);
   }
 
   /** A little later: whoever waits for the same event is to be there then, so that coming first is no advantage. */
@@ -132,131 +147,79 @@ export class OfferPacing {
     this.#isDue = true;
     this.#clock.after(0, () => {
       this.#isDue = false;
-      for (const waiter of [...this.#waiting])
-        if (this.#isAlone(waiter.child) && this.#openCount < MAX_UNTAKEN_OFFERS) this.#serve(waiter, 'any');
-      while (this.#serveNext());
+      for (const waiter of this.#waiting)
+        while (this.#isAlone(waiter.child) && waiter.child.openOffers < MAX_UNTAKEN_OFFERS && this.#serve(waiter));
+      while (this.#uploads + this.#openOffers < this.#window.size && this.#serveNext());
+      for (const { chosen, settle } of [...this.#waiting]) if (chosen.length > 0) settle(chosen);
     });
   }
 
   /** False when it is nobody's turn. */
   #serveNext(): boolean {
-    const load = this.#uploadCount + this.#openCount;
-    if (load >= this.#window.size) return false;
-    const waiting = [...this.#waiting].sort(byNeed);
-    if (waiting.some((waiter) => this.#serve(waiter, 'new'))) return true;
-    return load < this.#window.size * REPEATED_SHARE && waiting.some((waiter) => this.#serve(waiter, 'any'));
+    const maxLoad = Math.ceil(this.#window.size * MAX_CHILD_SHARE);
+    const waiting = [...this.#waiting].filter(({ child }) => child.load < maxLoad);
+    return waiting.sort(byNeed).some((waiter) => this.#serve(waiter));
   }
 
   #isAlone({ taskId }: PacedChild): boolean {
     return (this.#children.get(taskId)?.size ?? 0) <= 1;
   }
 
-  /** False when the child is none the wiser. One for whom nothing is here at all need not wait any longer. */
-  #serve({ child, choose, settle }: Waiter, which: 'new' | 'any'): boolean {
-    const number = choose(which);
-    if (number !== undefined || which === 'any') settle(number);
-    // What it has needs no place on the line.
-    if (number !== undefined && child.holds?.has(number) !== true) this.#offer(child, number);
-    return number !== undefined;
-  }
-
-  #offer(child: PacedChild, number: number): void {
-    const key = keyOf(child.taskId, number);
-    const forget = (): void => this.#remove(key, offer);
-    const lapse = (): void => {
-      offer.isOpen = false;
-      child.openCount--;
-      this.#openCount--;
-      offer.cancel = this.#clock.after(OFFER_MEMORY_MS, forget, { unref: true });
-      this.#look();
-    };
-    const cancel = this.#clock.after(this.#timeoutMs(), lapse, { unref: true });
-    const offer: Offer = { child, madeAtMs: this.#clock.monotonicMs(), isOpen: true, cancel };
-    child.offers++;
-    child.openCount++;
-    this.#openCount++;
-    this.#offers.set(key, [...(this.#offers.get(key) ?? []), offer]);
-  }
-
-  /** Several children behind one address can't be told apart: of them nothing is known. */
-  #learn(taskId: TaskId, ip: string, holds: string | undefined): void {
-    const [child, ...others] = [...(this.#children.get(taskId) ?? [])].filter((each) => each.ip === ip);
-    const set = holds === undefined || holds === '' ? undefined : PieceSet.parse(holds);
-    if (child === undefined || others.length > 0 || set === undefined) return;
-    child.holds = set;
-  }
-
-  #take(key: string): void {
-    const [offer] = this.#offers.get(key) ?? [];
-    if (offer === undefined) return;
-    offer.cancel();
-    this.#remove(key, offer);
-    if (offer.isOpen) {
-      offer.child.openCount--;
-      this.#openCount--;
+  /** False when there is nothing for the child: then it need not wait any longer. */
+  #serve({ child, choose, chosen, settle }: Waiter): boolean {
+    const number = choose();
+    if (number === undefined) {
+      settle(chosen);
+      return false;
     }
-    this.#takeTimesMs.push(this.#clock.monotonicMs() - offer.madeAtMs);
-    if (this.#takeTimesMs.length > MAX_TAKE_TIMES) this.#takeTimesMs.shift();
+    chosen.push(number);
+    const offer: Offer = { madeAtMs: this.#clock.monotonicMs(), isOpen: true, cancel: () => undefined };
+    child.told(number, offer);
+    this.#openOffers++;
+    this.#lapseAfter(this.#offerTimeoutMs(), child, offer);
+    return true;
   }
 
-  #remove(key: string, offer: Offer): void {
-    const others = this.#offers.get(key)?.filter((other) => other !== offer) ?? [];
-    if (others.length === 0) this.#offers.delete(key);
-    else this.#offers.set(key, others);
+  #lapseAfter(ms: number, child: PacedChild, offer: Offer): void {
+    offer.cancel();
+    offer.cancel = this.#clock.after(ms, () => this.#lapse(child, offer), { unref: true });
+  }
+
+  #lapse(child: PacedChild, offer: Offer): void {
+    offer.cancel();
+    if (!offer.isOpen) return;
+    offer.isOpen = false;
+    child.openOffers--;
+    this.#openOffers--;
+    this.#look();
+  }
+
+  /** Who has asked for the piece: of several behind one address the one who was told of it. Undefined: nobody we know. */
+  #take(taskId: TaskId, number: number, ip: string): PacedChild | undefined {
+    const behind = this.#childrenOf(taskId).filter((each) => each.ip === ip);
+    const child = behind.find(({ offers }) => offers.has(number)) ?? behind[0];
+    const offer = child?.offers.get(number);
+    if (child === undefined || offer === undefined) return child;
+    this.#takeTimes.add(this.#clock.monotonicMs() - offer.madeAtMs);
+    this.#lapse(child, offer);
+    child.offers.delete(number);
+    return child;
   }
 
   /** From the quicker ones: others were busy with something else when they heard of it. */
-  #timeoutMs(): number {
-    const sorted = [...this.#takeTimesMs].sort((a, b) => a - b);
-    const quickMs = sorted[Math.floor(sorted.length / 4)];
+  #offerTimeoutMs(): number {
+    const quickMs = this.#takeTimes.quantile(0.25);
     if (quickMs === undefined) return FIRST_OFFER_TIMEOUT_MS;
     return Math.min(Math.max(OFFER_PATIENCE * quickMs, MIN_OFFER_TIMEOUT_MS), MAX_OFFER_TIMEOUT_MS);
   }
-}
 
-interface Turns {
-  next(child: PacedChild, choose: ChooseOffer, signal: AbortSignal): Promise<number | undefined>;
-  recall(): void;
-  leave(): void;
-}
-
-/** One child of one task. */
-export class PacedChild {
-  readonly taskId: TaskId;
-  offers = 0;
-  /** Offers that it may still take, and that hold a place on the line for it. */
-  openCount = 0;
-  /** What it had or had asked for when it said so last. */
-  holds: PieceSet | undefined;
-  readonly ip: string;
-  readonly #pacing: Turns;
-
-  constructor(taskId: TaskId, ip: string, pacing: Turns) {
-    this.taskId = taskId;
-    this.ip = ip;
-    this.#pacing = pacing;
-  }
-
-  /** The piece to tell this child of, once it is its turn; undefined when there is none, or the signal was aborted. `choose` is called at that moment. */
-  next(choose: ChooseOffer, signal: AbortSignal): Promise<number | undefined> {
-    return this.#pacing.next(this, choose, signal);
-  }
-
-  leave(): void {
-    this.#pacing.leave();
-  }
-
-  /** Ends the wait for a turn, with undefined: something else has happened. */
-  recall(): void {
-    this.#pacing.recall();
+  #uploadTimeoutMs(): number {
+    const usualMs = this.#uploadTimes.quantile(0.5);
+    return usualMs === undefined ? MAX_PACED_UPLOAD_MS : Math.min(UPLOAD_PATIENCE * usualMs, MAX_PACED_UPLOAD_MS);
   }
 }
 
-/** Who is busy with fewest of our offers, and has heard of fewest, is served first. */
+/** Who is furthest behind is served first; of several the one that is busy with fewest of our offers. */
 function byNeed({ child: a }: Waiter, { child: b }: Waiter): number {
-  return a.openCount - b.openCount || a.offers - b.offers;
-}
-
-function keyOf(taskId: TaskId, number: number): string {
-  return `${taskId} ${number}`;
+  return a.progress - b.progress || a.load - b.load;
 }

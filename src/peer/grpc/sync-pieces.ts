@@ -1,7 +1,6 @@
 import { Metadata, type ServerWritableStream } from '@grpc/grpc-js';
 import { DfpeerError, UsageError } from '../../core/errors.js';
 import { CONTENT_VERSION_HEADER } from '../../core/piece-header.js';
-import { TrafficType } from '../../core/piece.js';
 import { parseTaskId } from '../../core/task-id.js';
 import { Wakeup } from '../../core/wakeup.js';
 import type { SyncPiecesRequest__Output } from '../../generated/dfdaemon/v2/SyncPiecesRequest.js';
@@ -12,7 +11,8 @@ import { contentVersionOf } from '../store/content-version.js';
 import { HTTP_PORT_HEADER } from '../parents/grpc-parent-dialer.js';
 import type { SendMessage } from './handlers.js';
 import type { AnnouncementOrder } from './announcement-order.js';
-import type { OfferPacing, PacedChild } from './offer-pacing.js';
+import type { OfferPacing } from './offer-pacing.js';
+import type { PacedChild } from './paced-child.js';
 
 /** A task of 64 MiB pieces with this many would hold 64 TiB. */
 export const MAX_INTERESTED_PIECES = 1_000_000;
@@ -55,14 +55,13 @@ export async function syncPieces(
     const piece = task.piece(number);
     if (piece !== undefined) await send({ number, offset: piece.offset, length: piece.length, ip, tcpPort });
   };
-  const child = pacing.join(task.taskId, addressOf(call.getPeer()));
-  // What came from a peer is known to others already; a complete task may be all that there is.
-  const wasComplete = task.complete;
-  const isScarce = (number: number): boolean =>
-    wasComplete || task.piece(number)?.trafficType === TrafficType.BACK_TO_SOURCE;
+  const child = pacing.join({
+    taskId: task.taskId,
+    hostId: request.hostId,
+    ip: addressOf(call.getPeer()),
+  });
   try {
-    const telling = { order, child, announce, isScarce };
-    await announceAll(task, new Set(request.interestedPieceNumbers), telling, signal);
+    await announceAll(task, new Set(request.interestedPieceNumbers), { order, child, announce }, signal);
   } finally {
     child.leave();
     if (!pacing.isWanted(task.taskId)) order.forget(task.taskId);
@@ -73,22 +72,6 @@ interface Telling {
   order: AnnouncementOrder;
   child: PacedChild;
   announce: (number: number) => Promise<void>;
-  /** Pieces that children can't have from anybody else yet. */
-  isScarce: (number: number) => boolean;
-}
-
-/** Of the scarce pieces: what the child lacks comes first; what it has from elsewhere it may need again. */
-function chooseScarce(
-  task: StoredTask,
-  interested: ReadonlySet<number>,
-  { order, child, isScarce }: Telling,
-  which: 'new' | 'any',
-): number | undefined {
-  const isHere = (number: number): boolean => task.piece(number) !== undefined && isScarce(number);
-  const isLacking = (number: number): boolean => isHere(number) && child.holds?.has(number) !== true;
-  if (which === 'new')
-    return order.next(task.taskId, interested, (number) => isLacking(number) && order.isNew(task.taskId, number));
-  return order.next(task.taskId, interested, isLacking) ?? order.next(task.taskId, interested, isHere);
 }
 
 /** `10.0.0.1:8002` or `[::1]:8002`, as the piece servers name a child. */
@@ -99,25 +82,22 @@ function addressOf(peer: string): string {
     .replace(/^::ffff:/, '');
 }
 
-/** Told at once: the more know who has it, the better they share the work of passing it on. */
-function nextPlentiful(
-  task: StoredTask,
-  interested: ReadonlySet<number>,
-  { order, isScarce }: Telling,
-): number | undefined {
-  return order.next(task.taskId, interested, (number) => task.piece(number) !== undefined && !isScarce(number));
-}
-
 async function announceAll(
   task: StoredTask,
   interested: Set<number>,
-  telling: Telling,
+  { order, child, announce }: Telling,
   signal: AbortSignal,
 ): Promise<void> {
+  const choose = (isWanted: (number: number) => boolean): number | undefined => {
+    const isHere = (number: number): boolean => task.piece(number) !== undefined && isWanted(number);
+    const next = order.next(task.taskId, interested, isHere);
+    if (next !== undefined) interested.delete(next);
+    return next;
+  };
   const wakeup = new Wakeup();
   const look = (): void => {
     wakeup.notify();
-    telling.child.recall();
+    child.recall();
   };
   let stopped: DfpeerError | undefined;
   const unsubscribe = task.subscribe({
@@ -132,14 +112,12 @@ async function announceAll(
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     for (;;) {
-      const next =
-        nextPlentiful(task, interested, telling) ??
-        (await telling.child.next((which) => chooseScarce(task, interested, telling, which), signal));
-      if (next !== undefined) {
-        interested.delete(next);
-        await telling.announce(next);
-        continue;
-      }
+      // What it doesn't lack it may need again, if others fail it: that waits for no turn.
+      const spare = choose((number) => !child.lacks(number));
+      const chosen =
+        spare === undefined ? await child.next(() => choose((number) => child.lacks(number)), signal) : [spare];
+      for (const number of chosen) await announce(number);
+      if (chosen.length > 0) continue;
       if (signal.aborted || interested.size === 0) return;
       // Recalled: its turn is still to come.
       if ([...interested].some((number) => task.piece(number) !== undefined)) continue;

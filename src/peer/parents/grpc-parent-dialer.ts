@@ -5,17 +5,19 @@ import {
   type ClientReadableStream,
 } from '@grpc/grpc-js';
 import { isIP } from 'node:net';
+import { type Clock, systemClock } from '../../core/clock.js';
 import { abortReason } from '../../core/deadline.js';
 import { DfpeerError } from '../../core/errors.js';
 import { CONTENT_VERSION_HEADER } from '../../core/piece-header.js';
-import type { TaskId } from '../../core/task-id.js';
+import { TRACE_PARENT_HEADER } from '../../core/tracing.js';
 import type { Host__Output } from '../../generated/common/v2/Host.js';
 import type { SyncPiecesResponse__Output } from '../../generated/dfdaemon/v2/SyncPiecesResponse.js';
-import { DfdaemonUpload } from '../../grpc/protos.js';
+import { DfdaemonUpload, DfpeerPeer } from '../../grpc/protos.js';
 import { fromGrpcError } from '../../grpc/status.js';
 import type { CandidateParent } from '../../scheduler-client/scheduler-client.js';
 import type { ParentEndpoint } from '../fetch/piece-fetcher.js';
-import type { ParentDialer, ParentLoad, PieceOffer } from './parent-dialer.js';
+import type { OffersRequest, ParentDialer, ParentLoad, ParentSigns, PieceOffer } from './parent-dialer.js';
+import { tellPieces } from './tell-pieces.js';
 
 /** Initial metadata of a dfpeer parent's SyncPieces: it also serves pieces over HTTP, on this port. */
 export const HTTP_PORT_HEADER = 'dfpeer-http-port';
@@ -28,36 +30,45 @@ type UploadClient = InstanceType<typeof DfdaemonUpload>;
 export class GrpcParentDialer implements ParentDialer {
   readonly #hostId: string;
   readonly #credentials: ChannelCredentials;
+  readonly #clock: Clock;
   /** One client a stream, as parents come and go; closed with it. */
   readonly #clients = new Set<UploadClient>();
 
-  constructor(options: { hostId: string; credentials?: ChannelCredentials }) {
+  constructor(options: { hostId: string; credentials?: ChannelCredentials; clock?: Clock }) {
     this.#hostId = options.hostId;
     this.#credentials = options.credentials ?? grpcCredentials.createInsecure();
+    this.#clock = options.clock ?? systemClock;
   }
 
   async *syncPieces(
     parent: CandidateParent,
-    request: { taskId: TaskId; pieces: readonly number[] },
+    request: OffersRequest,
     signal: AbortSignal,
-    onAnswer?: () => void,
+    signs?: ParentSigns,
   ): AsyncGenerator<PieceOffer> {
+    const { taskId, pieces, traceParent } = request;
     const call = (client: UploadClient): ClientReadableStream<SyncPiecesResponse__Output> =>
-      client.syncPieces(
-        { hostId: this.#hostId, taskId: request.taskId, interestedPieceNumbers: [...request.pieces] },
-        new Metadata(),
-      );
+      client.syncPieces({ hostId: this.#hostId, taskId, interestedPieceNumbers: [...pieces] }, withTrace(traceParent));
     let httpPort: number | undefined;
     let contentVersion: string | undefined;
-    const onMetadata = (metadata: Metadata): void => {
-      onAnswer?.();
+    let stopTelling: (() => void) | undefined;
+    const onMetadata = (metadata: Metadata, client: UploadClient): void => {
+      signs?.onAnswer();
       const port = Number(metadata.get(HTTP_PORT_HEADER)[0]);
       if (Number.isInteger(port) && port > 0 && port < 65536) httpPort = port;
+      if (httpPort !== undefined) stopTelling = this.#tellPieces(client, request);
       const [version] = metadata.get(CONTENT_VERSION_HEADER);
       if (typeof version === 'string') contentVersion = version;
     };
-    for await (const message of this.#stream(parent, 'its pieces', call, signal, onMetadata))
-      yield { ...toOffer(parent, message, httpPort), contentVersion };
+    try {
+      for await (const message of this.#stream(parent, 'its pieces', call, signal, {
+        onReady: signs?.onLife,
+        onMetadata,
+      }))
+        yield { ...toOffer(parent, message, httpPort), contentVersion };
+    } finally {
+      stopTelling?.();
+    }
   }
 
   async *syncHost(
@@ -77,12 +88,18 @@ export class GrpcParentDialer implements ParentDialer {
     this.#clients.clear();
   }
 
+  /** To one of our own, over the same connection. */
+  #tellPieces(client: UploadClient, { taskId, held }: OffersRequest): () => void {
+    const teller = new DfpeerPeer('', this.#credentials, { channelOverride: client.getChannel() });
+    return tellPieces(teller, { hostId: this.#hostId, taskId, held, clock: this.#clock });
+  }
+
   async *#stream<T>(
     parent: CandidateParent,
     what: string,
     open: (client: UploadClient) => ClientReadableStream<T>,
     signal: AbortSignal,
-    onMetadata?: (metadata: Metadata) => void,
+    { onReady, onMetadata }: StreamEvents = {},
   ): AsyncGenerator<T> {
     const address = isIP(parent.ip) === 6 ? `[${parent.ip}]:${parent.port}` : `${parent.ip}:${parent.port}`;
     const doing = `parent ${parent.peerId} at ${address} did not tell ${what}`;
@@ -91,10 +108,11 @@ export class GrpcParentDialer implements ParentDialer {
     let onAbort: (() => void) | undefined;
     try {
       await waitForReady(client, signal);
+      onReady?.();
       const call = open(client);
       onAbort = () => call.cancel();
       signal.addEventListener('abort', onAbort, { once: true });
-      if (onMetadata !== undefined) call.on('metadata', onMetadata);
+      if (onMetadata !== undefined) call.on('metadata', (metadata) => onMetadata(metadata, client));
       for await (const message of call) yield message as T;
     } catch (error) {
       if (signal.aborted) return;
@@ -105,6 +123,18 @@ export class GrpcParentDialer implements ParentDialer {
       client.close();
     }
   }
+}
+
+interface StreamEvents {
+  /** HTTP/2 is spoken: a process that is stopped takes the connection, and says nothing. */
+  onReady?: (() => void) | undefined;
+  onMetadata?: (metadata: Metadata, client: UploadClient) => void;
+}
+
+function withTrace(traceParent: string | undefined): Metadata {
+  const metadata = new Metadata();
+  if (traceParent !== undefined) metadata.set(TRACE_PARENT_HEADER, traceParent);
+  return metadata;
 }
 
 async function waitForReady(client: UploadClient, signal: AbortSignal): Promise<void> {

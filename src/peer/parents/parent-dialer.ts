@@ -1,6 +1,7 @@
 import type { TaskId } from '../../core/task-id.js';
 import type { PieceSlice } from '../../core/piece.js';
 import type { CandidateParent } from '../../scheduler-client/scheduler-client.js';
+import type { HeldPieces } from '../download/held-pieces.js';
 import type { ParentEndpoint } from '../fetch/piece-fetcher.js';
 
 /** A parent says that it holds a piece, and where it serves it. */
@@ -16,17 +17,34 @@ export interface ParentLoad {
   txBitsPerSecond: number;
 }
 
+/** Which offers are wanted of a parent. */
+export interface OffersRequest {
+  taskId: TaskId;
+  pieces: readonly number[];
+  /** Told to a parent that wants to know: it offers what is lacking first. */
+  held: HeldPieces;
+  /** Of the span that it belongs to. */
+  traceParent: string | undefined;
+}
+
+/** What shows before the first offer. */
+export interface ParentSigns {
+  /** Somebody runs there. */
+  onLife(): void;
+  /** The parent knows the task, and may have nothing yet. */
+  onAnswer(): void;
+}
+
 /** How we talk to other peers' upload services. The simulator has its own. */
 export interface ParentDialer {
   /**
-   * Offers as pieces finish at the parent; ends when it has given all, throws DFP_PARENT_* otherwise. `onAnswer`: the parent is
-   * there, and may have nothing yet.
+   * Offers as pieces finish at the parent; ends when it has given all, throws DFP_PARENT_* otherwise.
    */
   syncPieces(
     parent: CandidateParent,
-    request: { taskId: TaskId; pieces: readonly number[] },
+    request: OffersRequest,
     signal: AbortSignal,
-    onAnswer?: () => void,
+    signs?: ParentSigns,
   ): AsyncIterable<PieceOffer>;
   /** About once a second; throws DFP_PARENT_* when the parent can't say. */
   syncHost(parent: CandidateParent, request: { peerId: string }, signal: AbortSignal): AsyncIterable<ParentLoad>;

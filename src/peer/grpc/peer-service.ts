@@ -1,0 +1,29 @@
+import { sleep } from '../../core/deadline.js';
+import type { Logger } from '../../core/logger.js';
+import { PieceSet } from '../../core/piece-set.js';
+import { parseTaskId } from '../../core/task-id.js';
+import type { DfpeerPeerHandlers } from '../../generated/dfpeer/v1/DfpeerPeer.js';
+import { DfpeerPeer } from '../../grpc/protos.js';
+import type { GrpcService } from '../../grpc/server.js';
+import { validateMessage } from '../../grpc/validation.js';
+import { clientStream } from './handlers.js';
+import type { OfferPacing } from './offer-pacing.js';
+
+/** Between two messages of one child that are heeded; it waits meanwhile. */
+export const MIN_TELLING_INTERVAL_MS = 5;
+
+/** dfpeer.v1.DfpeerPeer, for children of our own. */
+export function makePeerService({ pacing, logger }: { pacing: OfferPacing; logger: Logger }): GrpcService {
+  const implementation: DfpeerPeerHandlers = {
+    TellPieces: clientStream(logger, async (messages, signal) => {
+      for await (const message of messages) {
+        validateMessage('dfpeer.v1.PiecesHeld', message);
+        const held = PieceSet.from(message.pieces);
+        if (held !== undefined) pacing.learn(parseTaskId(message.taskId), message.hostId, held);
+        await sleep(MIN_TELLING_INTERVAL_MS, signal);
+      }
+      return {};
+    }),
+  };
+  return { name: 'dfpeer.v1.DfpeerPeer', definition: DfpeerPeer.service, implementation };
+}
