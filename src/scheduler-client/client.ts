@@ -230,6 +230,7 @@ class V2SchedulerClient implements DaemonSchedulerClient {
       scheduler: {
         address,
         announcePeer: () => connection.announcePeer(),
+        expectLife: () => member.liveness.expect(),
         announceHostAgain: async (signal) => {
           await this.#announcer.announce(member, signal);
           await this.#introduce(member);

@@ -8,6 +8,7 @@ import { AnnounceStream } from './announce-stream.js';
 import { type DecodedDecision, decodeDecision } from './candidates.js';
 import * as events from './peer-messages.js';
 import type { PeerEvent } from './peer-messages.js';
+import type { LifeSign } from './liveness.js';
 import type { AnnounceCall } from './scheduler-connection.js';
 import type { CandidateParent, PeerRegistration, PeerSession, ScheduleDecision } from './scheduler-client.js';
 import { hasStatus } from './unary-call.js';
@@ -21,6 +22,7 @@ export const END_TIMEOUT_MS = 3000;
 export interface SessionScheduler {
   address: string;
   announcePeer(): AnnounceCall;
+  expectLife(): LifeSign;
   /** The scheduler has forgotten this host: tell it again, before the second and last try. */
   announceHostAgain(signal?: AbortSignal): Promise<void>;
   /** For a peer whose end could not be told on the stream. Never rejects. */
@@ -64,6 +66,10 @@ export class AnnouncePeerSession implements PeerSession {
     this.#onMoreParents = listener;
   }
 
+  expectLife(): LifeSign {
+    return this.#options.scheduler.expectLife();
+  }
+
   async register(signal?: AbortSignal): Promise<ScheduleDecision> {
     if (this.#state !== 'new') throw new DfpeerError('DFP_INTERNAL', `peer ${this.peerId} registers twice`);
     this.#state = 'registering';
@@ -89,6 +95,12 @@ export class AnnouncePeerSession implements PeerSession {
     this.#unusable = [];
     this.#stream?.send({ ...this.#message({}), reschedule: { candidates, description: events.clip(description) } });
     return this.#answer(this.#options.scheduleTimeoutMs, signal);
+  }
+
+  searchParents(): void {
+    if (this.#state !== 'open' || this.failed.aborted) return;
+    const description = 'more parents';
+    this.#stream?.send({ ...this.#message({}), reschedule: { candidates: [], description } });
   }
 
   started(): void {
@@ -168,7 +180,7 @@ export class AnnouncePeerSession implements PeerSession {
     return decision;
   }
 
-  /** Parents that have joined. One that crosses a question is taken for its answer, and the answer heard here: parents all the same. */
+  /** Parents that have joined, or were looked for. Those that cross a question are taken for its answer, and the answer is heard here: parents all the same. */
   #hear(incoming: IncomingMessage): void {
     const { response } = incoming.message;
     if (response !== 'normalTaskResponse' || this.#state !== 'open')

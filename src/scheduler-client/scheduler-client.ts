@@ -1,5 +1,6 @@
 import type { StoredPiece } from '../core/piece.js';
 import type { TaskId } from '../core/task-id.js';
+import type { LifeSign } from './liveness.js';
 
 /** This node, as schedulers and other peers see it. Bandwidths in bits per second, as on the wire. */
 export interface HostDescription {
@@ -105,11 +106,15 @@ export interface PeerSession {
   readonly peerId: string;
   /** Aborts, with a coded error as reason, when the stream broke. Whoever downloads can go on without. */
   readonly failed: AbortSignal;
-  /** Hears of parents beside those that were answered, whenever the scheduler has some; Dragonfly's never does. One listener. */
+  /** Hears of parents beside those that were answered: those that were looked for, or whenever the scheduler has some, which Dragonfly's never says. One listener. */
   onMoreParents(listener: (parents: CandidateParent[]) => void): void;
+  /** Asks the scheduler for a sign of life, beside a question. */
+  expectLife(): LifeSign;
   register(signal?: AbortSignal): Promise<ScheduleDecision>;
   /** Blocks `parents` for this peer and asks for others. An empty list only asks again. */
   reschedule(parents: readonly CandidateParent[], description: string, signal?: AbortSignal): Promise<ScheduleDecision>;
+  /** Asks for parents beside those at hand; `onMoreParents` hears of them. */
+  searchParents(): void;
   started(): void;
   backToSourceStarted(description: string): void;
   pieceFinished(piece: StoredPiece): void;

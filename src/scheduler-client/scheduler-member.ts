@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.js';
+import { Liveness } from './liveness.js';
 import type { SchedulerConnection } from './scheduler-connection.js';
 import { WakeablePause } from './wakeable-pause.js';
 
@@ -8,6 +9,7 @@ export class SchedulerMember {
   /** Cut short to have the scheduler's health checked now. */
   readonly pause: WakeablePause;
   readonly removal = new AbortController();
+  readonly liveness: Liveness;
   isHealthy = false;
   /** Since the last health check: it may have been restarted meanwhile. */
   wasDisconnected = false;
@@ -17,6 +19,11 @@ export class SchedulerMember {
   constructor(connection: SchedulerConnection, clock: Clock) {
     this.connection = connection;
     this.pause = new WakeablePause(clock);
+    this.liveness = new Liveness({
+      probe: () => connection.checkHealth(this.removal.signal),
+      onSilent: () => this.suspect(),
+      clock,
+    });
     connection.onConnectionLost(() => this.suspect());
   }
 

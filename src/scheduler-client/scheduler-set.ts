@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.js';
+import { sleep } from '../core/deadline.js';
 import { DfpeerError, toDfpeerError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { EMPTY_BLOCK_LIST, type BlockList } from './block-list.js';
@@ -144,7 +145,7 @@ export class SchedulerSet {
       const interval = jitteredMs(refreshIntervalMs, random);
       await member.pause.wait(failures === 0 ? interval : backoffMs(failures, { ...RETRY, random }));
       failures = (await this.#check(member)) ? 0 : failures + 1;
-      await new WakeablePause(clock).wait(MIN_CHECK_GAP_MS);
+      await sleep(MIN_CHECK_GAP_MS, member.removal.signal, clock).catch(() => undefined);
     }
   }
 

@@ -13,7 +13,7 @@ import {
   END_TIMEOUT_MS,
   FIRST_ANSWER_TIMEOUT_MS,
 } from '../../src/scheduler-client/peer-session.js';
-import type { PeerRegistration } from '../../src/scheduler-client/scheduler-client.js';
+import type { CandidateParent, PeerRegistration } from '../../src/scheduler-client/scheduler-client.js';
 import { SchedulerConnection } from '../../src/scheduler-client/scheduler-connection.js';
 import { host, registration } from './support/fixtures.js';
 import { ManualClock } from './support/manual-clock.js';
@@ -69,6 +69,7 @@ describe('a peer session', () => {
       scheduler: {
         address: scheduler.address,
         announcePeer: () => connection.announcePeer(),
+        expectLife: () => ({ patienceMs: 0, seen: Promise.resolve() }),
         announceHostAgain: async () => {
           announcedAgain++;
           scheduler.knowsHosts = true;
@@ -134,6 +135,23 @@ describe('a peer session', () => {
       ['third'],
     );
     assert.deepEqual(heard, [['second']]);
+  });
+
+  it('hears of parents that it looks for, and blocks none for it', async () => {
+    const session = await open(async (conversation) => {
+      await conversation.next();
+      conversation.answer(normal(candidate('first')));
+      await conversation.next();
+      conversation.answer(normal(candidate('second')));
+    });
+    const more = new Promise<CandidateParent[]>((resolve) => session.onMoreParents(resolve));
+    await session.register();
+    session.searchParents();
+    assert.deepEqual(
+      (await more).map(({ peerId }) => peerId),
+      ['second'],
+    );
+    assert.deepEqual(scheduler.messages.at(-1)?.reschedulePeerRequest?.candidateParents, []);
   });
 
   it('gives parents that can be dialled, and blocks the others with the next reschedule', async () => {

@@ -151,6 +151,7 @@ describe('captured conversations with a Dragonfly 2.5.1 scheduler', () => {
           scheduler: {
             address: scheduler.address,
             announcePeer: () => connection.announcePeer(),
+            expectLife: () => assert.fail('not asked'),
             announceHostAgain: () => assert.fail('the host is known'),
             forgetPeer: () => assert.fail('the peer has finished'),
           },

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { formatPieceDigest } from '../../src/core/piece.js';
+import { type ByteRange, formatPieceDigest } from '../../src/core/piece.js';
 import type { StoredTask } from '../../src/peer/store/stored-task.js';
 import type { MemoryDisk } from './memory-disk.js';
 import type { Version } from './simulated-origin.js';
@@ -15,6 +15,16 @@ export function checkPieces(task: StoredTask, disk: MemoryDisk, versions: readon
       wrong.push(`piece ${piece.number} is not of any version of the content`);
   }
   return wrong;
+}
+
+/** Nobody writes other bytes over a piece that shows as stored. */
+export function checkWritten(task: StoredTask, disk: MemoryDisk, written: ByteRange): string[] {
+  const touched = [...task.pieces()].filter(
+    ({ offset, length }) => offset < written.offset + written.length && written.offset < offset + length,
+  );
+  return touched
+    .filter((piece) => formatPieceDigest(crc32(disk.files.get(task.taskId)?.read(piece) ?? '')) !== piece.digest)
+    .map(({ number }) => `piece ${number} shows as stored, and other bytes were written over it`);
 }
 
 /** All pieces of a task are of one version. */

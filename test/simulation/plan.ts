@@ -124,7 +124,10 @@ export function drawPlan(random: Random): Plan {
   const origin = drawOrigin(random);
   const contentLengths = [
     length,
-    ...origin.changesAtMs.map(() => (random.chance(0.5) ? length : random.between(1, 16 * pieceLength))),
+    // Without a validator another length is what gives a change away.
+    ...origin.changesAtMs.map(() =>
+      random.chance(origin.validator === 'none' ? 0.9 : 0.5) ? length : random.between(1, 16 * pieceLength),
+    ),
   ];
   return {
     contentLengths,
@@ -198,7 +201,8 @@ function drawOrigin(random: Random): OriginPlan {
     msPerChunk: random.between(0, 30),
     faultRate: random.chance(0.5) ? 0 : random.pick([0.05, 0.3]),
     trickleMs: 0.9 * IDLE_TIMEOUT_MS,
-    ignoresRangeRate: random.chance(0.1) ? 0.2 : 0,
+    // One that changes unseen is sent as a stream over pieces of what it was.
+    ignoresRangeRate: random.chance(0.1) || (validator === 'none' && changes > 0) ? 0.3 : 0,
     isDown: random.chance(0.04),
   };
 }

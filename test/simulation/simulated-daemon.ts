@@ -1,10 +1,11 @@
 import { toDfpeerError } from '../../src/core/errors.js';
+import type { ByteRange } from '../../src/core/piece.js';
 import { DownloadManager } from '../../src/peer/download/download-manager.js';
 import { FIRST_STALL_MS } from '../../src/peer/download/stall-watch.js';
 import type { StoredTask } from '../../src/peer/store/stored-task.js';
 import type { TaskStore } from '../../src/peer/store/task-store.js';
 import { boundMsOf } from './bound.js';
-import { checkPieces } from './checks.js';
+import { checkPieces, checkWritten } from './checks.js';
 import { SimulatedClient } from './simulated-client.js';
 import { SimulatedDialer } from './simulated-dialer.js';
 import { SimulatedFetcher } from './simulated-fetcher.js';
@@ -43,7 +44,8 @@ export class SimulatedDaemon {
     this.boundMs = boundMsOf(plan);
     const parents = plan.parents.map((parent, number) => new SimulatedParent(number, parent, world, random.fork()));
     this.#dialer = new SimulatedDialer(parents, clock);
-    this.#fetcher = new SimulatedFetcher({ disk, origin, parents, clock, random: random.fork() });
+    const onWritten = (range: ByteRange): void => this.#checkWritten(range);
+    this.#fetcher = new SimulatedFetcher({ disk, origin, parents, clock, random: random.fork(), onWritten });
     const candidates = parents.map(({ candidate }) => candidate);
     this.#scheduler =
       plan.scheduler.kind === 'none'
@@ -145,6 +147,11 @@ export class SimulatedDaemon {
       },
       onStopped: (error) => log.add(`the task stopped: ${toDfpeerError(error).code}`),
     });
+  }
+
+  #checkWritten(range: ByteRange): void {
+    const task = this.#store.get(TASK_ID);
+    if (task !== undefined) this.#world.failures.push(...checkWritten(task, this.#world.disk, range));
   }
 
   #createManager(store: TaskStore): DownloadManager {

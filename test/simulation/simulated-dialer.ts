@@ -1,7 +1,12 @@
 import { sleep } from '../../src/core/deadline.js';
 import { DfpeerError } from '../../src/core/errors.js';
-import type { TaskId } from '../../src/core/task-id.js';
-import type { ParentDialer, ParentLoad, PieceOffer } from '../../src/peer/parents/parent-dialer.js';
+import type {
+  OffersRequest,
+  ParentDialer,
+  ParentLoad,
+  ParentSigns,
+  PieceOffer,
+} from '../../src/peer/parents/parent-dialer.js';
 import type { CandidateParent } from '../../src/scheduler-client/scheduler-client.js';
 import type { SimulatedParent } from './simulated-parent.js';
 import type { VirtualClock } from './virtual-clock.js';
@@ -19,14 +24,15 @@ export class SimulatedDialer implements ParentDialer {
 
   async *syncPieces(
     parent: CandidateParent,
-    request: { taskId: TaskId; pieces: readonly number[] },
+    request: OffersRequest,
     signal: AbortSignal,
+    signs?: ParentSigns,
   ): AsyncGenerator<PieceOffer> {
     this.openStreams++;
     try {
       const simulated = this.#parents.get(parent.peerId);
       if (simulated === undefined) throw new DfpeerError('DFP_INTERNAL', `${parent.peerId} is nobody`);
-      yield* simulated.offers(request.pieces, this.#clock, signal);
+      yield* simulated.offers(request.pieces, this.#clock, signal, signs?.onLife);
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {

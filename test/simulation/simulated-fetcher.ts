@@ -43,6 +43,8 @@ interface World {
   parents: readonly SimulatedParent[];
   clock: VirtualClock;
   random: Random;
+  /** These bytes of the file are new. */
+  onWritten: (range: ByteRange) => void;
 }
 
 /** Brings bytes from simulated origins and parents into a {@link MemoryDisk}, with the deadlines of the real transfer. */
@@ -69,7 +71,7 @@ export class SimulatedFetcher implements PieceFetcher {
         if (answer.contentVersion !== contentVersion)
           answer.refusal ??= new ParentRefusedError('it has another state of the content now', { status: 206 });
       const piece = await this.#receive(request, slice, answer, transfer);
-      return { slice, ...piece, announcedDigest: piece.digest };
+      return { slice, ...piece, announcedDigest: piece.digest, toldRoute: undefined };
     });
   }
 
@@ -197,6 +199,7 @@ export class SimulatedFetcher implements PieceFetcher {
       } catch (cause) {
         throw toDfpeerError(cause, 'DFP_STORE_IO');
       }
+      if (file !== undefined) this.#world.onWritten({ offset: offset + done, length: chunk.length });
       done += chunk.length;
       transfer.received(chunk.length);
     }

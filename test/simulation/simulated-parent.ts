@@ -49,8 +49,13 @@ export class SimulatedParent {
   }
 
   /** As the real dialer's streams behave: ends quietly once aborted, but may yield what it has in hand. */
-  async *offers(pieces: readonly number[], clock: VirtualClock, signal: AbortSignal): AsyncGenerator<PieceOffer> {
-    await this.#connect(clock, signal);
+  async *offers(
+    pieces: readonly number[],
+    clock: VirtualClock,
+    signal: AbortSignal,
+    onLife: () => void = () => undefined,
+  ): AsyncGenerator<PieceOffer> {
+    await this.#connect(clock, signal, onLife);
     const { kind, faultRate } = this.#plan;
     const version = this.#versionAt(clock);
     const layout = new PieceLayout(version.bytes.length, this.#world.pieceLength);
@@ -138,12 +143,13 @@ export class SimulatedParent {
     }
   }
 
-  async #connect(clock: VirtualClock, signal: AbortSignal): Promise<void> {
+  async #connect(clock: VirtualClock, signal: AbortSignal, onLife: () => void): Promise<void> {
     const { kind, latencyMs } = this.#plan;
     if (kind === 'dead' || kind === 'refusing' || kind === 'silent') this.#fault(kind);
     await sleep(kind === 'dead' ? CONNECT_TIMEOUT_MS : latencyMs, signal, clock);
     if (kind === 'dead' || kind === 'refusing')
       throw new DfpeerError('DFP_PARENT_UNREACHABLE', `${this.candidate.peerId} does not answer`);
+    onLife();
     if (kind === 'silent') await untilAborted(signal);
   }
 

@@ -7,6 +7,7 @@ import type {
   ScheduleDecision,
   SchedulerClient,
 } from '../../src/scheduler-client/scheduler-client.js';
+import { LIFE_PATIENCE_MS, type LifeSign } from '../../src/scheduler-client/liveness.js';
 import type { Exercised } from './exercised.js';
 import type { EventLog } from './event-log.js';
 import type { SchedulerPlan } from './plan.js';
@@ -17,6 +18,8 @@ import type { VirtualClock } from './virtual-clock.js';
 const DECISION_TIMEOUT_MS = 10_000;
 const END_TIMEOUT_MS = 3000;
 const RESTART_MS = 1000;
+/** Later signs find the race begun. */
+const MAX_SIGN_MS = 2 * LIFE_PATIENCE_MS;
 /** Others join up to so long after an answer. */
 const MAX_JOIN_MS = 2000;
 
@@ -113,6 +116,17 @@ class SimulatedSession implements PeerSession {
     this.#onMoreParents = listener;
   }
 
+  /** A mute one is stopped, or thinks for ever. */
+  expectLife(): LifeSign {
+    const { plan, clock, random, exercised } = this.#world;
+    if (plan.kind === 'mute' && random.chance(0.5)) {
+      exercised.fault('scheduler: gives no sign of life');
+      return { patienceMs: random.pick([0, LIFE_PATIENCE_MS]), seen: new Promise(() => undefined) };
+    }
+    const signMs = random.next() * MAX_SIGN_MS;
+    return { patienceMs: LIFE_PATIENCE_MS, seen: new Promise((resolve) => clock.script(signMs, resolve)) };
+  }
+
   async register(signal?: AbortSignal): Promise<ScheduleDecision> {
     if (this.#state !== 'new') throw new DfpeerError('DFP_INTERNAL', `peer ${this.peerId} registers twice`);
     this.#state = 'registered';
@@ -127,6 +141,11 @@ class SimulatedSession implements PeerSession {
     if (this.#state !== 'registered') throw new DfpeerError('DFP_INTERNAL', `peer ${this.peerId} is not registered`);
     for (const { peerId } of parents) this.#blocked.add(peerId);
     return this.#decide(signal);
+  }
+
+  searchParents(): void {
+    const { clock, random } = this.#world;
+    if (random.chance(0.5)) clock.script(random.next() * MAX_SIGN_MS, () => this.#push());
   }
 
   started(): void {

@@ -10,6 +10,7 @@ import type { StoredTask } from '../store/stored-task.js';
 import type { TaskStore } from '../store/task-store.js';
 import type { DistrustedHosts } from './distrusted-hosts.js';
 import type { DownloadSettings } from './download-request.js';
+import type { SilentHosts } from './silent-hosts.js';
 
 /** What a download needs of the world; the simulator brings its own. */
 export interface DownloadDependencies {
@@ -32,6 +33,8 @@ export interface DownloadDependencies {
   announceCopy?: (task: StoredTask) => void;
   /** Hosts whose pieces were bad lately; shared by all downloads of this node. */
   distrusted: DistrustedHosts;
+  /** Hosts that showed no life lately; shared likewise. */
+  silentHosts: SilentHosts;
   observer: DownloadObserver;
   /** Within a download: its span, to which the pieces belong. */
   tracer: Tracer;

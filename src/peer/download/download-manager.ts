@@ -8,6 +8,7 @@ import { DistrustedHosts } from './distrusted-hosts.js';
 import { DownloadClient } from './download-client.js';
 import type { DownloadRequest } from './download-request.js';
 import type { DownloadFacts } from './download-story.js';
+import { SilentHosts } from './silent-hosts.js';
 import { TaskDownload } from './task-download.js';
 
 /** Tasks being downloaded at the same time; one more is refused with DFP_LIMIT. */
@@ -40,7 +41,7 @@ export class DownloadManager {
   #closing = false;
 
   constructor(
-    dependencies: Omit<DownloadDependencies, 'inBackground' | 'tracer' | 'distrusted'>,
+    dependencies: Omit<DownloadDependencies, 'inBackground' | 'tracer' | 'distrusted' | 'silentHosts'>,
     options?: { maxDownloads?: number; tracer?: Tracer },
   ) {
     this.#dependencies = {
@@ -48,6 +49,7 @@ export class DownloadManager {
       tracer: options?.tracer ?? noTracing,
       inBackground: (work) => this.#inBackground(work),
       distrusted: new DistrustedHosts(dependencies.clock),
+      silentHosts: new SilentHosts(dependencies.clock),
     };
     this.#maxDownloads = options?.maxDownloads ?? DEFAULT_MAX_DOWNLOADS;
   }

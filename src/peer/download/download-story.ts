@@ -5,6 +5,7 @@ import { TrafficType, type StoredPiece } from '../../core/piece.js';
 import { redactUrl } from '../../core/redact.js';
 import type { CandidateParent } from '../../scheduler-client/scheduler-client.js';
 import type { StoredTask } from '../store/stored-task.js';
+import { type Carriage, CarriageBook, type CarriedBytes } from './carriage.js';
 import type { DownloadRequest } from './download-request.js';
 
 /** What a client may want to know of its download beyond the pieces. */
@@ -13,6 +14,8 @@ export interface DownloadFacts {
   firstByteMs?: number;
   /** Why bytes were fetched from the origin; absent when none were. */
   originReason?: string;
+  /** What came from parents, and how it left them; absent when nothing did. */
+  carried?: readonly CarriedBytes[];
 }
 
 /** One attempt in the log, from its begin to its end: what an operator greps for by task or peer id. */
@@ -20,6 +23,7 @@ export class DownloadStory {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #bytes = { parents: 0, origin: 0 };
+  readonly #carried = new CarriageBook();
   #facts: DownloadFacts = {};
   #startedMs = 0;
   #pieces = 0;
@@ -31,7 +35,8 @@ export class DownloadStory {
   }
 
   get facts(): Readonly<DownloadFacts> {
-    return this.#facts;
+    const carried = this.#carried.list();
+    return carried.length === 0 ? this.#facts : { ...this.#facts, carried };
   }
 
   begins({ url, tag, application }: DownloadRequest): void {
@@ -75,6 +80,10 @@ export class DownloadStory {
     this.#pieces++;
     this.#bytes[trafficType === TrafficType.BACK_TO_SOURCE ? 'origin' : 'parents'] += length;
     this.#logger.debug({ piece: number, length, from: parentId ?? 'origin', costMs }, 'a piece is stored');
+  }
+
+  carried({ parentId = '', length }: StoredPiece, carriage: Carriage): void {
+    this.#carried.add(parentId, carriage, length);
   }
 
   ends(failure: DfpeerError | undefined): void {

@@ -1,27 +1,39 @@
 import type { Clock } from '../../core/clock.js';
 
 /**
- * Scheduler or parents that say nothing for so long are not waited for alone: pieces come from the origin meanwhile. Dragonfly's scheduler
- * takes up to 2.6 s to find that a peer must go there (Dragonfly v2 wire facts, 1.5); less would fetch from the origin what peers have.
+ * A scheduler, or parents, that live but say nothing for so long are not waited for alone: pieces come from the origin meanwhile.
+ * Dragonfly's scheduler takes up to 2.6 s to find that a peer must go there (Dragonfly v2 wire facts, 1.5); less would fetch from the origin
+ * what peers have.
  */
 export const ORIGIN_PATIENCE_MS = 3000;
 /** Parents that have spoken, are asked for pieces, and send no byte for so long. A full line is silent for seconds, and no reason. */
 export const PARENT_PATIENCE_MS = 5000;
 /** So much more silence doubles what the origin is asked for. */
 export const ORIGIN_WIDENING_MS = 250;
-const TICK_MS = ORIGIN_WIDENING_MS;
+/** The same while there is no sign of life: who is stopped or gone won't come back for the file. */
+export const LIFELESS_WIDENING_MS = 25;
 /** Far beyond what any request window lets through. */
 const MAX_DOUBLINGS = 10;
 
+/** What is waited for, how long before the origin steps in, and how fast it is asked for more then. In milliseconds. */
+interface Wait {
+  for: 'life' | 'word' | 'pieces';
+  patienceMs: number;
+  wideningMs: number;
+}
+
+const WORD: Wait = { for: 'word', patienceMs: ORIGIN_PATIENCE_MS, wideningMs: ORIGIN_WIDENING_MS };
+const PIECES: Wait = { for: 'pieces', patienceMs: PARENT_PATIENCE_MS, wideningMs: ORIGIN_WIDENING_MS };
+
 /**
- * How many pieces the origin is asked for while others are to give them: none as long as somebody speaks, one once they have been
+ * How many pieces the origin is asked for while others are to give them: none as long as somebody lives and speaks, one once they have been
  * silent too long, twice as many with each further moment of it. Silence is counted in ticks, so that a process that was itself held up
  * for seconds blames nobody for them.
  */
 export class OriginRace {
   readonly #clock: Clock;
   readonly #onTick: () => void;
-  #patienceMs = ORIGIN_PATIENCE_MS;
+  #wait: Wait = WORD;
   #quietTicks = 0;
   #cancelTick: (() => void) | undefined;
 
@@ -31,17 +43,26 @@ export class OriginRace {
     this.#onTick = onTick;
   }
 
-  /** From now on the scheduler's answer, or the first word of parents, is waited for. */
-  expectWord(): void {
-    this.#patienceMs = ORIGIN_PATIENCE_MS;
-    this.#restart();
+  /**
+   * From now on a sign of life of the scheduler, or of any parent, is waited for. Whoever sees one calls what is returned; from then on
+   * their word is waited for.
+   */
+  expectLife(patienceMs: number): () => void {
+    const wait: Wait = {
+      for: 'life',
+      patienceMs: Math.min(patienceMs, ORIGIN_PATIENCE_MS),
+      wideningMs: LIFELESS_WIDENING_MS,
+    };
+    this.#restart(wait);
+    this.#onTick();
+    return () => {
+      if (this.#wait === wait && this.#cancelTick !== undefined) this.#restart(WORD);
+    };
   }
 
   /** They are there; from now on pieces are waited for. */
   heard(): void {
-    if (this.#patienceMs === PARENT_PATIENCE_MS) return;
-    this.#patienceMs = PARENT_PATIENCE_MS;
-    this.#restart();
+    if (this.#wait !== PIECES) this.#restart(PIECES);
   }
 
   /** Bytes came, or are asked for only now. */
@@ -52,17 +73,24 @@ export class OriginRace {
 
   /** Somebody has spoken since a word was expected. */
   get wasHeard(): boolean {
-    return this.#patienceMs === PARENT_PATIENCE_MS;
+    return this.#wait === PIECES;
+  }
+
+  /** Nobody has shown life, though it was time. */
+  get isLifeless(): boolean {
+    return this.#wait.for === 'life' && this.width > 0;
   }
 
   /** Pieces to take from the origin at once. */
   get width(): number {
-    const beyondMs = this.silentMs - this.#patienceMs;
-    return beyondMs < 0 ? 0 : 2 ** Math.min(Math.floor(beyondMs / ORIGIN_WIDENING_MS), MAX_DOUBLINGS);
+    if (this.#cancelTick === undefined) return 0;
+    const { patienceMs, wideningMs } = this.#wait;
+    const beyondMs = this.silentMs - patienceMs;
+    return beyondMs < 0 ? 0 : 2 ** Math.min(Math.floor(beyondMs / wideningMs), MAX_DOUBLINGS);
   }
 
   get silentMs(): number {
-    return this.#quietTicks * TICK_MS;
+    return this.#quietTicks * this.#wait.wideningMs;
   }
 
   stop(): void {
@@ -71,17 +99,18 @@ export class OriginRace {
     this.#quietTicks = 0;
   }
 
-  #restart(): void {
+  #restart(wait: Wait): void {
     this.stop();
-    this.#wait();
+    this.#wait = wait;
+    this.#tick();
   }
 
-  #wait(): void {
+  #tick(): void {
     this.#cancelTick = this.#clock.after(
-      TICK_MS,
+      this.#wait.wideningMs,
       () => {
         this.#quietTicks++;
-        this.#wait();
+        this.#tick();
         this.#onTick();
       },
       { unref: true },

@@ -1,6 +1,6 @@
-import type { StoredPiece } from '../../core/piece.js';
 import type { PeerSession } from '../../scheduler-client/scheduler-client.js';
 import type { StoredTask } from '../store/stored-task.js';
+import type { CollectedPiece } from './carriage.js';
 import type { DownloadDependencies } from './dependencies.js';
 import type { NamedWaits } from './named-waits.js';
 import type { OriginPieces } from './origin-pieces.js';
@@ -60,7 +60,7 @@ export class ParentFetches {
   }
 
   /** Undefined when it could not be had. @throws DfpeerError DFP_STORE_* */
-  async fetch(number: number, source: PieceSource): Promise<StoredPiece | undefined> {
+  async fetch(number: number, source: PieceSource): Promise<CollectedPiece | undefined> {
     // Those who are asked only now can't have been silent.
     if (source !== ORIGIN && this.#races.parentCount === 0) this.#context.originRace.moved();
     const running = this.#races.run(number, source);

@@ -1,9 +1,8 @@
 import type { Clock } from '../../core/clock.js';
 import { toDfpeerError, type DfpeerError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
-import type { TaskId } from '../../core/task-id.js';
 import type { CandidateParent } from '../../scheduler-client/scheduler-client.js';
-import type { ParentDialer, ParentLoad, PieceOffer } from '../parents/parent-dialer.js';
+import type { OffersRequest, ParentDialer, ParentLoad, PieceOffer } from '../parents/parent-dialer.js';
 
 /** Taken for a parent that does not say how fast it is: 10 Gbit/s. */
 const ASSUMED_TX_BITS_PER_SECOND = 10e9;
@@ -13,6 +12,8 @@ const MIN_IDLE_SHARE = 0.1;
 export const MAX_PARENT_FAILURES = 3;
 
 export interface ParentLinkEvents {
+  /** Somebody runs there. */
+  onLife(link: ParentLink): void;
   /** The parent is there: it answered. */
   onWord(link: ParentLink): void;
   onOffer(link: ParentLink, offer: PieceOffer): void;
@@ -31,6 +32,8 @@ export class ParentLink {
   readonly #events: ParentLinkEvents;
   #load: ParentLoad;
   #openStreams = 0;
+  #isAlive = false;
+  readonly #openedAtMs: number;
   inFlight = 0;
   consecutiveFailures = 0;
   bytes = 0;
@@ -43,6 +46,7 @@ export class ParentLink {
     this.#clock = context.clock;
     this.#dialer = context.dialer;
     this.#events = context.events;
+    this.#openedAtMs = this.#clock.monotonicMs();
     this.#load = { maxTxBitsPerSecond: parent.maxTxBitsPerSecond, txBitsPerSecond: parent.txBitsPerSecond };
   }
 
@@ -53,6 +57,11 @@ export class ParentLink {
   /** More offers may come. */
   get streaming(): boolean {
     return this.#openStreams > 0;
+  }
+
+  /** No sign of life in the time that one may take. */
+  wasSilentFor(patienceMs: number): boolean {
+    return !this.#isAlive && this.#clock.monotonicMs() - this.#openedAtMs >= patienceMs;
   }
 
   get lost(): boolean {
@@ -83,13 +92,13 @@ export class ParentLink {
   }
 
   /** Opens both streams; returns at once. */
-  open(request: { taskId: TaskId; peerId: string; pieces: readonly number[] }, logger: Logger): void {
+  open(request: OffersRequest & { peerId: string }, logger: Logger): void {
     this.ask(request);
     void this.#readLoad(request.peerId, logger);
   }
 
   /** Opens one more stream, for pieces that were not wanted before; returns at once. */
-  ask(request: { taskId: TaskId; pieces: readonly number[] }): void {
+  ask(request: OffersRequest): void {
     this.#openStreams++;
     void this.#readOffers(request);
   }
@@ -109,13 +118,21 @@ export class ParentLink {
     this.#cancelRest();
   }
 
-  async #readOffers(request: { taskId: TaskId; pieces: readonly number[] }): Promise<void> {
+  #showLife(): void {
+    this.#isAlive = true;
+    this.#events.onLife(this);
+  }
+
+  async #readOffers(request: OffersRequest): Promise<void> {
     let failure: DfpeerError | undefined;
     try {
-      const onAnswer = (): void => this.#events.onWord(this);
-      for await (const offer of this.#dialer.syncPieces(this.parent, request, this.#controller.signal, onAnswer)) {
+      const signs = {
+        onLife: () => this.#showLife(),
+        onAnswer: () => this.#events.onWord(this),
+      };
+      for await (const offer of this.#dialer.syncPieces(this.parent, request, this.#controller.signal, signs)) {
         if (this.lost) break;
-        onAnswer();
+        signs.onAnswer();
         this.#offers.set(offer.number, offer);
         this.#events.onOffer(this, offer);
       }

@@ -1,11 +1,14 @@
 import { AbortedError, DfpeerError, toDfpeerError } from '../../core/errors.js';
-import { TrafficType, type StoredPiece } from '../../core/piece.js';
+import { TrafficType } from '../../core/piece.js';
+import { LIFE_PATIENCE_MS } from '../../scheduler-client/liveness.js';
 import type { CandidateParent, PeerSession } from '../../scheduler-client/scheduler-client.js';
 import type { StoredTask } from '../store/stored-task.js';
+import type { CollectedPiece } from './carriage.js';
 import type { DownloadDependencies } from './dependencies.js';
-import type { PieceOffer } from '../parents/parent-dialer.js';
+import type { OffersRequest, PieceOffer } from '../parents/parent-dialer.js';
 import { MAX_PARENT_FAILURES, ParentLink } from './parent-link.js';
 import { PieceSet } from '../../core/piece-set.js';
+import { HeldPieces } from './held-pieces.js';
 import type { ParentStanding, PieceBoard } from './piece-board.js';
 
 /** Parents of one download at a time; a scheduler offers a handful. */
@@ -29,8 +32,10 @@ export class ParentSwarm {
   readonly #peerId: string;
   readonly #onChange: () => void;
   readonly #onBytes: () => void;
+  readonly #onLife: () => void;
   readonly #onWord: () => void;
   readonly #demandsVersion: boolean;
+  readonly #held: HeldPieces;
 
   constructor(context: {
     dependencies: DownloadDependencies;
@@ -42,6 +47,8 @@ export class ParentSwarm {
     onChange: () => void;
     /** Bytes of a piece came. */
     onBytes: () => void;
+    /** Somebody runs where a parent is said to be. */
+    onLife: () => void;
     /** A parent answers, whether it has something or not. */
     onWord: () => void;
   }) {
@@ -51,8 +58,13 @@ export class ParentSwarm {
     this.#peerId = context.peerId;
     this.#onChange = context.onChange;
     this.#onBytes = context.onBytes;
+    this.#onLife = context.onLife;
     this.#onWord = context.onWord;
     this.#demandsVersion = context.demandsVersion;
+    const { board, task } = context;
+    this.#held = new HeldPieces(() =>
+      PieceSet.of(task.layout?.count ?? Infinity, (number) => !board.isMissing(number)),
+    );
   }
 
   /** Parents that have offered something or still may. */
@@ -63,6 +75,12 @@ export class ParentSwarm {
   /** Some parent may still offer what is missing. */
   get mayOffer(): boolean {
     return [...this.#links.values()].some((link) => link.streaming);
+  }
+
+  /** How long a first sign of life may take, in milliseconds; none is waited for where the last ones did not come. */
+  get lifePatienceMs(): number {
+    const { silentHosts } = this.#dependencies;
+    return this.links.every(({ parent }) => silentHosts.has(parent.hostId)) ? 0 : LIFE_PATIENCE_MS;
   }
 
   get links(): readonly ParentLink[] {
@@ -87,6 +105,10 @@ export class ParentSwarm {
         clock: this.#dependencies.clock,
         dialer: this.#dependencies.parents,
         events: {
+          onLife: ({ parent: { hostId } }) => {
+            this.#dependencies.silentHosts.remove(hostId);
+            this.#onLife();
+          },
           onWord: () => this.#onWord(),
           onOffer: (from, offer) => this.#onOffer(from, offer),
           onEnd: (from, error) => {
@@ -96,14 +118,18 @@ export class ParentSwarm {
         },
       });
       this.#links.set(link.id, link);
-      const request = { taskId: this.#task.taskId, peerId: this.#peerId, pieces: this.#board.wanted() };
-      link.open(request, this.#dependencies.logger);
+      link.open({ ...this.#requestOf(this.#board.wanted()), peerId: this.#peerId }, this.#dependencies.logger);
     }
   }
 
   /** A parent offers only what it was asked for: pieces that were not wanted before are asked of all. */
   ask(pieces: readonly number[]): void {
-    if (pieces.length > 0) for (const link of this.links) link.ask({ taskId: this.#task.taskId, pieces });
+    if (pieces.length > 0) for (const link of this.links) link.ask(this.#requestOf(pieces));
+  }
+
+  /** A piece was asked for, or is missing again. */
+  missingChanged(): void {
+    this.#held.changed();
   }
 
   /** The best request to make now. */
@@ -129,7 +155,7 @@ export class ParentSwarm {
     number: number,
     session: PeerSession | undefined,
     signal: AbortSignal,
-  ): Promise<StoredPiece | undefined> {
+  ): Promise<CollectedPiece | undefined> {
     const { fetcher, settings, clock, downloadBudgets, tracer } = this.#dependencies;
     const offer = link.offerOf(number);
     const slice = this.#task.slice(number);
@@ -150,7 +176,6 @@ export class ParentSwarm {
         endpoint: offer.endpoint,
         taskId: this.#task.taskId,
         childPeerId: this.#peerId,
-        childHolds: this.#holds(),
         slice,
         contentVersion: this.#task.contentVersion,
         path: this.#task.path,
@@ -159,9 +184,12 @@ export class ParentSwarm {
         budgets: downloadBudgets(),
         idleTimeoutMs: settings.idleTimeoutMs,
         timeoutMs: settings.pieceTimeoutMs,
+        traceParent: span.traceParent,
       });
       link.consecutiveFailures = 0;
       link.bytes += slice.length;
+      const { toldRoute } = fetched;
+      span.set({ 'parent.route': toldRoute?.route, 'parent.route.reason': toldRoute?.reason });
       span.end();
       return {
         ...slice,
@@ -170,6 +198,7 @@ export class ParentSwarm {
         trafficType: TrafficType.REMOTE_PEER,
         costMs: fetched.costMs,
         createdAtMs: clock.now(),
+        carriage: { protocol: offer.endpoint.protocol, toldRoute },
       };
     } catch (thrown) {
       const error = toDfpeerError(thrown, 'DFP_PARENT_UNREACHABLE');
@@ -202,11 +231,8 @@ export class ParentSwarm {
     for (const link of this.links) this.#remove(link);
   }
 
-  /** What need not be offered to us any more. */
-  #holds(): string | undefined {
-    const board = this.#board;
-    const set = PieceSet.of(this.#task.layout?.count ?? Infinity, (number) => !board.isMissing(number));
-    return set?.toString();
+  #requestOf(pieces: readonly number[]): OffersRequest {
+    return { taskId: this.#task.taskId, pieces, held: this.#held, traceParent: this.#dependencies.tracer.traceParent };
   }
 
   #standings(): ParentStanding[] {
@@ -288,6 +314,7 @@ export class ParentSwarm {
   }
 
   #remove(link: ParentLink): void {
+    if (link.wasSilentFor(LIFE_PATIENCE_MS)) this.#dependencies.silentHosts.add(link.parent.hostId);
     link.close();
     this.#board.dropParent(link.id);
     this.#links.delete(link.id);

@@ -118,9 +118,11 @@ export class PieceBoard {
     this.#inFlight.add(number);
   }
 
-  /** The request failed: the piece is missing again. */
-  putBack(number: number): void {
-    if (this.#inFlight.delete(number)) this.#missing.add(number);
+  /** The request failed: the piece is missing again. Returns false when it is no longer under way. */
+  putBack(number: number): boolean {
+    if (!this.#inFlight.delete(number)) return false;
+    this.#missing.add(number);
+    return true;
   }
 
   done(number: number): void {

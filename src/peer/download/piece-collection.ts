@@ -1,6 +1,7 @@
 import { toDfpeerError, type DfpeerError, OriginError } from '../../core/errors.js';
 import type { StoredPiece } from '../../core/piece.js';
 import { Wakeup } from '../../core/wakeup.js';
+import { LIFE_PATIENCE_MS, type LifeSign } from '../../scheduler-client/liveness.js';
 import type { CandidateParent, SchedulerClient } from '../../scheduler-client/scheduler-client.js';
 import type { StoredTask } from '../store/stored-task.js';
 import { backToSourceDisabled } from './back-to-source.js';
@@ -11,10 +12,11 @@ import type { NamedWaits } from './named-waits.js';
 import type { OriginPieces } from './origin-pieces.js';
 import { OriginRace, PARENT_PATIENCE_MS } from './origin-race.js';
 import { ParentFetches } from './parent-fetches.js';
+import { ENOUGH_PARENTS, ParentSearch } from './parent-search.js';
 import { ParentSwarm } from './parent-swarm.js';
 import type { PieceBoard } from './piece-board.js';
 import { ORIGIN, type PieceSource } from './piece-races.js';
-import { makeRegistration, type Schedule, type Scheduling } from './scheduling.js';
+import { makeRegistration, type QuestionContext, type Schedule, type Scheduling } from './scheduling.js';
 import type { StallWatch } from './stall-watch.js';
 import { RequestWindow } from '../request-window.js';
 import type { Wanted } from './wanted.js';
@@ -58,12 +60,14 @@ export class PieceCollection {
   readonly #parentWindow: RequestWindow;
   readonly #originWindow: RequestWindow;
   readonly #originRace: OriginRace;
+  readonly #search: ParentSearch;
   readonly #over = new AbortController();
   /** Where missing pieces come from at the moment. */
   #source: 'parents' | 'origin' = 'parents';
   /** The scheduler's answer is awaited. */
   #isAsking = false;
   #isOver = false;
+  #onParentLife: () => void = () => undefined;
 
   constructor(context: PieceCollectionContext) {
     const { dependencies, board, task, peerId, demandsVersion, stall, signal, scheduling, originPieces } = context;
@@ -81,8 +85,10 @@ export class PieceCollection {
         originRace.moved();
         context.story.moved();
       },
+      onLife: () => this.#onParentLife(),
       onWord: () => originRace.heard(),
     });
+    this.#search = new ParentSearch(dependencies.clock, () => this.#searchParents());
     this.#parentFetches = new ParentFetches({
       ...{ dependencies, waits: context.waits, swarm: this.#swarm, board, task, signal, originPieces, originRace },
       originSlots: () => this.#originWindow.size,
@@ -140,6 +146,7 @@ export class PieceCollection {
     } finally {
       this.#isOver = true;
       this.#over.abort();
+      this.#search.stop();
       this.#swarm.close();
       await Promise.all(this.#fetches);
       this.#originRace.stop();
@@ -175,21 +182,24 @@ export class PieceCollection {
       settings: dependencies.settings,
     });
     const onMoreParents = (parents: CandidateParent[]): void => this.#addParents(parents);
-    this.#ask(async (signal) => {
-      const schedule = await scheduling.register(scheduler, registration, { onMoreParents, signal });
+    this.#ask(async (context) => {
+      const schedule = await scheduling.register(scheduler, registration, { ...context, onMoreParents });
       scheduling.session?.failed.addEventListener('abort', () => this.wake(), { once: true });
       return schedule;
     });
   }
 
   /** Does what the scheduler says once it does; until then others may give. */
-  #ask(question: (signal: AbortSignal) => Promise<Schedule>): void {
+  #ask(question: (context: QuestionContext) => Promise<Schedule>): void {
     const { waits, signal, fail } = this.#context;
     const isOver = AbortSignal.any([signal, this.#over.signal]);
     this.#isAsking = true;
-    this.#originRace.expectWord();
+    this.#originRace.expectLife(LIFE_PATIENCE_MS);
+    const onAsked = ({ patienceMs, seen }: LifeSign): void => {
+      if (this.#source === 'parents' && !isOver.aborted) void seen.then(this.#originRace.expectLife(patienceMs));
+    };
     waits
-      .during('the scheduler', () => question(isOver))
+      .during('the scheduler', () => question({ signal: isOver, onAsked }))
       .then(
         (schedule) => {
           if (isOver.aborted) return;
@@ -210,8 +220,15 @@ export class PieceCollection {
     if (schedule.kind === 'origin') return this.#goToOrigin(schedule.reason);
     story.parents(schedule.parents);
     scheduling.session?.started();
-    this.#originRace.expectWord();
     this.#swarm.add(schedule.parents);
+    this.#search.start();
+    if (this.#swarm.alive) this.#onParentLife = this.#originRace.expectLife(this.#swarm.lifePatienceMs);
+  }
+
+  #searchParents(): void {
+    const { board, scheduling } = this.#context;
+    const isUseful = this.#source === 'parents' && !this.#isAsking && board.missingCount > 0;
+    if (isUseful && this.#swarm.links.length < ENOUGH_PARENTS) scheduling.session?.searchParents();
   }
 
   #addParents(parents: readonly CandidateParent[]): void {
@@ -247,11 +264,12 @@ export class PieceCollection {
   #start(number: number, source: PieceSource | undefined): void {
     const { board, fail } = this.#context;
     board.start(number);
+    this.#swarm.missingChanged();
     const work = source === undefined ? this.#fetchFromOrigin(number) : this.#fetchRaced(number, source);
     const settled = work
       .catch((thrown: unknown) => fail(toDfpeerError(thrown)))
       .finally(() => {
-        board.putBack(number);
+        if (board.putBack(number)) this.#swarm.missingChanged();
         this.#fetches.delete(settled);
         this.#wakeup.notify();
       });
@@ -260,15 +278,21 @@ export class PieceCollection {
 
   /** From a parent, or from the origin in the place of one. */
   async #fetchRaced(number: number, source: PieceSource): Promise<void> {
-    const piece = await this.#parentFetches.fetch(number, source);
-    if (piece === undefined) return;
+    const collected = await this.#parentFetches.fetch(number, source);
+    if (collected === undefined) return;
+    const { carriage, ...piece } = collected;
     const isFromOrigin = piece.parentId === undefined;
     const window = isFromOrigin ? this.#originWindow : this.#parentWindow;
-    window.finished(piece.parentId ?? ORIGIN.id, piece.length, piece.costMs);
+    this.#finished(window, piece);
     await this.#context.store(piece);
+    if (carriage !== undefined) this.#context.story.carried(piece, carriage);
     const { session } = this.#context.scheduling;
     if (isFromOrigin) session?.pieceFromSourceFinished(piece);
     else session?.pieceFinished(piece);
+  }
+
+  #finished(window: RequestWindow, { parentId, length: bytes, costMs: durationMs }: StoredPiece): void {
+    window.finished({ peer: parentId ?? ORIGIN.id, bytes, durationMs, atOnce: this.#context.board.inFlightCount });
   }
 
   async #fetchFromOrigin(number: number): Promise<void> {
@@ -276,7 +300,7 @@ export class PieceCollection {
     try {
       await originPieces.fetch(number);
       const piece = task.piece(number);
-      if (piece !== undefined) this.#originWindow.finished(ORIGIN.id, piece.length, piece.costMs);
+      if (piece !== undefined) this.#finished(this.#originWindow, piece);
     } catch (thrown) {
       if (signal.aborted) return;
       const error = toDfpeerError(thrown, 'DFP_ORIGIN_UNREACHABLE');
@@ -300,15 +324,16 @@ export class PieceCollection {
     if (this.#swarm.alive && idleMs < dependencies.settings.collectedPieceTimeoutMs) return false;
     if (this.#swarm.alive)
       this.#swarm.giveUpAll(`no piece of task ${task.taskId} was offered for ${Math.round(idleMs / 1000)} s`);
-    this.#ask((signal) => scheduling.reschedule(this.#swarm.takeFailed(), signal));
+    this.#ask((context) => scheduling.reschedule(this.#swarm.takeFailed(), context));
     return false;
   }
 
   /** Of an origin without ranges no single piece can be had meanwhile: it is all of it, or to wait on. */
   #leaveSilentScheduler(): boolean {
     const { originPieces, wanted } = this.#context;
-    const isSilent = this.#originRace.silentMs >= PARENT_PATIENCE_MS && !this.#swarm.alive;
-    if (!isSilent || originPieces.takesRanges !== false || !wanted.mayUseOrigin) return false;
+    const { isLifeless, silentMs } = this.#originRace;
+    const isSilent = isLifeless || silentMs >= PARENT_PATIENCE_MS;
+    if (!isSilent || this.#swarm.alive || originPieces.takesRanges !== false || !wanted.mayUseOrigin) return false;
     this.#goToOrigin('the scheduler is silent, and the origin gives no single pieces');
     return true;
   }

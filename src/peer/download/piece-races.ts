@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.js';
 import { type DfpeerError, toDfpeerError } from '../../core/errors.js';
-import type { StoredPiece } from '../../core/piece.js';
+import type { CollectedPiece } from './carriage.js';
 import type { ParentLink } from './parent-link.js';
 
 /** The origin, as one of those who race for a piece. */
@@ -20,9 +20,9 @@ export interface PieceRacesContext {
   /** Ends all races. */
   signal: AbortSignal;
   /** Fetches from one of them into the file; undefined when that failed. Settles only when it writes no more. */
-  fetch: (source: PieceSource, number: number, signal: AbortSignal) => Promise<StoredPiece | undefined>;
+  fetch: (source: PieceSource, number: number, signal: AbortSignal) => Promise<CollectedPiece | undefined>;
   /** Whether the bytes in the file are those of the piece. */
-  verify: (piece: StoredPiece) => Promise<boolean>;
+  verify: (piece: CollectedPiece) => Promise<boolean>;
 }
 
 interface Race {
@@ -30,7 +30,7 @@ interface Race {
   startedAtMs: number;
   lanes: Map<PieceSource, AbortController>;
   isHedged: boolean;
-  outcome: StoredPiece | undefined;
+  outcome: CollectedPiece | undefined;
   error: DfpeerError | undefined;
   settle: () => void;
 }
@@ -78,7 +78,7 @@ export class PieceRaces {
   }
 
   /** The piece once it is in the file; undefined when nobody could give it. @throws DfpeerError DFP_STORE_* */
-  async run(number: number, source: PieceSource): Promise<StoredPiece | undefined> {
+  async run(number: number, source: PieceSource): Promise<CollectedPiece | undefined> {
     const { clock, signal, verify } = this.#context;
     let settle: () => void = () => undefined;
     const settled = new Promise<void>((resolve) => (settle = resolve));

@@ -1,6 +1,7 @@
 import { throwIfAborted } from '../../core/deadline.js';
 import { DfpeerError, toDfpeerError } from '../../core/errors.js';
 import type { ByteRange } from '../../core/piece.js';
+import type { LifeSign } from '../../scheduler-client/liveness.js';
 import type {
   CandidateParent,
   PeerRegistration,
@@ -14,6 +15,12 @@ import type { DownloadRequest, DownloadSettings } from './download-request.js';
 
 /** What to do next. */
 export type Schedule = { kind: 'parents'; parents: CandidateParent[] } | { kind: 'origin'; reason: string };
+
+export interface QuestionContext {
+  /** Hears how to tell that the scheduler lives, as soon as it is asked. */
+  onAsked: (sign: LifeSign) => void;
+  signal: AbortSignal;
+}
 
 /** One download's standing with the scheduler. Whatever goes wrong there becomes a reason to use the origin, never a failure. */
 export class Scheduling {
@@ -36,23 +43,25 @@ export class Scheduling {
   async register(
     scheduler: SchedulerClient,
     registration: PeerRegistration,
-    { onMoreParents, signal }: { onMoreParents: (parents: CandidateParent[]) => void; signal: AbortSignal },
+    { onMoreParents, onAsked, signal }: QuestionContext & { onMoreParents: (parents: CandidateParent[]) => void },
   ): Promise<Schedule> {
     return this.#ask(signal, async () => {
       const session = await scheduler.openSession(registration);
       this.#session = session;
       session.onMoreParents(onMoreParents);
+      onAsked(session.expectLife());
       return session.register(signal);
     });
   }
 
   /** `failed` parents are blocked for this peer. Rejects with the signal's reason only. */
-  async reschedule(failed: readonly CandidateParent[], signal: AbortSignal): Promise<Schedule> {
+  async reschedule(failed: readonly CandidateParent[], { onAsked, signal }: QuestionContext): Promise<Schedule> {
     const session = this.#session;
     if (session === undefined || session.failed.aborted)
       return { kind: 'origin', reason: 'no parent is left, and the scheduler is gone' };
     if (this.#schedules >= this.#dependencies.settings.maxScheduleCount)
       return { kind: 'origin', reason: `no parent could give the rest after ${this.#schedules} schedules` };
+    onAsked(session.expectLife());
     return this.#ask(signal, () => session.reschedule(failed, 'parents did not give all pieces', signal));
   }
 

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import {
+  LIFELESS_WIDENING_MS,
   ORIGIN_PATIENCE_MS,
   ORIGIN_WIDENING_MS,
   OriginRace,
   PARENT_PATIENCE_MS,
 } from '../../../src/peer/download/origin-race.js';
 import { VirtualClock } from '../../simulation/virtual-clock.js';
+
+const LIFE_PATIENCE_MS = 100;
 
 describe('the race with the origin', () => {
   let clock: VirtualClock;
@@ -16,7 +19,22 @@ describe('the race with the origin', () => {
     race = new OriginRace(clock, () => undefined);
   });
 
-  const pass = (ms: number): Promise<boolean> => clock.runUntil(() => false, clock.monotonicMs() + ms);
+  afterEach(() => race.stop());
+
+  const pass = async (ms: number): Promise<void> => {
+    clock.script(ms, () => undefined);
+    await clock.runUntil(() => false, clock.monotonicMs() + ms);
+  };
+
+  async function widthsFrom(patienceMs: number, wideningMs: number): Promise<number[]> {
+    const widths = [race.width];
+    await pass(patienceMs + 1);
+    for (let step = 0; step < 3; step++) {
+      widths.push(race.width);
+      await pass(wideningMs);
+    }
+    return widths;
+  }
 
   it('is off while nobody is waited for', async () => {
     await pass(60_000);
@@ -24,40 +42,53 @@ describe('the race with the origin', () => {
     assert.equal(clock.pendingCount, 0);
   });
 
-  it('begins with one piece, and takes twice as many with each further silence', async () => {
-    race.expectWord();
-    const widths: number[] = [];
-    for (let step = 0; step < 4; step++) {
-      widths.push(race.width);
-      const untilMs = ORIGIN_PATIENCE_MS + step * ORIGIN_WIDENING_MS + 1 - clock.monotonicMs();
-      clock.script(untilMs, () => undefined);
-      await pass(untilMs);
-    }
-    assert.deepEqual(widths, [0, 1, 2, 4]);
-    race.stop();
+  it('begins soon where nobody shows life, and takes twice as many with each further moment', async () => {
+    race.expectLife(LIFE_PATIENCE_MS);
+    assert.deepEqual(await widthsFrom(LIFE_PATIENCE_MS, LIFELESS_WIDENING_MS), [0, 1, 2, 4]);
+    assert.ok(race.isLifeless);
+  });
+
+  it('begins at once where the last sign of life did not come either', () => {
+    race.expectLife(0);
+    assert.equal(race.width, 1);
+  });
+
+  it('has patience with whoever lives, also when it had begun', async () => {
+    const alive = race.expectLife(LIFE_PATIENCE_MS);
+    await pass(LIFE_PATIENCE_MS + 1);
+    assert.equal(race.width, 1);
+    alive();
+    assert.ok(!race.isLifeless);
+    assert.deepEqual(await widthsFrom(ORIGIN_PATIENCE_MS, ORIGIN_WIDENING_MS), [0, 1, 2, 4]);
+  });
+
+  it('takes no sign of life for that of somebody who is asked later', async () => {
+    const alive = race.expectLife(LIFE_PATIENCE_MS);
+    race.expectLife(LIFE_PATIENCE_MS);
+    alive();
+    await pass(LIFE_PATIENCE_MS + 1);
+    assert.ok(race.isLifeless);
   });
 
   it('is patient with parents that have spoken, and starts anew with each byte', async () => {
     // Silence is told by ticks, of which one may come at once.
     const almostMs = PARENT_PATIENCE_MS - ORIGIN_WIDENING_MS - 1;
-    race.expectWord();
+    race.expectLife(LIFE_PATIENCE_MS);
     race.heard();
     for (const word of ['first', 'next']) {
-      clock.script(almostMs, () => undefined);
       await pass(almostMs);
       assert.equal(race.width, 0, `${word} wait`);
       race.moved();
     }
-    clock.script(PARENT_PATIENCE_MS, () => undefined);
     await pass(PARENT_PATIENCE_MS);
     assert.equal(race.width, 1);
-    race.stop();
   });
 
-  it('leaves no timer behind', async () => {
-    race.expectWord();
+  it('leaves no timer behind', () => {
+    const alive = race.expectLife(LIFE_PATIENCE_MS);
     race.moved();
     race.stop();
+    alive();
     assert.equal(clock.pendingCount, 0);
     assert.equal(race.width, 0);
   });
