@@ -1,6 +1,6 @@
-import { type Command, CommanderError } from 'commander';
 import { UsageError } from '../core/errors.js';
 import type { Environment } from '../config/places.js';
+import { attributeOf } from './plain-command-line.js';
 
 /** What a command line asks for: to run, or to show a text (help, version) and exit with 0. */
 export type Parsed<Options> = { kind: 'run'; options: Options } | { kind: 'show'; text: string };
@@ -80,35 +80,4 @@ export function parseWord<const Word extends string>(text: string, words: readon
   const found = words.find((word) => word === text.trim().toLowerCase());
   if (found !== undefined) return found;
   throw new UsageError(`expected one of ${words.join(', ')}, found ${JSON.stringify(text.slice(0, 80))}`);
-}
-
-/**
- * Lets commander cut the command line up, without printing or exiting.
- * @param argv without the program's own two entries
- * @returns the text to show, for --help and --version
- * @throws UsageError for flags that don't exist or lack their value
- */
-export function parseCommandLine(program: Command, argv: readonly string[]): { show: string } | undefined {
-  let shown = '';
-  for (const each of [program, ...program.commands])
-    each.exitOverride().configureOutput({ writeOut: (text) => (shown += text), writeErr: () => undefined });
-  try {
-    program.parse(argv, { from: 'user' });
-    return undefined;
-  } catch (cause) {
-    if (!(cause instanceof CommanderError)) throw cause;
-    if (cause.exitCode === 0) return { show: shown };
-    const problem = cause.message.replace(/^error: /, '');
-    throw new UsageError(`${problem}; see ${program.name()} --help`, { cause });
-  }
-}
-
-/** How commander names the value of a flag: "log-level" → logLevel. */
-function attributeOf(flag: string): string {
-  return flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
-}
-
-/** For repeatable flags. */
-export function collect(value: string, earlier: string[] | undefined): string[] {
-  return [...(earlier ?? []), value];
 }

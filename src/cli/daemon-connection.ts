@@ -1,27 +1,55 @@
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { DfpeerError } from '../core/errors.js';
 
 const CONNECT_TIMEOUT_MS = 2_000;
 
-/** Whether somebody listens on the socket. */
-export async function isListening(socketPath: string): Promise<boolean> {
+/** A connection to whoever listens on the socket; undefined: nobody does. */
+export async function connectTo(socketPath: string): Promise<Socket | undefined> {
   return new Promise((resolve) => {
     const socket = connect(socketPath);
-    const settle = (answer: boolean): void => {
+    const fail = (): void => {
       socket.destroy();
-      resolve(answer);
+      resolve(undefined);
     };
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => settle(false));
-    socket.once('connect', () => settle(true));
-    socket.once('error', () => settle(false));
+    socket.setTimeout(CONNECT_TIMEOUT_MS, fail);
+    socket.once('error', fail);
+    socket.once('connect', () => {
+      socket.setTimeout(0);
+      socket.off('error', fail).off('timeout', fail);
+      resolve(socket);
+    });
   });
 }
 
-/** @throws DfpeerError DFP_DAEMON_UNREACHABLE */
-export async function requireDaemon(socketPath: string): Promise<void> {
-  if (!(await isListening(socketPath)))
+/** Whether somebody listens on the socket. */
+export async function isListening(socketPath: string): Promise<boolean> {
+  const socket = await connectTo(socketPath);
+  socket?.destroy();
+  return socket !== undefined;
+}
+
+/** A daemon that answered. */
+export class FoundDaemon {
+  readonly #socketPath: string;
+  #first: Socket | undefined;
+
+  /** @param first the connection that found it */
+  constructor(socketPath: string, first?: Socket) {
+    this.#socketPath = socketPath;
+    this.#first = first;
+  }
+
+  /**
+   * A connection for one call; the first call's was made already, and a small file takes hardly longer than making another.
+   * @throws DfpeerError DFP_DAEMON_UNREACHABLE
+   */
+  async connect(): Promise<Socket> {
+    const socket = this.#first ?? (await connectTo(this.#socketPath));
+    this.#first = undefined;
+    if (socket !== undefined) return socket;
     throw new DfpeerError(
       'DFP_DAEMON_UNREACHABLE',
-      `no daemon answers on ${socketPath}; start one with dfdaemon, or leave out --endpoint`,
+      `no daemon answers on ${this.#socketPath}; start one with dfdaemon, or leave out --endpoint`,
     );
+  }
 }

@@ -8,7 +8,8 @@ import { parseHostPort } from '../core/host-port.js';
 import { renderCompletions } from './completions.js';
 import { SHELLS } from './shells.js';
 import { createCommands, readCommand, type DfdaemonCommand } from './dfdaemon-commands.js';
-import { collect, FlagReader, parseCommandLine, type Parsed, parseInteger, parseWord, readValue } from './arguments.js';
+import { FlagReader, type Parsed, parseInteger, parseWord, readValue } from './arguments.js';
+import { collect, parseCommandLine } from './commander-command-line.js';
 
 export const DEFAULT_LOG_MAX_FILES = 6;
 export const MAX_LOG_FILES = 1000;

@@ -1,21 +1,9 @@
-import { mergeReloaded } from '../config/reload.js';
-import type { DaemonConfig, DaemonOverrides } from '../config/daemon-config.js';
-import { resolveDaemonConfig } from '../config/resolve.js';
-import type { Logger } from '../core/logger.js';
-import { Daemon } from '../peer/daemon.js';
 import { parseDfdaemonCommand } from './dfdaemon-options.js';
-import { askDaemon } from './ask-daemon.js';
-import type { DfdaemonCommand } from './dfdaemon-commands.js';
-import { doctor } from './doctor/doctor.js';
-import { print } from './print.js';
 import { EXIT_CODES } from './exit-codes.js';
-import { openLog, type Log } from './log.js';
 import { reportError } from './report-error.js';
-import { ServiceManager } from './service-manager.js';
-import { toGcSettings, toLimits, toSettings } from './to-settings.js';
 import { readVersion } from './version.js';
 
-/** dfdaemon: flags → configuration → daemon, then signals until the end. Resolves with the exit code. */
+/** dfdaemon: flags → one of its commands, which loads only what it needs. Resolves with the exit code. */
 async function main(): Promise<number> {
   const version = readVersion();
   const parsed = parseDfdaemonCommand(process.argv.slice(2), process.env, version);
@@ -24,106 +12,17 @@ async function main(): Promise<number> {
     return EXIT_CODES.ok;
   }
   const { options: command } = parsed;
-  if (command.name !== 'run') return runCommand(command, version);
-  const { overrides } = command;
-  const config = await resolveDaemonConfig(overrides);
-  const log = await openLog({ ...config.log, name: 'dfdaemon' });
-  try {
-    return await run(overrides, config, version, log);
-  } finally {
-    await log.close();
+  if (command.name === 'run') {
+    const { runDaemon } = await import('./run-daemon.js');
+    return runDaemon(command.overrides, version);
   }
-}
-
-/** What does not run a daemon. */
-async function runCommand(command: Exclude<DfdaemonCommand, { name: 'run' }>, version: string): Promise<number> {
-  const { columns } = process.stdout;
-  if (command.name === 'doctor') return doctor(command, version);
-  await print(await askDaemon(command, columns));
+  if (command.name === 'doctor') {
+    const { doctor } = await import('./doctor/doctor.js');
+    return doctor(command, version);
+  }
+  const [{ askDaemon }, { print }] = await Promise.all([import('./ask-daemon.js'), import('./print.js')]);
+  await print(await askDaemon(command, process.stdout.columns));
   return EXIT_CODES.ok;
-}
-
-async function run(overrides: DaemonOverrides, config: DaemonConfig, version: string, log: Log): Promise<number> {
-  const { logger } = log;
-  // From here on: a signal during the start must not end the process half-way.
-  const ended = nextSignal(['SIGTERM', 'SIGINT']);
-  const daemon = await Daemon.start(toSettings(config, version), logger).catch((error: unknown) => {
-    logger.error({ err: error }, 'dfdaemon could not start');
-    throw error;
-  });
-  const manager = new ServiceManager({ logger });
-  announceReady(daemon, config, logger);
-  manager.ready(readyStatus(daemon, config));
-  const stopReloading = reloadOnHangup(overrides, config, daemon, { ...log, manager });
-  const reason = await Promise.race([ended, daemon.idle.then(() => 'idle')]);
-  logger.info({ reason }, 'stopping');
-  manager.stopping(reason);
-  stopReloading();
-  await daemon.stop();
-  manager.close();
-  logger.info({}, 'stopped');
-  return EXIT_CODES.ok;
-}
-
-function announceReady(daemon: Daemon, config: DaemonConfig, logger: Logger): void {
-  const { ports } = daemon;
-  logger.info(
-    { ports, ip: config.host.ip, socket: config.download.server.socketPath, config: config.configFile ?? 'defaults' },
-    'ready',
-  );
-  // On a terminal somebody wants to know where the log went and how others join.
-  if (!process.stderr.isTTY || config.log.console) return;
-  const join =
-    ports.scheduler === undefined
-      ? ''
-      : `\nanother node joins with: dfdaemon --scheduler ${config.host.ip}:${ports.scheduler}`;
-  process.stderr.write(
-    `dfdaemon is ready: pieces on ${config.host.ip}:${ports.http}, metrics on port ${ports.metrics}, log in ${config.log.dir}${join}\n`,
-  );
-}
-
-/** One line for `systemctl status`. */
-function readyStatus({ ports }: Daemon, { host }: DaemonConfig): string {
-  return `ready: pieces on ${host.ip}:${ports.http}, metrics on port ${ports.metrics}`;
-}
-
-/** SIGHUP: reads the configuration again and takes over what can change; a bad file changes nothing. */
-function reloadOnHangup(
-  overrides: DaemonOverrides,
-  initial: DaemonConfig,
-  daemon: Daemon,
-  { logger, setLevels, manager }: Pick<Log, 'logger' | 'setLevels'> & { manager: ServiceManager },
-): () => void {
-  let running = initial;
-  const reload = async (): Promise<void> => {
-    const { config, changed, needRestart } = mergeReloaded(running, await resolveDaemonConfig(overrides));
-    const undone = daemon.setLimits(toLimits(config));
-    daemon.setLimitedRoute(config.upload.limitedRoute);
-    daemon.setGc(toGcSettings(config));
-    setLevels(config.log.level, config.log.levels);
-    running = config;
-    logger.info(
-      { changed, needRestart, ...(undone.length === 0 ? {} : { limitsNoLongerAsSetAtRunTime: undone }) },
-      needRestart.length === 0 ? 'configuration reloaded' : 'configuration reloaded; some keys need a restart',
-    );
-  };
-  const onHangup = (): void => {
-    manager.reloading();
-    reload()
-      .catch((error: unknown) =>
-        logger.error({ err: error }, 'the configuration could not be reloaded; the old one stays in force'),
-      )
-      .finally(() => manager.ready(readyStatus(daemon, running)));
-  };
-  process.on('SIGHUP', onHangup);
-  return () => void process.off('SIGHUP', onHangup);
-}
-
-/** The first one starts the drain; a second one ends the process at once, as everywhere. */
-async function nextSignal(signals: readonly NodeJS.Signals[]): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    for (const signal of signals) process.once(signal, resolve);
-  });
 }
 
 // Everything was drained and closed by now; a connection that lingers somewhere must not keep the process.

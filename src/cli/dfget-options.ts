@@ -7,9 +7,9 @@ import { DEFAULT_PRIORITY } from '../core/priority.js';
 import { parseTaskDigest, type TaskDigest } from '../core/task-digest.js';
 import { DEFAULT_FILTERED_QUERY_PARAMS } from '../core/task-id.js';
 import { formatBytes, parseByteRate, parseByteSize, parseDurationMs } from '../core/units.js';
-import { FlagReader, parseCommandLine, type Parsed, parseInteger, parseWord, readValue } from './arguments.js';
-import { createDfgetProgram, refuseForeignFlags } from './dfget-flags.js';
+import { FlagReader, parseInteger, parseWord, readValue } from './arguments.js';
 import { parseHeaders, parseRange } from './http-flags.js';
+import type { CommandLine } from './plain-command-line.js';
 import { type Shell, SHELLS } from './shells.js';
 import { nameFromUrl, parseSourceUrl } from './source-url.js';
 
@@ -69,27 +69,22 @@ export interface DfgetOptions {
   console: boolean;
 }
 
-/** Completions are made by a module of their own. */
-export type ParsedDfget = Parsed<DfgetOptions> | { kind: 'completions'; shell: Shell };
+/** What is to be done; completions are made by a module of their own. */
+export type DfgetRequest = { kind: 'run'; options: DfgetOptions } | { kind: 'completions'; shell: Shell };
 
 /**
- * @param argv without the program's own two entries
+ * Checks the values of a command line, and of the environment behind it.
  * @throws UsageError (exit code 2) naming the flag or the variable
  */
-export function parseDfgetOptions(
-  argv: readonly string[],
+export function readDfgetRequest(
+  { values, positionals }: CommandLine,
   env: Environment,
-  version: string,
-  workingDirectory: string = process.cwd(),
-): ParsedDfget {
-  const program = createDfgetProgram(version);
-  const shown = parseCommandLine(program, argv);
-  if (shown !== undefined) return { kind: 'show', text: shown.show };
-  refuseForeignFlags(program.opts());
-  const flags = new FlagReader(program.opts(), env, 'DFGET');
+  workingDirectory: string,
+): DfgetRequest {
+  const flags = new FlagReader(values, env, 'DFGET');
   const shell = readValue(flags.text('completions'), (text) => parseWord(text, SHELLS));
   if (shell !== undefined) return { kind: 'completions', shell };
-  const options = readOptions(flags, readSource(flags, program.args[0], workingDirectory), workingDirectory);
+  const options = readOptions(flags, readSource(flags, positionals[0], workingDirectory), workingDirectory);
   refuseContradictions(options);
   return { kind: 'run', options };
 }

@@ -1,30 +1,47 @@
 import { toDfpeerError } from '../core/errors.js';
 import { DelayedProgress } from './delayed-progress.js';
-import { type DfgetOptions, parseDfgetOptions } from './dfget-options.js';
+import { DFGET_FLAGS } from './dfget-flags.js';
+import { type DfgetOptions, type DfgetRequest, readDfgetRequest } from './dfget-options.js';
 import { EXIT_CODES, exitCodeOf } from './exit-codes.js';
+import type { FoundDaemon } from './daemon-connection.js';
 import { findDaemon } from './find-daemon.js';
 import { getTarget, type GetContext } from './get-target.js';
 import { HumanReporter } from './human-reporter.js';
 import { Interruption } from './interruption.js';
+import { readNetrc } from './netrc.js';
+import { readPlainCommandLine } from './plain-command-line.js';
 import { PlainProgress } from './progress.js';
 import { reportError } from './report-error.js';
 import type { Reporter } from './reporter.js';
+import type { Shell } from './shells.js';
 import type { Target } from './url-list.js';
-import { readVersion } from './version.js';
+
+// What few downloads need is loaded when it is needed: a small file takes less time than that.
 
 /** dfget: URLs through the daemon into files. Resolves with the exit code. */
 async function main(): Promise<number> {
-  const parsed = parseDfgetOptions(process.argv.slice(2), process.env, readVersion());
-  if (parsed.kind === 'run') return run(parsed.options);
-  process.stdout.write(parsed.kind === 'show' ? parsed.text : await completions(parsed.shell));
+  const request = await readCommandLine(process.argv.slice(2));
+  if (request.kind === 'run') return run(request.options);
+  process.stdout.write(request.kind === 'show' ? request.text : await completions(request.shell));
   return EXIT_CODES.ok;
 }
 
-// What few downloads need is loaded when it is needed: a small file takes less time than that.
-async function completions(shell: Parameters<typeof import('./completions.js').renderCompletions>[1]): Promise<string> {
+async function readCommandLine(argv: readonly string[]): Promise<DfgetRequest | { kind: 'show'; text: string }> {
+  const plain = readPlainCommandLine(argv, DFGET_FLAGS);
+  if (plain !== undefined) return readDfgetRequest(plain, process.env, process.cwd());
+  const [{ parseDfgetCommand }, version] = [await import('./dfget-program.js'), await ownVersion()];
+  return parseDfgetCommand(argv, process.env, version);
+}
+
+async function completions(shell: Shell): Promise<string> {
   const { renderCompletions } = await import('./completions.js');
-  const { createDfgetProgram } = await import('./dfget-flags.js');
-  return renderCompletions(createDfgetProgram(readVersion()), shell);
+  const { createDfgetProgram } = await import('./dfget-program.js');
+  return renderCompletions(createDfgetProgram(await ownVersion()), shell);
+}
+
+async function ownVersion(): Promise<string> {
+  const { readVersion } = await import('./version.js');
+  return readVersion();
 }
 
 async function run(options: DfgetOptions): Promise<number> {
@@ -32,13 +49,13 @@ async function run(options: DfgetOptions): Promise<number> {
   const { signal } = interruption;
   const targets = await findTargets(options);
   const { netrc } = options;
-  const entries = netrc && (await (await import('./netrc.js')).readNetrc(netrc, process.env));
-  const reporter = await createReporter(options);
-  let socketPath: Promise<string> | undefined;
+  const entries = netrc && (await readNetrc(netrc, process.env));
+  const reporter = await createReporter(options, targets.length);
+  let daemon: Promise<FoundDaemon> | undefined;
   const context: Omit<GetContext, 'onProgress'> = {
     options,
     netrc: entries,
-    socketPath: () => (socketPath ??= findDaemon(options.endpoint, { onStart: () => reporter.daemonStarts(), signal })),
+    daemon: () => (daemon ??= findDaemon(options.endpoint, { onStart: () => reporter.daemonStarts(), signal })),
     signal,
   };
   const exitCodes: number[] = [];
@@ -81,7 +98,7 @@ async function findTargets({ source }: DfgetOptions): Promise<Target[]> {
   return readTargets(source, process.stdin);
 }
 
-async function createReporter(options: DfgetOptions): Promise<Reporter> {
+async function createReporter(options: DfgetOptions, files: number): Promise<Reporter> {
   const { source, json, explain, showProgress } = options;
   const isStdoutTaken = source.kind === 'url' && source.output.kind === 'stdout';
   if (json) {
@@ -89,14 +106,23 @@ async function createReporter(options: DfgetOptions): Promise<Reporter> {
     return new JsonReporter(isStdoutTaken ? process.stderr : process.stdout);
   }
   const { stderr: stream, env } = process;
+  const color = (env.NO_COLOR ?? '') === '';
+  const explaining = explain ? (await import('./explain.js')).explain : undefined;
+  if (source.kind === 'list') {
+    const { createListReporter } = await import('./list-reporter.js');
+    return createListReporter({ stream, color, files, showProgress, explain: explaining });
+  }
   return new HumanReporter({
     stream,
     showProgress,
-    explain: explain ? (await import('./explain.js')).explain : undefined,
-    many: source.kind === 'list',
-    createProgress: () =>
-      stream.isTTY ? new DelayedProgress(stream, (env.NO_COLOR ?? '') === '') : new PlainProgress(stream),
+    explain: explaining,
+    createProgress: () => (stream.isTTY ? new DelayedProgress(stream, color) : new PlainProgress(stream)),
   });
 }
 
-process.exitCode = await main().catch((error: unknown) => reportError('dfget', error));
+// No await: the bundle is a CommonJS module, which loads faster.
+void main()
+  .catch((error: unknown) => reportError('dfget', error))
+  .then((exitCode) => {
+    process.exitCode = exitCode;
+  });

@@ -17,6 +17,7 @@ import {
 import { callDaemon } from './daemon-call/grpc-call.js';
 import { GrpcStatusError } from './daemon-call/status-error.js';
 import { type DaemonStory, parseStory } from './daemon-call/story.js';
+import type { FoundDaemon } from './daemon-connection.js';
 import { type PeerShare, SourceLedger } from './source-ledger.js';
 
 const DOWNLOAD_TASK = '/dfdaemon.v2.DfdaemonDownload/DownloadTask';
@@ -61,16 +62,16 @@ export interface DownloadOptions {
   noHardLink?: boolean;
 }
 
-/** One DownloadTask call on a daemon's unix socket, ours or Dragonfly's. Success only when every wanted piece was reported. */
+/** One DownloadTask call on a daemon, ours or Dragonfly's. Success only when every wanted piece was reported. */
 export async function download(
-  socketPath: string,
+  daemon: FoundDaemon,
   order: DownloadOrder,
   { timeoutMs, signal, events, rateLimitBytesPerSecond, noHardLink = false }: DownloadOptions,
 ): Promise<DownloadResult> {
   const follower = new AnswerFollower(events);
   try {
     const trailers = await callDaemon({
-      socketPath,
+      connection: await daemon.connect(),
       path: DOWNLOAD_TASK,
       message: encodeDownloadRequest(order, timeoutMs),
       metadata: {

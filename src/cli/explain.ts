@@ -1,4 +1,5 @@
 import { formatBytes } from '../core/units.js';
+import type { CarriedBytes } from './daemon-call/story.js';
 import type { DownloadResult } from './download-client.js';
 import { hostOfPeer, type PeerShare, pieceRate } from './source-ledger.js';
 
@@ -15,7 +16,7 @@ const MAX_SHOWN_SOURCES = 20;
 /** --explain: where each byte came from and why, a line each. */
 export function explain(result: DownloadResult): string[] {
   const { taskId, bytesBySource, story, firstPieceMs } = result;
-  const lines = [`task ${taskId}`, `bytes: ${describeBytes(result)}`, ...describeShares(result.shares)];
+  const lines = [`task ${taskId}`, `bytes: ${describeBytes(result)}`, ...describeShares(result)];
   if (bytesBySource.local > 0)
     lines.push(`local: ${formatBytes(bytesBySource.local)} were stored on this host already`);
   if (bytesBySource.origin > 0) lines.push(`why the origin: ${story.originReason ?? 'the daemon does not say'}`);
@@ -32,17 +33,31 @@ function describeBytes({ bytes, bytesBySource }: DownloadResult): string {
   return parts.join(', ');
 }
 
-function describeShares(shares: readonly PeerShare[]): string[] {
+function describeShares({ shares, story }: DownloadResult): string[] {
   const hosts = addUpByHost(shares);
   const slowest = slowestOf(hosts);
-  const lines = hosts.slice(0, MAX_SHOWN_SOURCES).map(({ name, share }) => {
+  const lines = hosts.slice(0, MAX_SHOWN_SOURCES).flatMap(({ name, share }) => {
     const rate = pieceRate(share);
     const speed = rate === undefined ? '' : `, ${formatBytes(rate)}/s a piece`;
     const pieces = share.pieces === 1 ? '1 piece' : `${share.pieces} pieces`;
-    return `  ${name}: ${formatBytes(share.bytes)} in ${pieces}${speed}${name === slowest ? ', the slowest parent' : ''}`;
+    const line = `  ${name}: ${formatBytes(share.bytes)} in ${pieces}${speed}${name === slowest ? ', the slowest parent' : ''}`;
+    return [line, ...describeCarriage(name, story.carried)];
   });
   const rest = hosts.slice(MAX_SHOWN_SOURCES).reduce((sum, { share }) => sum + share.bytes, 0);
   return rest === 0 ? lines : [...lines, `  ${hosts.length - MAX_SHOWN_SOURCES} others: ${formatBytes(rest)}`];
+}
+
+/** How its bytes left a parent, a line; none where the daemon says nothing of it. */
+function describeCarriage(host: string, carried: readonly CarriedBytes[]): string[] {
+  const bytesBy = new Map<string, number>();
+  for (const { parentId, protocol, route, reason, bytes } of carried) {
+    if (hostOfPeer(parentId) !== host) continue;
+    const way = `${protocol}, ${route === undefined ? 'route not told' : `${route} (${reason ?? 'no reason told'})`}`;
+    bytesBy.set(way, (bytesBy.get(way) ?? 0) + bytes);
+  }
+  if (bytesBy.size === 0) return [];
+  const ways = [...bytesBy].map(([way, bytes]) => (bytesBy.size === 1 ? way : `${way} ${formatBytes(bytes)}`));
+  return [`    over ${ways.join('; ')}`];
 }
 
 function addUpByHost(shares: readonly PeerShare[]): { name: string; share: PeerShare }[] {

@@ -1,6 +1,7 @@
 import { throwIfAborted } from '../core/deadline.js';
 import { DfpeerError } from '../core/errors.js';
 import { formatTaskDigest } from '../core/task-digest.js';
+import type { FoundDaemon } from './daemon-connection.js';
 import type { DownloadOrder } from './daemon-call/download-messages.js';
 import type { DfgetOptions } from './dfget-options.js';
 import { download, type DownloadEvents, type DownloadResult } from './download-client.js';
@@ -13,7 +14,7 @@ export interface GetContext {
   /** Of the file of --netrc; undefined when it was not asked for. */
   netrc: readonly NetrcEntry[] | undefined;
   /** Found, or started, at the first download. */
-  socketPath: () => Promise<string>;
+  daemon: () => Promise<FoundDaemon>;
   signal: AbortSignal;
   onProgress: DownloadEvents['onProgress'];
 }
@@ -40,7 +41,7 @@ interface Got {
 
 async function getInto(
   { url, output }: Target,
-  { options, netrc, socketPath, signal, onProgress }: GetContext,
+  { options, netrc, daemon, signal, onProgress }: GetContext,
 ): Promise<Got> {
   throwIfAborted(signal, 'the download');
   const place = await openOutput(output, options);
@@ -50,7 +51,7 @@ async function getInto(
       url,
       netrc && { entries: netrc, optional: options.netrc?.optional === true },
     );
-    const result = await download(await socketPath(), toOrder(url, headers, options, place.daemonPath), {
+    const result = await download(await daemon(), toOrder(url, headers, options, place.daemonPath), {
       timeoutMs: options.timeoutMs,
       signal,
       events: { onProgress, onBegun: place.onBegun, onContent: place.write },

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import { redactText, redactUrl } from '../core/redact.js';
+import type { DaemonStory } from './daemon-call/story.js';
 import type { DownloadProgress, DownloadResult } from './download-client.js';
 import type { Reporter, TargetReporter } from './reporter.js';
 import { hostOfPeer } from './source-ledger.js';
@@ -64,6 +65,7 @@ function outcomeOf(result: DownloadResult): object {
     bytes,
     pieces,
     busyMs: Math.round(busyMs),
+    ...(peerId === undefined ? {} : { carried: carriedBy(peerId, story) }),
   }));
   return {
     ...counts(result),
@@ -73,6 +75,13 @@ function outcomeOf(result: DownloadResult): object {
     firstByteMs: rounded(story.firstByteMs),
     firstPieceMs: rounded(firstPieceMs),
   };
+}
+
+/** How the bytes left this parent; empty when nobody tells. */
+function carriedBy(peerId: string, { carried }: DaemonStory): object[] {
+  return carried
+    .filter(({ parentId }) => parentId === peerId)
+    .map(({ protocol, route, reason, bytes }) => ({ protocol, route, reason, bytes }));
 }
 
 function rounded(ms: number | undefined): number | undefined {

@@ -2,7 +2,8 @@ import { formatBytes } from '../core/units.js';
 import type { DownloadProgress } from './download-client.js';
 import { sourceSummary } from './progress-line.js';
 
-const PLAIN_INTERVAL_MS = 5_000;
+/** Between two lines where there is no terminal. */
+export const PLAIN_INTERVAL_MS = 5_000;
 
 /** How far one download is. */
 export interface Progress {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { sleep } from '../core/deadline.js';
 import { DfpeerError } from '../core/errors.js';
 import { isListening } from './daemon-connection.js';
+import { DAEMON_NODE_OPTIONS } from './daemon-node-options.js';
 
 /** A daemon that dfget starts must answer within this. */
 export const START_TIMEOUT_MS = 20_000;
@@ -32,7 +33,8 @@ export async function startDaemon(
   await mkdir(dirname(startLog), { recursive: true, mode: 0o700 });
   const log = await open(startLog, 'w', 0o600);
   try {
-    const child = spawn(process.execPath, [DFDAEMON, '--loopback', '--alive-time', aliveTime], {
+    const args = [...DAEMON_NODE_OPTIONS, DFDAEMON, '--loopback', '--alive-time', aliveTime];
+    const child = spawn(process.execPath, args, {
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
       cwd: '/',

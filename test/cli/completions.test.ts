@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { renderCompletions } from '../../src/cli/completions.js';
 import { createDfdaemonProgram } from '../../src/cli/dfdaemon-options.js';
-import { createDfgetProgram } from '../../src/cli/dfget-flags.js';
+import { createDfgetProgram } from '../../src/cli/dfget-program.js';
 import { SHELLS, type Shell } from '../../src/cli/shells.js';
 import { hasProgram, skipLoudly } from '../support/skip.js';
 

@@ -190,8 +190,9 @@ describe('how a call of dfget ends', () => {
     assert.deepEqual(parseStory(encodeURIComponent('{"firstByteMs":3,"originReason":"é","new":1}')), {
       firstByteMs: 3,
       originReason: 'é',
+      carried: [],
     });
     for (const story of [undefined, '', '%', '[]', '{"firstByteMs":"3"}', 'null', ['a']])
-      assert.deepEqual(parseStory(story), {}, String(story));
+      assert.deepEqual(parseStory(story), { carried: [] }, String(story));
   });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { parseDfgetOptions, type DfgetOptions } from '../../src/cli/dfget-options.js';
+import type { DfgetOptions } from '../../src/cli/dfget-options.js';
+import { parseDfgetCommand } from '../../src/cli/dfget-program.js';
 import { parseHeaders, parseRange } from '../../src/cli/http-flags.js';
 import { nameFromUrl } from '../../src/cli/source-url.js';
 import { DfpeerError } from '../../src/core/errors.js';
@@ -9,7 +10,7 @@ import { DEFAULT_FILTERED_QUERY_PARAMS } from '../../src/core/task-id.js';
 const URL_ = 'https://example.org/a/file.bin';
 
 function run(argv: string[], env: Record<string, string> = {}): DfgetOptions {
-  const parsed = parseDfgetOptions(argv, env, '1.2.3', '/work');
+  const parsed = parseDfgetCommand(argv, env, '1.2.3', '/work');
   assert.equal(parsed.kind, 'run');
   return parsed.options;
 }
@@ -90,7 +91,7 @@ describe('flags of dfget', () => {
       directory: '/work/d',
       jobs: 9,
     });
-    assert.deepEqual(parseDfgetOptions(['--completions', 'zsh'], {}, '1'), { kind: 'completions', shell: 'zsh' });
+    assert.deepEqual(parseDfgetCommand(['--completions', 'zsh'], {}, '1'), { kind: 'completions', shell: 'zsh' });
   });
 
   it('come from variables too, and win over them', () => {
@@ -166,8 +167,8 @@ describe('flags of dfget', () => {
   });
 
   it('show version and help without running', () => {
-    assert.deepEqual(parseDfgetOptions(['-V'], {}, '1.2.3'), { kind: 'show', text: 'dfget 1.2.3\n' });
-    const help = parseDfgetOptions(['-h'], {}, '1');
+    assert.deepEqual(parseDfgetCommand(['-V'], {}, '1.2.3'), { kind: 'show', text: 'dfget 1.2.3\n' });
+    const help = parseDfgetCommand(['-h'], {}, '1');
     assert.ok(help.kind === 'show');
     assert.doesNotMatch(help.text, /--storage-|--recursive/);
   });
@@ -178,7 +179,7 @@ describe('flags of dfget', () => {
         fc.array(fc.oneof(fc.string(), fc.constantFrom(URL_, '-O', '-H', 'a: b', '--range', '--tag', '--', '-'))),
         (argv) => {
           try {
-            parseDfgetOptions(argv, {}, '1', '/work');
+            parseDfgetCommand(argv, {}, '1', '/work');
           } catch (error) {
             assert.ok(error instanceof DfpeerError && error.kind === 'usage', String(error));
           }

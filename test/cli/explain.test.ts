@@ -16,7 +16,7 @@ function resultOf(over: Partial<DownloadResult>): DownloadResult {
     bytesBySource: { origin: 2 * MIB, peers: 8 * MIB, local: 0 },
     outputMethod: 'reflink',
     shares: [],
-    story: {},
+    story: { carried: [] },
     firstPieceMs: undefined,
     ...over,
   };
@@ -33,7 +33,10 @@ describe('--explain', () => {
     piece(`10.0.0.2-b-${UUID}-seed`, 2000);
     piece(undefined, 1000);
     const lines = explain(
-      resultOf({ shares: ledger.shares(), story: { originReason: 'no parent is left', firstByteMs: 4.4 } }),
+      resultOf({
+        shares: ledger.shares(),
+        story: { originReason: 'no parent is left', firstByteMs: 4.4, carried: [] },
+      }),
     );
     assert.deepEqual(lines, [
       `task ${'f'.repeat(64)}`,
@@ -44,6 +47,25 @@ describe('--explain', () => {
       'why the origin: no parent is left',
       'first byte: after 4 ms',
       'output: a reflink of the stored file: no byte was copied',
+    ]);
+  });
+
+  it('tells how the bytes left each parent, as far as it is known', () => {
+    const ledger = new SourceLedger();
+    const [one, other, third] = ['a', 'b', 'c'].map((name) => `10.0.0.1-${name}-${UUID}`);
+    for (const parentId of [one, other, third]) ledger.add({ parentId, length: 2 * MIB, costMs: 0 });
+    const carried = [
+      { parentId: one ?? '', protocol: 'http', route: 'sendfile', reason: 'unthrottled', bytes: MIB },
+      { parentId: one ?? '', protocol: 'http', route: 'copy', reason: 'limited', bytes: MIB },
+      { parentId: other ?? '', protocol: 'vortex', bytes: 2 * MIB },
+    ];
+    const result = resultOf({ bytes: 6 * MIB, shares: ledger.shares(), story: { carried } });
+    assert.deepEqual(explain(result).slice(2, 7), [
+      '  10.0.0.1-a: 2.0 MiB in 1 piece',
+      '    over http, sendfile (unthrottled) 1.0 MiB; http, copy (limited) 1.0 MiB',
+      '  10.0.0.1-b: 2.0 MiB in 1 piece',
+      '    over vortex, route not told',
+      '  10.0.0.1-c: 2.0 MiB in 1 piece',
     ]);
   });
 

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createDfdaemonProgram } from '../../src/cli/dfdaemon-options.js';
-import { createDfgetProgram } from '../../src/cli/dfget-flags.js';
+import { createDfgetProgram } from '../../src/cli/dfget-program.js';
 import { EXIT_CODES } from '../../src/cli/exit-codes.js';
 import { generateCommandFiles, renderCommandFiles } from '../../src/docs/command-files.js';
 import { useTemporaryDirectory } from '../support/temporary-directory.js';

@@ -92,7 +92,7 @@ describe('the keys of the configuration', () => {
       scheduler: { ...config.scheduler, from: { kind: 'manager', addr: 'm:1' } as const },
     };
     toSettings(recording(withManager, read), '0');
-    /** Used by src/cli/dfdaemon.ts, or on the way from the file to the resolved configuration. */
+    /** Used by src/cli/run-daemon.ts, or on the way from the file to the resolved configuration. */
     const before = ['log.levels', 'network.enableIPv6', 'scheduler.addrs', 'manager.addr'];
     for (const key of resolvedPaths(DAEMON_SCHEMA.keys))
       assert.ok(read.has(key) || before.includes(key), `nothing acts on ${key}`);

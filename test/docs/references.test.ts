@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { parseDfgetOptions } from '../../src/cli/dfget-options.js';
+import { parseDfgetCommand } from '../../src/cli/dfget-program.js';
 import { parseDfdaemonCommand } from '../../src/cli/dfdaemon-options.js';
 import { parseDynconfig } from '../../src/config/dynconfig.js';
 import { listKeys } from '../../src/config/key-spec.js';
@@ -86,7 +86,7 @@ describe('the documents', () => {
                   .replaceAll('sha256:DIGEST', `sha256:${'0'.repeat(64)}`)
                   .split(/\s+/);
           const parse = (): unknown =>
-            program === 'dfget' ? parseDfgetOptions(args, {}, '0') : parseDfdaemonCommand(args, {}, '0');
+            program === 'dfget' ? parseDfgetCommand(args, {}, '0') : parseDfdaemonCommand(args, {}, '0');
           assert.doesNotThrow(parse, `${path}: ${program ?? ''} ${rest}`);
         }
   });

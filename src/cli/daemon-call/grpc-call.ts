@@ -1,5 +1,5 @@
 import { connect as connectHttp2, constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
-import { connect as connectSocket } from 'node:net';
+import type { Socket } from 'node:net';
 import { AbortedError, DeadlineError, DfpeerError } from '../../core/errors.js';
 import { MessageSplitter } from './message-splitter.js';
 import { GrpcStatusError, statusErrorOf } from './status-error.js';
@@ -12,7 +12,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 const MAX_TIMEOUT_DIGITS = 99_999_999;
 
 export interface GrpcCall {
-  socketPath: string;
+  connection: Socket;
   /** `/package.Service/Method` */
   path: string;
   message: Buffer;
@@ -25,14 +25,14 @@ export interface GrpcCall {
 }
 
 /**
- * One server-streaming gRPC call over a unix socket (github.com/grpc/grpc, PROTOCOL-HTTP2), and nothing else of gRPC: a library takes
+ * One server-streaming gRPC call over a connection of its own (github.com/grpc/grpc, PROTOCOL-HTTP2), and nothing else of gRPC: a library takes
  * longer to load than a small file to download. Resolves with the trailers.
  * @throws GrpcStatusError for a status that is not OK; DeadlineError; AbortedError; DfpeerError DFP_DAEMON_UNREACHABLE when the
  * connection breaks
  */
 export async function callDaemon(call: GrpcCall): Promise<IncomingHttpHeaders> {
   let stopped: DfpeerError | undefined;
-  const session = openSession(call.socketPath);
+  const session = openSession(call.connection);
   const stop = (reason: DfpeerError): void => {
     stopped ??= reason;
     session.destroy();
@@ -62,9 +62,9 @@ export async function callDaemon(call: GrpcCall): Promise<IncomingHttpHeaders> {
   }
 }
 
-function openSession(socketPath: string): ClientHttp2Session {
+function openSession(connection: Socket): ClientHttp2Session {
   const session = connectHttp2('http://localhost', {
-    createConnection: () => connectSocket(socketPath),
+    createConnection: () => connection,
     settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
   });
   // The stream hears of it too, and reports it.

@@ -1,0 +1,28 @@
+import { type Command, CommanderError } from 'commander';
+import { UsageError } from '../core/errors.js';
+
+/**
+ * Lets commander cut the command line up, without printing or exiting.
+ * @param argv without the program's own two entries
+ * @returns the text to show, for --help and --version
+ * @throws UsageError for flags that don't exist or lack their value
+ */
+export function parseCommandLine(program: Command, argv: readonly string[]): { show: string } | undefined {
+  let shown = '';
+  for (const each of [program, ...program.commands])
+    each.exitOverride().configureOutput({ writeOut: (text) => (shown += text), writeErr: () => undefined });
+  try {
+    program.parse(argv, { from: 'user' });
+    return undefined;
+  } catch (cause) {
+    if (!(cause instanceof CommanderError)) throw cause;
+    if (cause.exitCode === 0) return { show: shown };
+    const problem = cause.message.replace(/^error: /, '');
+    throw new UsageError(`${problem}; see ${program.name()} --help`, { cause });
+  }
+}
+
+/** For repeatable flags. */
+export function collect(value: string, earlier: string[] | undefined): string[] {
+  return [...(earlier ?? []), value];
+}

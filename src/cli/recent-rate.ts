@@ -1,0 +1,20 @@
+/** The rate shown is the mean over about this time. */
+const RATE_WINDOW_MS = 3_000;
+
+/** How fast a growing count has grown lately. */
+export class RecentRate {
+  readonly #samples: { ms: number; bytes: number }[] = [];
+
+  /** @param bytes so far */
+  add(bytes: number): void {
+    const ms = performance.now();
+    this.#samples.push({ ms, bytes });
+    while (this.#samples.length > 2 && ms - (this.#samples[0]?.ms ?? ms) > RATE_WINDOW_MS) this.#samples.shift();
+  }
+
+  get perSecond(): number {
+    const [first, last] = [this.#samples[0], this.#samples.at(-1)];
+    if (first === undefined || last === undefined || last.ms === first.ms) return 0;
+    return ((last.bytes - first.bytes) / (performance.now() - first.ms)) * 1000;
+  }
+}
