@@ -109,9 +109,13 @@ function bindEpoll(c: CLibrary): Pick<Libc, 'epollCreate' | 'epollControl' | 'ep
   };
 }
 
-function bindMemory(c: CLibrary): Pick<Libc, 'trimMalloc'> {
+function bindMemory(c: CLibrary): Pick<Libc, 'trimMalloc' | 'setMallocOption'> {
   const trim = declareOptional(c, 'malloc_trim', 'int', ['size_t']);
-  return { trimMalloc: (keptBytes) => trim?.(keptBytes) ?? 0 };
+  const setOption = declareOptional(c, 'mallopt', 'int', ['int', 'int']);
+  return {
+    trimMalloc: (keptBytes) => trim?.(keptBytes) ?? 0,
+    setMallocOption: (option, value) => setOption?.(option, value) ?? 0,
+  };
 }
 
 function bindPageCache(c: CLibrary): Pick<Libc, 'pageSize' | 'fadvise' | 'cachedPages' | 'readByte'> {

@@ -132,7 +132,7 @@ export class SendFileEngine implements TransferEngine {
   #startOn(socket: Socket, outputFd: number, file: TransferFile, options: SendFileOptions): Transfer {
     const { offset, length, head } = options;
     const state = new SendState({ outputFd, inputFd: file.fd, offset, length, sent: 0, head, headSent: 0 });
-    const step = this.#sendInline(state);
+    const step = this.#sendInline(state, options.inlineBytes ?? this.#inlineBytes);
     if (step !== 'more' && step !== 'wait') {
       this.#stats.inlineTransfers++;
       return settled(resultOf(state, step));
@@ -145,10 +145,10 @@ export class SendFileEngine implements TransferEngine {
   }
 
   /** Short and in memory already: two syscalls now cost less than waking a worker and being woken by it. */
-  #sendInline(state: SendState): SendStep {
-    if (state.length > this.#inlineBytes) return 'more';
+  #sendInline(state: SendState, maxBytes: number): SendStep {
+    if (state.length > maxBytes) return 'more';
     if (!this.#pageCache.resident(state.inputFd, state.offset, state.length)) return 'more';
-    return state.step(this.#libc, this.#inlineBytes);
+    return state.step(this.#libc, maxBytes);
   }
 
   #enqueue(socket: Socket, duplicate: DuplicatedFd, state: SendState, options: SendFileOptions): Transfer {

@@ -50,6 +50,8 @@ export interface Libc {
 
   /** 1 when the allocator gave memory back to the system, 0 when there was none to give; glibc only. */
   trimMalloc(keptBytes: number): number;
+  /** 1 when the option was set; glibc only. */
+  setMallocOption(option: number, value: number): number;
 
   /** Calls back while the descriptor is readable. Never a socket's own descriptor: libuv aborts the process. */
   watchReadable(fd: number, callback: () => void): FdWatcher;

@@ -21,6 +21,8 @@ export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 export const SO_PEERCRED = 17;
 export const SO_MAX_PACING_RATE = 47;
+export const IPPROTO_TCP = 6;
+export const TCP_NOTSENT_LOWAT = 25;
 
 export const EPOLL_CLOEXEC = 0o2000000;
 export const EPOLL_CTL_ADD = 1;
@@ -32,6 +34,9 @@ export const EPOLLET = 0x80000000;
 
 export const POSIX_FADV_WILLNEED = 3;
 export const POSIX_FADV_DONTNEED = 4;
+
+/** mallopt's number in glibc. */
+export const M_ARENA_MAX = -8;
 
 /** `_IOW(0x94, 9, int)`. */
 export const FICLONE = 0x40049409;

@@ -1,9 +1,6 @@
 import type { Socket } from 'node:net';
-import { EngineError } from './errors.js';
-import type { Libc } from './libc.js';
-import { loadLibc } from './load-libc.js';
 import { SO_MAX_PACING_RATE, SOL_SOCKET } from './linux-abi.js';
-import { openSocketFd } from './socket-fd.js';
+import { openSocket } from './socket-fd.js';
 import { checked } from './syscall-error.js';
 
 /** What the kernel takes for no limit. */
@@ -20,14 +17,14 @@ export function setMaxPacingRate(socket: Socket, bytesPerSecond: number | 'unlim
   if (bytesPerSecond !== 'unlimited' && !(Number.isSafeInteger(bytesPerSecond) && bytesPerSecond > 0)) {
     throw new RangeError(`a pacing rate of ${bytesPerSecond} bytes per second is not a positive integer`);
   }
-  const { libc, fd } = openSocket(socket);
+  const { libc, fd } = openSocket(socket, 'pacing');
   const value = new BigUint64Array([bytesPerSecond === 'unlimited' ? UNLIMITED : BigInt(bytesPerSecond)]);
   checked('setsockopt', libc.setSocketOption(fd, SOL_SOCKET, SO_MAX_PACING_RATE, value, 8), 'setting a pacing rate');
 }
 
 /** The rate in force, in bytes per second. Throws as setMaxPacingRate does. */
 export function maxPacingRate(socket: Socket): number | 'unlimited' {
-  const { libc, fd } = openSocket(socket);
+  const { libc, fd } = openSocket(socket, 'pacing');
   const value = new BigUint64Array(1);
   const length = new Uint32Array([8]);
   checked(
@@ -37,10 +34,4 @@ export function maxPacingRate(socket: Socket): number | 'unlimited' {
   );
   const [rate = UNLIMITED] = value;
   return rate === UNLIMITED ? 'unlimited' : Number(rate);
-}
-
-function openSocket(socket: Socket): { libc: Libc; fd: number } {
-  const load = loadLibc();
-  if (!load.available) throw new EngineError('ERR_NATIVE_UNAVAILABLE', load.reason);
-  return { libc: load.libc, fd: openSocketFd(socket, 'pacing') };
 }

@@ -1,8 +1,7 @@
 import type { Socket } from 'node:net';
 import { EngineError } from './errors.js';
-import { loadLibc } from './load-libc.js';
 import { SO_PEERCRED, SOL_SOCKET } from './linux-abi.js';
-import { openSocketFd } from './socket-fd.js';
+import { openSocket } from './socket-fd.js';
 import { checked } from './syscall-error.js';
 
 /** Who was at the other end of a unix socket when it connected, as the kernel recorded it. */
@@ -20,13 +19,11 @@ const INVALID_ID = 0xffffffff;
  * @throws SyscallError of getsockopt
  */
 export function peerCredentials(socket: Socket): PeerCredentials {
-  const load = loadLibc();
-  if (!load.available) throw new EngineError('ERR_NATIVE_UNAVAILABLE', load.reason);
-  const fd = openSocketFd(socket, 'asking who connected');
+  const { libc, fd } = openSocket(socket, 'asking who connected');
   // struct ucred: pid, uid, gid, 32 bits each.
   const words = new Uint32Array(3);
   const length = new Uint32Array([words.byteLength]);
-  checked('getsockopt', load.libc.getSocketOption(fd, SOL_SOCKET, SO_PEERCRED, words, length), 'asking who connected');
+  checked('getsockopt', libc.getSocketOption(fd, SOL_SOCKET, SO_PEERCRED, words, length), 'asking who connected');
   const [pid = 0, uid = INVALID_ID, gid = INVALID_ID] = words;
   if (pid === 0 && uid === INVALID_ID) {
     throw new EngineError('ERR_SOCKET_UNSUPPORTED', 'only a unix socket knows the credentials of its peer');

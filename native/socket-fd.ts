@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net';
 import { EngineError } from './errors.js';
+import type { Libc } from './libc.js';
+import { loadLibc } from './load-libc.js';
 
 /**
  * The descriptor of a plain TCP or unix socket, or undefined once it is closed. It belongs to libuv: never close it,
@@ -21,12 +23,14 @@ export function socketFd(socket: Socket): number | undefined {
 }
 
 /**
- * The same for calls that have no use for a closed socket.
- * @throws EngineError ERR_SOCKET_UNSUPPORTED
+ * The same for calls that have no use for a closed socket, and what makes them.
+ * @throws EngineError ERR_NATIVE_UNAVAILABLE, ERR_SOCKET_UNSUPPORTED
  */
-export function openSocketFd(socket: Socket, purpose: string): number {
+export function openSocket(socket: Socket, purpose: string): { libc: Libc; fd: number } {
+  const load = loadLibc();
+  if (!load.available) throw new EngineError('ERR_NATIVE_UNAVAILABLE', load.reason);
   const fd = socketFd(socket);
   if (fd === undefined)
     throw new EngineError('ERR_SOCKET_UNSUPPORTED', `the socket is closed, too late for ${purpose}`);
-  return fd;
+  return { libc: load.libc, fd };
 }

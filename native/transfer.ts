@@ -26,6 +26,11 @@ export interface SendFileOptions {
   length: number;
   /** Sent before the file's bytes, in the same segment where possible. At most MAX_HEAD_BYTES (4 KiB). */
   head?: Uint8Array;
+  /**
+   * Up to this length the main thread sends at once what the page cache has and the socket takes; a worker has the rest. Default:
+   * the engine's `inlineBytes`. A mebibyte takes it some 200 µs.
+   */
+  inlineBytes?: number;
   /** Stops the transfer at the next quantum. */
   signal?: AbortSignal;
   /** Called now and then with bytesSent so far; never after the promise settled. */

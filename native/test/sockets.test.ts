@@ -6,8 +6,8 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
-import { maxPacingRate, peerCredentials, sendFile, setMaxPacingRate } from '../index.js';
-import { receive, requireNative, useNative } from './support.js';
+import { maxPacingRate, peerCredentials, sendFile, setMaxPacingRate, setUnsentLimit } from '../index.js';
+import { receive, requireNative, useNative, whenStalled } from './support.js';
 
 describe('sockets', () => {
   before(function () {
@@ -48,6 +48,25 @@ describe('sockets', () => {
     setMaxPacingRate(server, 'unlimited');
     assert.equal(maxPacingRate(server), 'unlimited');
     for (const rate of [0, -1, 0.5, Number.NaN]) assert.throws(() => setMaxPacingRate(server, rate), RangeError);
+  });
+
+  it('holds less for a client that does not read once it may hold less unsent', async () => {
+    const file = native.file(8 * 1024 * 1024);
+    const taken = async (limit: number | undefined): Promise<number> => {
+      const { server, client } = await native.pair();
+      if (limit !== undefined) setUnsentLimit(server, limit);
+      const transfer = native.engine().start(server, file, { offset: 0, length: file.bytes.length });
+      await whenStalled(transfer);
+      const held = transfer.bytesSent;
+      client.destroy();
+      await transfer.done;
+      return held;
+    };
+    const unlimited = await taken(undefined);
+    const limited = await taken(64 * 1024);
+    assert.ok(limited < unlimited - 512 * 1024, `${limited} of ${unlimited}`);
+    const { server } = await native.pair();
+    for (const bytes of [0, -1, 0.5, 2 ** 32]) assert.throws(() => setUnsentLimit(server, bytes), RangeError);
   });
 
   it('a TLS socket is left to others', async () => {

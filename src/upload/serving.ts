@@ -6,6 +6,7 @@ import type { ByteRange } from '../core/piece.js';
 import { type TaskId, isTaskId } from '../core/task-id.js';
 import type { Admission } from './admission.js';
 import type { PieceSource, ServedTask } from './piece-source.js';
+import type { RouteChoice } from './route.js';
 import type { UploadOutcome, UploadSpec } from './transfer/upload.js';
 import type { Uploads } from './transfer/uploads.js';
 
@@ -88,6 +89,11 @@ export class Serving {
       closed.release();
       this.#waiting--;
     }
+  }
+
+  /** How an upload to this socket would set off now; limits may change it under way. */
+  routeFor(socket: Socket): RouteChoice {
+    return this.#options.uploads.choose(socket, undefined);
   }
 
   /** Waits for a slot, then sends what `prepare` makes. @throws DFP_LIMIT, or what `prepare` throws. */

@@ -44,7 +44,11 @@ describe('the fast lane for plain requests', () => {
       ]);
       assert.equal(fast.status, slow.status);
       assert.deepEqual([...fast.headers.keys()], [...slow.headers.keys()]);
-      for (const name of ['content-range', 'content-length', 'dfpeer-piece-digest', 'connection', 'accept-ranges'])
+      assert.equal(fast.headers.get('dfpeer-route'), 'sendfile; reason=unthrottled');
+      for (const name of [
+        ...['content-range', 'content-length', 'accept-ranges'],
+        ...['dfpeer-piece-digest', 'dfpeer-route', 'connection'],
+      ])
         assert.equal(fast.headers.get(name), slow.headers.get(name), name);
       assert.ok(fast.body.equals(slow.body));
     }

@@ -13,9 +13,16 @@ function parse(text: string): ReturnType<typeof parsePlainRequest> {
 describe('a plain request', () => {
   it('is what children and curl send', () => {
     const own = 'GET /download/abc/abcd?peerId=x HTTP/1.1\r\nHost: 10.0.0.1:4007\r\nRange: bytes=0-9\r\n\r\n';
-    assert.deepEqual(parse(own), { target: '/download/abc/abcd?peerId=x', range: 'bytes=0-9', close: false });
+    assert.deepEqual(parse(own), {
+      target: '/download/abc/abcd?peerId=x',
+      range: 'bytes=0-9',
+      traceParent: undefined,
+      close: false,
+    });
     const curl = 'GET /x HTTP/1.1\r\nHost: h\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\nConnection: Close\r\n\r\n';
-    assert.deepEqual(parse(curl), { target: '/x', range: undefined, close: true });
+    assert.deepEqual(parse(curl), { target: '/x', range: undefined, traceParent: undefined, close: true });
+    const traced = 'GET /x HTTP/1.1\r\nHost: h\r\ntraceparent: 00-a-b-01\r\n\r\n';
+    assert.equal(parse(traced)?.traceParent, '00-a-b-01');
   });
 
   it('is nothing that could be read in two ways', () => {
@@ -59,6 +66,7 @@ describe('a plain request', () => {
         'Connection: keep-alive',
         'Connection: a, close',
         'Accept-Encoding: gzip',
+        'traceparent: 00-ab-cd-01',
       ],
       ...['Content-Length: 3', 'Transfer-Encoding: chunked', 'X: y', ' continued', ': empty', 'Host : peer', ''],
     );
@@ -100,8 +108,9 @@ function mutated(text: fc.Arbitrary<string>): fc.Arbitrary<string> {
 async function readByNode(text: string): Promise<ReturnType<typeof parsePlainRequest>> {
   return new Promise((resolve) => {
     const server = createServer((request) => {
-      const { range, connection } = request.headers;
-      resolve({ target: request.url ?? '', range, close: /close/i.test(connection ?? '') });
+      const { range, traceparent, connection } = request.headers;
+      const traceParent = typeof traceparent === 'string' ? traceparent : undefined;
+      resolve({ target: request.url ?? '', range, traceParent, close: /close/i.test(connection ?? '') });
     });
     server.on('clientError', () => resolve(undefined));
     const socket = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { CONTENT_VERSION_HEADER, PIECE_DIGEST_HEADER } from '../../core/piece-header.js';
+import { formatToldRoute, ROUTE_HEADER, type ToldRoute } from '../../core/told-route.js';
 import { RETRY_AFTER_SECONDS } from '../admission.js';
 import type { RefusalCause } from '../metrics.js';
 import type { ServedTask } from '../piece-source.js';
@@ -45,12 +46,18 @@ export function writeContentHead(
   plan: ContentPlan,
   task: ServedTask,
   etag: string | undefined,
+  route?: ToldRoute,
 ): void {
-  response.writeHead(plan.status, contentFields(plan, task, etag, response.req.method === 'HEAD'));
+  response.writeHead(plan.status, contentFields(plan, task, etag, route));
 }
 
-/** Names and values in turn, as `writeHead` takes them. */
-export function contentFields(plan: ContentPlan, task: ServedTask, etag: string | undefined, isHead = false): string[] {
+/** Names and values in turn, as `writeHead` takes them. `route`: how the bytes set off; undefined: none do (HEAD). */
+export function contentFields(
+  plan: ContentPlan,
+  task: ServedTask,
+  etag: string | undefined,
+  route: ToldRoute | undefined,
+): string[] {
   const { range, contentRange } = plan;
   const headers: string[] = ['Content-Type', 'application/octet-stream', 'Content-Length', String(range.length)];
   headers.push('Accept-Ranges', 'bytes');
@@ -60,8 +67,9 @@ export function contentFields(plan: ContentPlan, task: ServedTask, etag: string 
   if (digest !== undefined) {
     headers.push('Repr-Digest', digest);
     // A part, or the nothing that HEAD gets, has another one: none is computed for a request.
-    if (!isHead && range.length === task.contentLength) headers.push('Content-Digest', digest);
+    if (route !== undefined && range.length === task.contentLength) headers.push('Content-Digest', digest);
   }
+  if (route !== undefined) headers.push(ROUTE_HEADER, formatToldRoute(route));
   const pieceDigest = digestOfExactPiece(task, range.offset, range.length);
   if (pieceDigest === undefined) return headers;
   headers.push(PIECE_DIGEST_HEADER, pieceDigest);

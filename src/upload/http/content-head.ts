@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Clock } from '../../core/clock.js';
+import type { ToldRoute } from '../../core/told-route.js';
 import type { ServedTask } from '../piece-source.js';
 import { contentFields } from './answer.js';
 import type { ContentPlan } from './plan.js';
@@ -16,8 +17,8 @@ export class ContentHead {
     this.#keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveTimeoutMs / 1000)}\r\n\r\n`;
   }
 
-  render(plan: ContentPlan, task: ServedTask, etag: string | undefined, close: boolean): Buffer {
-    const fields = contentFields(plan, task, etag);
+  render(plan: ContentPlan, task: ServedTask, etag: string | undefined, route: ToldRoute, close: boolean): Buffer {
+    const fields = contentFields(plan, task, etag, route);
     let head = `HTTP/1.1 ${plan.status} ${STATUS_CODES[plan.status] ?? ''}\r\n`;
     for (let index = 0; index + 1 < fields.length; index += 2) head += `${fields[index]}: ${fields[index + 1]}\r\n`;
     const connection = close ? 'Connection: close\r\n\r\n' : this.#keepAlive;

@@ -89,7 +89,7 @@ export class FastLane {
   #send(
     socket: Socket,
     request: PlainRequest,
-    { peerId: childPeerId, holds: childHolds }: DownloadTarget,
+    { peerId: childPeerId }: DownloadTarget,
     task: ServedTask,
   ): Promise<UploadOutcome> | undefined {
     const etag = entityTag(task);
@@ -97,8 +97,9 @@ export class FastLane {
     if (plan.kind !== 'content' || plan.range.length === 0 || !task.has(plan.range)) return undefined;
     const childIp = remoteIp(socket);
     return this.#options.serving.trySend(childIp, () => ({
-      ...{ protocol: 'http', socket, task, range: plan.range, childIp, childPeerId, childHolds },
-      head: this.#head.render(plan, task, etag, request.close),
+      ...{ protocol: 'http', socket, task, range: plan.range, childIp, childPeerId },
+      traceParent: request.traceParent,
+      head: this.#head.render(plan, task, etag, this.#options.serving.routeFor(socket), request.close),
     }));
   }
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Logger, silentLogger } from '../../core/logger.js';
 import { remoteIp } from '../../core/remote-ip.js';
+import { TRACE_PARENT_HEADER } from '../../core/tracing.js';
 import type { RefusalCause, UploadMetrics } from '../metrics.js';
 import type { ServedTask } from '../piece-source.js';
 import { refusalOf } from '../refusal.js';
@@ -96,7 +97,7 @@ export class PieceHandler {
   ): Promise<void> {
     const childIp = remoteIp(socket);
     const outcome = await this.#serving.send(childIp, socket, () => {
-      writeContentHead(response, plan, task, entityTag(task));
+      writeContentHead(response, plan, task, entityTag(task), this.#serving.routeFor(socket));
       const head = takeHead(response, socket);
       return {
         protocol: 'http',
@@ -106,7 +107,7 @@ export class PieceHandler {
         range: plan.range,
         childIp,
         childPeerId: target.peerId,
-        childHolds: target.holds,
+        traceParent: traceParentOf(response.req),
       };
     });
     if (outcome.result === 'complete') response.end();
@@ -138,6 +139,11 @@ export class PieceHandler {
 
 function planFor(request: IncomingMessage, task: ServedTask): Plan {
   return planAnswer(request.headers, { etag: entityTag(task), contentLength: task.contentLength });
+}
+
+function traceParentOf({ headers }: IncomingMessage): string | undefined {
+  const value = headers[TRACE_PARENT_HEADER];
+  return typeof value === 'string' ? value : undefined;
 }
 
 function hasBody(request: IncomingMessage): boolean {

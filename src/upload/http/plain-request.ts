@@ -1,7 +1,10 @@
+import { TRACE_PARENT_HEADER } from '../../core/tracing.js';
+
 /** A request for a piece as children send it: GET, and at most a range. */
 export interface PlainRequest {
   target: string;
   range: string | undefined;
+  traceParent: string | undefined;
   /** The client wants no further answer on this connection. */
   close: boolean;
 }
@@ -32,6 +35,7 @@ export function parsePlainRequest(bytes: Buffer, maxBytes: number): PlainRequest
   let hasHost = false;
   let close = false;
   let range: string | undefined;
+  let traceParent: string | undefined;
   for (let start = endOfLine + 2; start < head.length - 2;) {
     const end = head.indexOf('\r\n', start);
     const colon = head.indexOf(': ', start);
@@ -51,6 +55,10 @@ export function parsePlainRequest(bytes: Buffer, maxBytes: number): PlainRequest
         if (!CONNECTION.test(value)) return undefined;
         close ||= value.length === 'close'.length;
         break;
+      case TRACE_PARENT_HEADER:
+        if (traceParent !== undefined) return undefined;
+        traceParent = value;
+        break;
       // These change nothing about a piece.
       case 'user-agent':
       case 'accept':
@@ -61,5 +69,5 @@ export function parsePlainRequest(bytes: Buffer, maxBytes: number): PlainRequest
     }
     start = end + 2;
   }
-  return hasHost ? { target, range, close } : undefined;
+  return hasHost ? { target, range, traceParent, close } : undefined;
 }

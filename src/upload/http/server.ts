@@ -5,6 +5,7 @@ import type { ConnectionCaps } from '../../core/connection-caps.js';
 import type { UploadMetrics } from '../metrics.js';
 import { closeServer, listen } from '../listen.js';
 import type { Serving } from '../serving.js';
+import { limitUnsent } from '../unsent-limit.js';
 import { FastLane } from './fast-lane.js';
 import type { PieceHandler } from './handler.js';
 
@@ -90,9 +91,13 @@ export class HttpPieceServer {
   #onConnection(socket: Socket, serve: (socket: Socket) => void): void {
     // Each pipelined request listens for the end of its connection.
     socket.setMaxListeners(2 * MAX_PIPELINED_REQUESTS);
-    if (this.#options.caps.accept(socket)) return serve(socket);
-    this.#options.metrics.refused('http', 'connections');
-    socket.destroy();
+    if (!this.#options.caps.accept(socket)) {
+      this.#options.metrics.refused('http', 'connections');
+      socket.destroy();
+      return;
+    }
+    limitUnsent(socket);
+    serve(socket);
   }
 
   async #onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,6 +1,6 @@
 /** The smallest buffer, handed out even beyond the pool's bound so that nobody ever waits for memory. */
 export const MIN_COPY_BUFFER_BYTES = 16 * 1024;
-export const MAX_COPY_BUFFER_BYTES = 256 * 1024;
+export const MAX_COPY_BUFFER_BYTES = 1024 * 1024;
 /** Buffers in use and kept for reuse; beyond it new ones are of the smallest size. */
 export const DEFAULT_COPY_MEMORY_BYTES = 64 * 1024 * 1024;
 

@@ -1,4 +1,5 @@
 import { read } from 'node:fs';
+import type { Socket } from 'node:net';
 import { type Clock, systemClock } from '../../core/clock.js';
 import { DfpeerError } from '../../core/errors.js';
 import { type BufferPool, MAX_COPY_BUFFER_BYTES, MIN_COPY_BUFFER_BYTES } from './buffer-pool.js';
@@ -21,6 +22,8 @@ interface FilledBuffer {
 export class CopyRoute {
   readonly #pool: BufferPool;
   readonly #clock: Clock;
+  /** What was found right for a connection's last range is right for its next one. */
+  readonly #chunkBytes = new WeakMap<Socket, number>();
 
   constructor(pool: BufferPool, clock: Clock = systemClock) {
     this.#pool = pool;
@@ -29,7 +32,7 @@ export class CopyRoute {
 
   /** Moves bytes until the segment is complete or something ends it. Never rejects. */
   async run(segment: Segment): Promise<SegmentEnd> {
-    let chunkBytes = FIRST_CHUNK_BYTES;
+    let chunkBytes = this.#chunkBytes.get(segment.socket) ?? FIRST_CHUNK_BYTES;
     let ahead: Promise<FilledBuffer> | undefined;
     let end: SegmentEnd | undefined;
     while (end === undefined && segment.left > 0) {
@@ -44,6 +47,7 @@ export class CopyRoute {
       this.#pool.release(filled.buffer);
       chunkBytes = nextChunkBytes(chunkBytes, segment.budget === undefined, this.#clock.monotonicMs() - startedMs);
     }
+    this.#chunkBytes.set(segment.socket, chunkBytes);
     if (ahead !== undefined) this.#pool.release((await ahead).buffer);
     return end ?? { kind: 'complete' };
   }

@@ -10,6 +10,12 @@ const MAX_ENGINE_HEAD_BYTES = 4096;
 /** What a paced quantum asks of the limiter at most: a lease of 50 a second at 10 GiB/s fits in. */
 export const MAX_PACED_QUANTUM_BYTES = 64 * 1024 * 1024;
 
+/**
+ * A lease up to this goes out on the main thread where it can: waking a worker fifty times a second, and being woken by it, costs more
+ * than the half millisecond that sending it takes.
+ */
+export const MAX_PACED_INLINE_BYTES = 2.5 * 1024 * 1024;
+
 /** sendfile for the whole segment at once. Never rejects. */
 export async function runSendfile(engine: TransferEngine, segment: Segment): Promise<SegmentEnd> {
   if (!isReady(segment)) await prepareSocket(segment);
@@ -28,7 +34,7 @@ export async function runPaced(engine: TransferEngine, segment: Segment): Promis
       segment.budget?.giveBack(lease);
       return { kind: 'interrupted' };
     }
-    const result = await sendOnce(engine, segment, lease);
+    const result = await sendOnce(engine, segment, lease, MAX_PACED_INLINE_BYTES);
     if (result instanceof Error) {
       segment.budget?.giveBack(lease);
       return { kind: 'engine-failed', error: result };
@@ -51,10 +57,19 @@ async function prepareSocket(segment: Segment): Promise<void> {
 }
 
 /** An error: the engine did not even start. */
-async function sendOnce(engine: TransferEngine, segment: Segment, length: number): Promise<SendFileResult | Error> {
+async function sendOnce(
+  engine: TransferEngine,
+  segment: Segment,
+  length: number,
+  inlineBytes?: number,
+): Promise<SendFileResult | Error> {
   const { socket, file, offset, head } = segment;
   try {
-    const transfer = engine.start(socket, file, { offset, length, ...(head.length > 0 ? { head } : {}) });
+    const transfer = engine.start(socket, file, {
+      ...{ offset, length },
+      ...(head.length > 0 ? { head } : {}),
+      ...(inlineBytes === undefined ? {} : { inlineBytes }),
+    });
     segment.onInterrupt = () => transfer.stop();
     segment.inFlight = () => transfer.bytesSent;
     const result = await transfer.done;

@@ -29,8 +29,8 @@ export interface UploadSpec {
   range: ByteRange;
   childIp: string;
   childPeerId: string;
-  /** The child's `PieceSet` of what it has or has asked for, where it said so. */
-  childHolds?: string;
+  /** The span on the child's side, where it said so (W3C Trace Context). */
+  traceParent?: string | undefined;
 }
 
 export interface UploadOutcome {
@@ -73,14 +73,14 @@ export class Upload implements Segment {
   #error: Error | undefined;
   #allowance: UploadAllowance | undefined;
   #abort: AbortController | undefined;
-  #progress: { bytes: number; atMs: number };
+  #progressBytes = 0;
+  #idleChecks = 0;
 
   constructor(spec: UploadSpec, host: UploadHost) {
     this.spec = spec;
     this.head = spec.head;
     this.#host = host;
     this.startedMs = host.monotonicMs();
-    this.#progress = { bytes: 0, atMs: this.startedMs };
     this.#choice = host.choose(spec.socket, undefined);
   }
 
@@ -160,7 +160,10 @@ export class Upload implements Segment {
     this.onInterrupt?.();
   }
 
-  /** Counts what a running sendfile has sent, and says for how long the client has taken too little. */
+  /**
+   * Counts what a running sendfile has sent, and says at how many checks in a row the client had taken too little. Not for how long:
+   * a process that was starved or stopped itself must not take it for its clients' fault.
+   */
   checkProgress(minBytes: number): number {
     const sent = this.bytesSent;
     const fresh = this.#movedBytes + this.#countedInFlight;
@@ -168,9 +171,12 @@ export class Upload implements Segment {
       this.#countedInFlight += sent - fresh;
       this.#host.countBytes(this.spec.protocol, this.#choice, sent - fresh);
     }
-    const nowMs = this.#host.monotonicMs();
-    if (this.waitingForBudget || sent - this.#progress.bytes >= minBytes) this.#progress = { bytes: sent, atMs: nowMs };
-    return nowMs - this.#progress.atMs;
+    this.#idleChecks += 1;
+    if (this.waitingForBudget || sent - this.#progressBytes >= minBytes) {
+      this.#progressBytes = sent;
+      this.#idleChecks = 0;
+    }
+    return this.#idleChecks;
   }
 
   moved(bytes: number): void {

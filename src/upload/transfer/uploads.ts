@@ -27,7 +27,7 @@ export type EngineSupport =
 /** A client that takes less than this in `noProgressTimeoutMs` is cut off. */
 export const DEFAULT_MIN_PROGRESS_BYTES = 8 * 1024;
 export const DEFAULT_NO_PROGRESS_TIMEOUT_MS = 30_000;
-/** How often progress is looked at, as a share of the timeout; running sendfiles are counted then too. */
+/** How often progress is checked within the timeout; running sendfiles are counted then too. */
 const CHECKS_PER_TIMEOUT = 30;
 
 export interface UploadsOptions {
@@ -200,7 +200,7 @@ export class Uploads implements UploadHost {
   #checkAll(): void {
     const minBytes = this.#options.minProgressBytes ?? DEFAULT_MIN_PROGRESS_BYTES;
     for (const upload of [...this.#running])
-      if (upload.checkProgress(minBytes) >= this.#noProgressTimeoutMs) upload.stop('timed-out');
+      if (upload.checkProgress(minBytes) > CHECKS_PER_TIMEOUT) upload.stop('timed-out');
     this.#cancelCheck = undefined;
     this.#scheduleCheck();
   }

@@ -11,6 +11,7 @@ import type { RefusalCause, UploadMetrics } from '../metrics.js';
 import type { ServedTask } from '../piece-source.js';
 import { refusalOf } from '../refusal.js';
 import type { Serving } from '../serving.js';
+import { limitUnsent } from '../unsent-limit.js';
 import { encodeContent, encodeError } from './encode.js';
 import { type RequestPacket, VortexErrorCode, VortexTag } from './packets.js';
 import { readRequest } from './request-reader.js';
@@ -59,6 +60,7 @@ export class VortexServer {
       socket.destroy();
       return;
     }
+    limitUnsent(socket);
     this.#connections.add(socket);
     socket.once('close', () => this.#connections.delete(socket));
     void this.#serve(socket, firstBytes);
