@@ -3,9 +3,17 @@ export type SpanAttributes = Readonly<Record<string, string | number | boolean |
 
 /** Begins spans: stretches of work with a name, a start, an end and attributes. */
 export interface Tracer {
-  /** `attributes` that are undefined are left out. The span must be ended. */
-  begin(name: string, attributes: SpanAttributes): Span;
+  /** `traceparent` of the span that those begun here belong to, for requests to others; undefined where there is none, or nothing is traced. */
+  readonly traceParent: string | undefined;
+  /**
+   * `attributes` that are undefined are left out. The span must be ended. `remoteParent`: the `traceparent` of a span elsewhere that it
+   * belongs to; what is none is overlooked.
+   */
+  begin(name: string, attributes: SpanAttributes, remoteParent?: string): Span;
 }
+
+/** HTTP header and gRPC metadata of a request that belongs to a span (W3C Trace Context). */
+export const TRACE_PARENT_HEADER = 'traceparent';
 
 /** One stretch of work. What it begins in turn belongs to it. */
 export interface Span extends Tracer {
@@ -16,6 +24,7 @@ export interface Span extends Tracer {
 
 /** Costs nothing, tells nobody. */
 export const noTracing: Span = {
+  traceParent: undefined,
   begin: () => noTracing,
   set: () => undefined,
   end: () => undefined,
@@ -29,8 +38,13 @@ export async function traced<T>(
   work: (span: Span) => Promise<T>,
 ): Promise<T> {
   const span = tracer.begin(name, attributes);
+  return endingWith(span, () => work(span));
+}
+
+/** Runs `work`, and ends the span with it. */
+export async function endingWith<T>(span: Span, work: () => Promise<T>): Promise<T> {
   try {
-    const result = await work(span);
+    const result = await work();
     span.end();
     return result;
   } catch (error) {

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { limitMallocArenas } from '../../native/index.js';
 import { type Clock, systemClock } from '../core/clock.js';
 import { DfpeerError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
@@ -33,7 +34,7 @@ import { Quarantine } from './store/quarantine.js';
 import { TaskStore } from './store/task-store.js';
 import { openTracing } from './tracing/open-tracing.js';
 import { traceUploads } from './tracing/trace-uploads.js';
-import { allOf } from './upload-listeners.js';
+import { allOf, countUploads } from './upload-listeners.js';
 import { createUploadSide, type UploadSide } from './upload-side.js';
 
 /** Ports in use, after 0 and fallbacks were resolved. */
@@ -48,6 +49,12 @@ export interface DaemonPorts {
   /** Undefined without one. */
   statusPage: number | undefined;
 }
+
+/** As few as threads can share without waiting for each other much: each keeps some megabytes. */
+const MALLOC_ARENAS = 2;
+
+/** Each sample wakes an idle daemon; the lag that the metrics tell includes this interval. */
+const EVENT_LOOP_SAMPLE_MS = 50;
 
 /** The composition root: everything a peer consists of, started in order and stopped in the reverse one. */
 export class Daemon {
@@ -121,10 +128,11 @@ export class Daemon {
   }
 
   async #start(): Promise<void> {
+    limitMallocArenas(MALLOC_ARENAS);
     const settings = this.#settings;
     const shared = { logger: this.#logger, clock: this.#clock };
     for (const warning of settings.warnings) this.#logger.warn({}, warning);
-    collectDefaultMetrics({ register: this.#registry });
+    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLE_MS });
     const store = await TaskStore.openDirectory(settings.storeDirectory, shared);
     this.#shutdown.add('the store', () => store.close());
     const tracer = await this.#openTracing();
@@ -132,7 +140,7 @@ export class Daemon {
     const uploads = await createUploadSide(settings, {
       ...shared,
       store,
-      onUpload: traceUploads(tracer, allOf(this.#watch.onUpload, pacing.onUpload)),
+      onUpload: traceUploads(tracer, allOf(this.#watch.onUpload, pacing.onUpload, countUploads(store))),
       registry: this.#registry,
       shutdown: this.#shutdown,
     });
@@ -163,6 +171,7 @@ export class Daemon {
     const parents = new GrpcParentDialer({
       hostId: identity.description.id,
       credentials: await loadChannelCredentials(settings.parentTls),
+      clock: this.#clock,
     });
     this.#shutdown.add('parents', async () => parents.close());
     const fetcher = this.#createFetcher();
@@ -179,6 +188,7 @@ export class Daemon {
       load,
       uploads: uploads.service,
       pacing,
+      tracer,
       identity,
       pieceAddress: { ip: settings.host.ip, httpPort: http, tcpPort: vortex },
     };

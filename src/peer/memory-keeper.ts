@@ -4,9 +4,9 @@ import { trimMemory } from '../../native/index.js';
 import type { Clock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
 
-/** Idle between two looks, the daemon gives memory back. */
-export const IDLE_MEMORY_INTERVAL_MS = 5000;
-/** What must have been added since the last time. */
+/** How often the daemon looks whether it has memory to give back; what is garbage, only when it was idle at two looks. */
+export const MEMORY_INTERVAL_MS = 5000;
+/** What an idle daemon must have added since the last time. */
 const WORTH_BYTES = 8 * 1024 * 1024;
 
 export interface MemoryKeeperOptions {
@@ -15,14 +15,21 @@ export interface MemoryKeeperOptions {
   logger: Logger;
   /** Resident bytes of this process. */
   residentBytes?: () => number;
-  giveBack?: () => void;
+  /** Collects garbage: tens of milliseconds for a heap of tens of megabytes. */
+  collect?: () => void;
+  /** Makes malloc give back what it keeps free: a few milliseconds. */
+  trim?: () => void;
 }
 
-/** An idle V8 does not collect, and glibc keeps what is free: a daemon that did something once would stay as large for ever. */
+/**
+ * An idle V8 does not collect, and glibc keeps what is free: a daemon that did something once would stay as large for ever. While it works
+ * it only trims, which keeps nobody waiting.
+ */
 export class MemoryKeeper {
   readonly #options: MemoryKeeperOptions;
   readonly #residentBytes: () => number;
-  readonly #giveBack: () => void;
+  readonly #collect: () => void;
+  readonly #trim: () => void;
   #settledBytes = 0;
   #wasBusy = true;
   #cancel: () => void = () => undefined;
@@ -30,12 +37,13 @@ export class MemoryKeeper {
   constructor(options: MemoryKeeperOptions) {
     this.#options = options;
     this.#residentBytes = options.residentBytes ?? (() => process.memoryUsage.rss());
-    this.#giveBack = options.giveBack ?? giveBackMemory;
+    this.#collect = options.collect ?? collectGarbage;
+    this.#trim = options.trim ?? trimMemory;
   }
 
   start(): void {
     this.#cancel = this.#options.clock.after(
-      IDLE_MEMORY_INTERVAL_MS,
+      MEMORY_INTERVAL_MS,
       () => {
         this.#look();
         this.start();
@@ -52,19 +60,19 @@ export class MemoryKeeper {
     const isIdle = !this.#options.isBusy() && !this.#wasBusy;
     this.#wasBusy = this.#options.isBusy();
     const before = this.#residentBytes();
-    if (!isIdle || before < this.#settledBytes + WORTH_BYTES) return;
-    this.#giveBack();
-    this.#settledBytes = this.#residentBytes();
-    this.#options.logger.debug({ before, after: this.#settledBytes }, 'idle: unused memory was given back');
+    if (isIdle && before < this.#settledBytes + WORTH_BYTES) return;
+    if (isIdle) this.#collect();
+    this.#trim();
+    const after = this.#residentBytes();
+    if (isIdle) this.#settledBytes = after;
+    this.#options.logger.debug({ before, after, isIdle }, 'unused memory was given back');
   }
 }
 
-/** Tens of milliseconds for a heap of tens of megabytes. */
-function giveBackMemory(): void {
+function collectGarbage(): void {
   // The collector is not reachable otherwise without a flag on the command line.
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as (() => void) | undefined;
   setFlagsFromString('--no-expose-gc');
   collect?.();
-  trimMemory();
 }

@@ -1,4 +1,5 @@
 import type { UploadsOptions } from '../upload/index.js';
+import type { TaskStore } from './store/task-store.js';
 
 type OnUpload = NonNullable<UploadsOptions['onUpload']>;
 
@@ -10,4 +11,12 @@ export function allOf(...listeners: readonly OnUpload[]): OnUpload {
       for (const onEnd of onEnds) onEnd(outcome);
     };
   };
+}
+
+/** Counts finished uploads by task, for whoever asks the daemon about one. */
+export function countUploads(store: TaskStore): OnUpload {
+  return ({ task }) =>
+    ({ result }) => {
+      if (result === 'complete') store.get(task.taskId)?.countUpload();
+    };
 }

@@ -1,45 +1,38 @@
 import assert from 'node:assert/strict';
 import { silentLogger } from '../../src/core/logger.js';
-import { IDLE_MEMORY_INTERVAL_MS, MemoryKeeper } from '../../src/peer/memory-keeper.js';
+import { MEMORY_INTERVAL_MS, MemoryKeeper } from '../../src/peer/memory-keeper.js';
 import { FakeClock } from '../scheduler/fake-clock.js';
 
 const MIB = 1024 * 1024;
 
-describe('an idle daemon', () => {
-  it('gives memory back once after each time it has grown, and never while it works', () => {
-    const clock = new FakeClock();
-    let isBusy = false;
-    let resident = 100 * MIB;
-    let times = 0;
-    const keeper = new MemoryKeeper({
-      isBusy: () => isBusy,
-      clock,
-      logger: silentLogger,
-      residentBytes: () => resident,
-      giveBack: () => {
-        times++;
-        resident = 90 * MIB;
-      },
-    });
-    const look = (): number => {
-      clock.advance(IDLE_MEMORY_INTERVAL_MS);
-      return times;
-    };
-    keeper.start();
+describe('the memory keeper', () => {
+  it('collects and trims an idle daemon once after each time it has grown', () => {
+    const { look, daemon } = keep();
     look();
-    assert.equal(look(), 1);
-    assert.equal(look(), 1);
-    isBusy = true;
-    resident = 200 * MIB;
-    assert.equal(look(), 1);
-    isBusy = false;
+    assert.deepEqual(look(), { collected: 1, trimmed: 2 });
+    assert.deepEqual(look(), { collected: 1, trimmed: 2 });
+    daemon.resident += MIB;
+    assert.deepEqual(look(), { collected: 1, trimmed: 2 });
+    daemon.resident += 100 * MIB;
+    assert.deepEqual(look(), { collected: 2, trimmed: 3 });
+  });
+
+  it('only trims while the daemon works, and collects when it rests', () => {
+    const { look, daemon } = keep();
+    daemon.isBusy = true;
     look();
-    assert.equal(look(), 2);
-    resident += MIB;
-    assert.equal(look(), 2);
-    keeper.stop();
-    resident = 500 * MIB;
-    assert.equal(look(), 2);
+    assert.deepEqual(look(), { collected: 0, trimmed: 2 });
+    daemon.isBusy = false;
+    assert.deepEqual(look(), { collected: 0, trimmed: 3 });
+    assert.deepEqual(look(), { collected: 1, trimmed: 4 });
+  });
+
+  it('does nothing more once stopped', () => {
+    const { look, daemon, stop } = keep();
+    stop();
+    daemon.resident += 500 * MIB;
+    look();
+    assert.deepEqual(look(), { collected: 0, trimmed: 0 });
   });
 
   it('really has less afterwards', () => {
@@ -48,8 +41,8 @@ describe('an idle daemon', () => {
     const before = process.memoryUsage().heapUsed;
     makeGarbage(before + 10 * MIB);
     keeper.start();
-    clock.advance(IDLE_MEMORY_INTERVAL_MS);
-    clock.advance(IDLE_MEMORY_INTERVAL_MS);
+    clock.advance(MEMORY_INTERVAL_MS);
+    clock.advance(MEMORY_INTERVAL_MS);
     keeper.stop();
     assert.ok(process.memoryUsage().heapUsed < before + 10 * MIB, 'the garbage is gone');
   });
@@ -58,4 +51,35 @@ describe('an idle daemon', () => {
 function makeGarbage(heapBytes: number): void {
   const garbage = Array.from({ length: 300_000 }, (_, index) => ({ index, text: `${index}` }));
   assert.ok(process.memoryUsage().heapUsed > heapBytes && garbage.length > 0);
+}
+
+/** A keeper of a daemon that has 10 MiB to give back after each growth, once it is idle. */
+function keep(): {
+  daemon: { isBusy: boolean; resident: number };
+  look: () => { collected: number; trimmed: number };
+  stop: () => void;
+} {
+  const clock = new FakeClock();
+  const daemon = { isBusy: false, resident: 100 * MIB };
+  const counts = { collected: 0, trimmed: 0 };
+  const keeper = new MemoryKeeper({
+    isBusy: () => daemon.isBusy,
+    clock,
+    logger: silentLogger,
+    residentBytes: () => daemon.resident,
+    collect: () => counts.collected++,
+    trim: () => {
+      counts.trimmed++;
+      if (!daemon.isBusy) daemon.resident -= 10 * MIB;
+    },
+  });
+  keeper.start();
+  return {
+    daemon,
+    look: () => {
+      clock.advance(MEMORY_INTERVAL_MS);
+      return { ...counts };
+    },
+    stop: () => keeper.stop(),
+  };
 }

@@ -2,13 +2,15 @@ import { toDfpeerError } from '../../core/errors.js';
 import { redactUrl } from '../../core/redact.js';
 import { packError, unpackError } from './error-message.js';
 import type { Job, JobResult, ThreadOptions, ThreadOrder, ThreadReport } from './messages.js';
-import { fetchOriginPiece } from './origin/fetch-origin-piece.js';
+import { DirectOrigins } from './origin/direct-origins.js';
+import { fetchOriginPiece, type OriginPieceOrder } from './origin/fetch-origin-piece.js';
 import { OriginClient } from './origin/origin-client.js';
 import { OriginGuard, type Resolve } from './origin/origin-guard.js';
 import { statOrigin } from './origin/stat-origin.js';
 import { streamOrigin } from './origin/stream-origin.js';
 import { ConnectionPool } from './parent/connection-pool.js';
 import { fetchFromParent, parentName } from './parent/parent-client.js';
+import type { FetchedPiece } from './piece-fetcher.js';
 import { Transfer } from './transfer.js';
 
 /** Does the jobs of one thread: connections, deadlines and files live here; orders and reports are plain messages. */
@@ -16,6 +18,7 @@ export class FetchEngine {
   readonly #report: (report: ThreadReport) => void;
   readonly #parents: ConnectionPool;
   readonly #origins: OriginClient;
+  readonly #directOrigins: DirectOrigins;
   readonly #running = new Map<number, Transfer>();
 
   constructor(options: ThreadOptions, report: (report: ThreadReport) => void, resolve?: Resolve) {
@@ -23,7 +26,9 @@ export class FetchEngine {
     const { parentConnectTimeoutMs: connectTimeoutMs, allowedNetworks } = options;
     this.#parents = new ConnectionPool(connectTimeoutMs === undefined ? {} : { connectTimeoutMs });
     const guard = new OriginGuard(resolve === undefined ? { allowedNetworks } : { allowedNetworks, resolve });
-    this.#origins = new OriginClient({ ...options, guard, connectTimeoutMs: options.originConnectTimeoutMs });
+    const ofOrigins = { ...options, guard, connectTimeoutMs: options.originConnectTimeoutMs };
+    this.#origins = new OriginClient(ofOrigins);
+    this.#directOrigins = new DirectOrigins(ofOrigins);
   }
 
   /** An order for a job that has ended is ignored: it crossed our report. */
@@ -42,6 +47,7 @@ export class FetchEngine {
 
   async close(): Promise<void> {
     this.#parents.close();
+    this.#directOrigins.close();
     await this.#origins.close();
   }
 
@@ -74,12 +80,17 @@ export class FetchEngine {
       case 'parent-piece':
         return fetchFromParent(job.order, this.#parents, transfer);
       case 'origin-piece':
-        return fetchOriginPiece(job.order, this.#origins, transfer);
+        return this.#fetchOriginPiece(job.order, transfer);
       case 'origin-stream':
         return streamOrigin(job.order, this.#origins, transfer);
       case 'origin-stat':
         return statOrigin(job.order, this.#origins, transfer.signal);
     }
+  }
+
+  async #fetchOriginPiece(order: OriginPieceOrder, transfer: Transfer): Promise<FetchedPiece> {
+    const piece = await this.#directOrigins.fetch(order, transfer);
+    return piece ?? fetchOriginPiece(order, this.#origins, transfer);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ByteBudget } from '../../core/byte-budget.js';
 import type { PieceSlice } from '../../core/piece.js';
 import type { TaskId } from '../../core/task-id.js';
+import type { ToldRoute } from '../../core/told-route.js';
 
 /** Where a parent serves piece bytes. */
 export interface ParentEndpoint {
@@ -37,16 +38,18 @@ export interface ParentPieceRequest extends FetchCommon {
   taskId: TaskId;
   /** Ours, for the parent's log. */
   childPeerId: string;
-  /** A `PieceSet` as text: what the child has or has asked for; for parents that serve over HTTP. */
-  childHolds?: string | undefined;
   slice: PieceSlice;
   /** Of the content that the task has; a parent that tells another one is refused. */
   contentVersion?: string | undefined;
+  /** Of the span that the request belongs to; for parents that serve over HTTP. */
+  traceParent?: string | undefined;
 }
 
 export interface ParentPiece extends FetchedPiece {
   /** What the parent said of the piece; undefined when it said nothing (an old parent, a raw file server). Compared before this resolves. */
   announcedDigest: string | undefined;
+  /** How the parent sent it; undefined when it said nothing (an old parent, vortex has no room for it). */
+  toldRoute: ToldRoute | undefined;
 }
 
 /** An origin, as it was found: a later answer must match or the task starts anew (DFP_ORIGIN_CHANGED). */

@@ -83,8 +83,8 @@ export class ThreadedPieceFetcher implements PieceFetcher {
   }
 
   async fromParent(request: ParentPieceRequest): Promise<ParentPiece> {
-    const { endpoint, taskId, childPeerId, childHolds, slice, contentVersion, path } = request;
-    const order = { endpoint, taskId, childPeerId, childHolds, slice, contentVersion, path };
+    const { endpoint, taskId, childPeerId, slice, contentVersion, traceParent, path } = request;
+    const order = { endpoint, taskId, childPeerId, slice, contentVersion, traceParent, path };
     return this.#run('parent-piece', order, checkSlice(slice.length, request));
   }
 

@@ -23,7 +23,8 @@ import { toLocalTask, toWireTask } from './task-messages.js';
 export interface DownloadServiceDependencies extends DownloadStreamDependencies {
   scheduler: DaemonSchedulerClient | undefined;
   logger: Logger;
-  uploadsOf(taskId: TaskId): { current: number; total: number };
+  /** Uploads of the task that run now. */
+  uploadingCount(taskId: TaskId): number;
   /** dfget's DeleteHost: this host leaves its schedulers. */
   leaveSchedulers(): Promise<void>;
   rights: CallerRights;
@@ -48,10 +49,10 @@ export function makeDownloadService(dependencies: DownloadServiceDependencies): 
     StatTask: unary(logger, ({ taskId }) => statTask(scheduler, parseTaskId(taskId))),
     StatLocalTask: unary(logger, async ({ taskId }) => {
       const id = parseTaskId(taskId);
-      return toLocalTask(await requireTask(store, id), dependencies.uploadsOf(id));
+      return toLocalTask(await requireTask(store, id), dependencies.uploadingCount(id));
     }),
     ListLocalTasks: unary(logger, async () => ({
-      tasks: store.tasks().map((task) => toLocalTask(task, dependencies.uploadsOf(task.taskId))),
+      tasks: store.tasks().map((task) => toLocalTask(task, dependencies.uploadingCount(task.taskId))),
     })),
     ListTaskEntries: unary(logger, async () => {
       throw new DfpeerError('DFP_UNIMPLEMENTED', 'http and https have no directories to list; name a file');

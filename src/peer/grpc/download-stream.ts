@@ -19,6 +19,7 @@ import type { StoredTask } from '../store/stored-task.js';
 import type { TaskStore } from '../store/task-store.js';
 import { toWirePiece, toWireSlice, type ClientDownload } from './download-message.js';
 import type { SendMessage } from './handlers.js';
+import { encodeStory } from './story-message.js';
 
 export type DownloadCall = ServerWritableStream<DownloadTaskRequest__Output, DownloadTaskResponse>;
 
@@ -85,7 +86,7 @@ export class DownloadStream {
     try {
       const task = await this.#tellUntilDone(handle);
       const metadata = await this.#deliver(task, handle.peerId);
-      metadata.set(STORY_KEY, encodeURIComponent(JSON.stringify(handle.facts())));
+      metadata.set(STORY_KEY, encodeStory(handle.facts()));
       return metadata;
     } finally {
       this.#signal.removeEventListener('abort', onAbort);

@@ -5,14 +5,14 @@ import type { TaskStatus } from '../../scheduler-client/index.js';
 import type { StoredTask } from '../store/stored-task.js';
 
 /** A stored task as StatLocalTask and ListLocalTasks tell it. */
-export function toLocalTask(task: StoredTask, uploads: { current: number; total: number }): StatLocalTaskResponse {
+export function toLocalTask(task: StoredTask, uploadingCount: number): StatLocalTaskResponse {
   const { record } = task;
   return {
     taskId: task.taskId,
     pieceLength: record.pieceLength,
     responseHeader: record.responseHeader,
-    uploadingCount: uploads.current,
-    uploadedCount: uploads.total,
+    uploadingCount,
+    uploadedCount: task.uploadedCount,
     createdAt: toTimestamp(record.createdAtMs),
     updatedAt: toTimestamp(record.updatedAtMs),
     ...(record.contentLength === undefined ? {} : { contentLength: record.contentLength }),

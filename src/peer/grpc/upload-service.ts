@@ -1,7 +1,9 @@
+import type { Metadata } from '@grpc/grpc-js';
 import { sleep } from '../../core/deadline.js';
 import { DfpeerError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { parseTaskId } from '../../core/task-id.js';
+import { endingWith, TRACE_PARENT_HEADER, type Tracer } from '../../core/tracing.js';
 import type { Host } from '../../generated/common/v2/Host.js';
 import type { DfdaemonUploadHandlers } from '../../generated/dfdaemon/v2/DfdaemonUpload.js';
 import { DfdaemonUpload } from '../../grpc/protos.js';
@@ -28,6 +30,7 @@ const SYNC_HOST_INTERVAL_MS = 1_000;
 export interface UploadServiceDependencies extends DownloadServiceDependencies, SyncPiecesDependencies {
   load(): Promise<HostLoad>;
   logger: Logger;
+  tracer: Tracer;
   /** Whether a caller may delete tasks or start downloads: a scheduler of ours, by its address. */
   isTrustedCaller(peerAddress: string): boolean;
   /** A complete task is announced again instead of being downloaded. */
@@ -36,7 +39,7 @@ export interface UploadServiceDependencies extends DownloadServiceDependencies, 
 
 /** dfdaemon.v2.DfdaemonUpload, for other peers and schedulers (Dragonfly v2 wire facts, 2). Never takes a path. */
 export function makeUploadService(dependencies: UploadServiceDependencies): GrpcService {
-  const { logger, store } = dependencies;
+  const { logger, store, tracer } = dependencies;
   const assertTrusted = (peer: string, what: string): void => {
     if (!dependencies.isTrustedCaller(peer))
       throw new DfpeerError('DFP_BLOCKED', `${what} is only for this host's schedulers, and ${peer} is none`);
@@ -44,7 +47,9 @@ export function makeUploadService(dependencies: UploadServiceDependencies): Grpc
   const implementation: DfdaemonUploadHandlers = {
     SyncPieces: serverStream(logger, async (request, send, call, signal) => {
       validateMessage('dfdaemon.v2.SyncPiecesRequest', request);
-      await syncPieces(dependencies, request, send, call, signal);
+      const attributes = { 'task.id': request.taskId, 'child.host.id': request.hostId };
+      const span = tracer.begin('tell pieces', attributes, readTraceParent(call.metadata));
+      await endingWith(span, () => syncPieces(dependencies, request, send, call, signal));
       return undefined;
     }),
     SyncHost: serverStream(logger, async (request, send, _call, signal) => {
@@ -69,7 +74,7 @@ export function makeUploadService(dependencies: UploadServiceDependencies): Grpc
     StatTask: unary(logger, ({ taskId }) => statTask(dependencies.scheduler, parseTaskId(taskId))),
     StatLocalTask: unary(logger, async ({ taskId }) => {
       const id = parseTaskId(taskId);
-      return toLocalTask(await requireTask(store, id), dependencies.uploadsOf(id));
+      return toLocalTask(await requireTask(store, id), dependencies.uploadingCount(id));
     }),
     ListTaskEntries: unary(logger, async () => {
       throw new DfpeerError('DFP_UNIMPLEMENTED', 'http and https have no directories to list; name a file');
@@ -96,4 +101,9 @@ function toHostLoadMessage({ network }: HostLoad): Host {
       txBandwidth: network.txBitsPerSecond,
     },
   };
+}
+
+function readTraceParent(metadata: Metadata): string | undefined {
+  const [text] = metadata.get(TRACE_PARENT_HEADER);
+  return typeof text === 'string' ? text : undefined;
 }

@@ -33,6 +33,7 @@ export class StoredTask {
   #contentVersion: string | undefined;
   #storedBytes = 0;
   #pins = 0;
+  #uploadedCount = 0;
   #complete: boolean;
   #downloading = false;
   #removed = false;
@@ -100,6 +101,15 @@ export class StoredTask {
   /** Uploads and other readers that hold it. */
   get pinCount(): number {
     return this.#pins;
+  }
+
+  /** Ranges that were sent to the end, since this process started. */
+  get uploadedCount(): number {
+    return this.#uploadedCount;
+  }
+
+  countUpload(): void {
+    this.#uploadedCount++;
   }
 
   get lastUsedMs(): number {
@@ -197,8 +207,9 @@ export class StoredTask {
   restore(pieces: Iterable<StoredPieceRecord>): void {
     for (const { number, digest, parentId, trafficType, costMs, createdAtMs } of pieces) {
       const slice = this.slice(number);
-      if (slice !== undefined && !this.#pieces.has(number))
-        this.#add({ ...slice, digest, parentId, trafficType, costMs, createdAtMs });
+      if (slice === undefined || this.#pieces.has(number)) continue;
+      const { offset, length } = slice;
+      this.#add({ number, offset, length, digest, parentId, trafficType, costMs, createdAtMs });
     }
   }
 

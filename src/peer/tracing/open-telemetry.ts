@@ -18,6 +18,7 @@ import { toDfpeerError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { redactText } from '../../core/redact.js';
 import type { Span, SpanAttributes, Tracer } from '../../core/tracing.js';
+import { formatTraceParent, parseTraceParent } from './trace-parent.js';
 import type { TracedProcess, Tracing, TracingSettings } from './open-tracing.js';
 
 /** Spans that wait to be sent; further ones are dropped. */
@@ -77,17 +78,21 @@ export class OpenTelemetryTracing implements Tracing {
 
 /** Begins spans below one context. */
 class SpanSource implements Tracer {
+  readonly traceParent: string | undefined;
   readonly #tracer: OpenTelemetryTracer;
   readonly #context: Context;
 
   constructor(tracer: OpenTelemetryTracer, context: Context) {
     this.#tracer = tracer;
     this.#context = context;
+    const spanContext = trace.getSpanContext(context);
+    this.traceParent = spanContext && formatTraceParent(spanContext);
   }
 
-  begin(name: string, attributes: SpanAttributes): Span {
+  begin(name: string, attributes: SpanAttributes, remoteParent?: string): Span {
     const options = { kind: SpanKind.INTERNAL, attributes: defined(attributes) };
-    return new RunningSpan(this.#tracer, this.#tracer.startSpan(name, options, this.#context));
+    const context = remoteParent === undefined ? this.#context : contextOf(remoteParent, this.#context);
+    return new RunningSpan(this.#tracer, this.#tracer.startSpan(name, options, context));
   }
 }
 
@@ -111,6 +116,11 @@ class RunningSpan extends SpanSource implements Span {
     }
     this.#span.end();
   }
+}
+
+function contextOf(remoteParent: string, otherwise: Context): Context {
+  const name = parseTraceParent(remoteParent);
+  return name === undefined ? otherwise : trace.setSpanContext(ROOT_CONTEXT, { ...name, isRemote: true });
 }
 
 function defined(attributes: SpanAttributes): Attributes {

@@ -7,15 +7,16 @@ type OnUpload = NonNullable<UploadsOptions['onUpload']>;
 export function traceUploads(tracer: Tracer, next?: OnUpload): OnUpload | undefined {
   if (tracer === noTracing) return next;
   return (spec) => {
-    const { protocol, task, range, childIp, childPeerId } = spec;
-    const span = tracer.begin('upload', {
+    const { protocol, task, range, childIp, childPeerId, traceParent } = spec;
+    const attributes = {
       'task.id': task.taskId,
       'child.peer.id': childPeerId,
       'client.address': childIp,
       'network.protocol.name': protocol,
       'upload.offset': range.offset,
       'upload.length': range.length,
-    });
+    };
+    const span = tracer.begin('upload', attributes, traceParent);
     const onEnd = next?.(spec);
     return (outcome) => {
       const { choice, bytesSent, result, error } = outcome;

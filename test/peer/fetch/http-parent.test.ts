@@ -21,6 +21,7 @@ import {
 /** A parent as our own piece server is one. */
 const honest: RequestListener = (request, response) => {
   const first = Number(/^bytes=(\d+)/.exec(request.headers.range ?? '')?.[1]);
+  response.setHeader('Dfpeer-Route', 'copy; reason=limited');
   response.setHeader('Dfpeer-Piece-Digest', digestOf(LAYOUT.slice(first / LAYOUT.pieceLength)));
   origin()(request, response);
 };
@@ -93,7 +94,8 @@ describe('a piece from a parent over HTTP', () => {
     const piece = await fetchPiece(port);
     const { costMs, ...rest } = piece;
     const digest = digestOf(LAYOUT.slice(1));
-    assert.deepEqual(rest, { slice: LAYOUT.slice(1), digest, announcedDigest: digest });
+    const toldRoute = { route: 'copy', reason: 'limited' };
+    assert.deepEqual(rest, { slice: LAYOUT.slice(1), digest, announcedDigest: digest, toldRoute });
     assert.ok(costMs > 0);
     const { offset, length } = LAYOUT.slice(1);
     assert.deepEqual(seen, [

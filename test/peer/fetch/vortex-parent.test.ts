@@ -78,7 +78,7 @@ describe('a piece from a parent over vortex', () => {
     const { costMs, ...piece } = await fetchPiece(port, { slice: CAPTURED.slice });
     assert.equal(asked.slice(2), CAPTURED.request, 'all but the random packet id');
     const digest = 'crc32:1812594589';
-    assert.deepEqual(piece, { slice: CAPTURED.slice, digest, announcedDigest: digest });
+    assert.deepEqual(piece, { slice: CAPTURED.slice, digest, announcedDigest: digest, toldRoute: undefined });
     assert.deepEqual(file.read(CAPTURED.slice), Buffer.from('72', 'hex'));
     assert.ok(costMs > 0);
   });

@@ -77,7 +77,16 @@ describe('the gRPC services of a daemon', function () {
       );
       assert.equal(response?.contentLength, 100_000);
       assert.ok(response.finishedAt !== null, 'finished_at means complete');
+      assert.deepEqual([response.uploadingCount, response.uploadedCount], [0, 0]);
     }
+    const http = `http://127.0.0.1:${daemon.ports.http}/download/${taskId.slice(0, 3)}/${taskId}?peerId=child`;
+    for (const range of ['bytes=0-99', 'bytes=100-']) await (await fetch(http, { headers: { range } })).arrayBuffer();
+    await until('both uploads to be counted', async () => {
+      const { response } = await answerOf<StatLocalTaskResponse__Output>((done) =>
+        network.statLocalTask({ taskId }, done),
+      );
+      return response?.uploadingCount === 0 && response.uploadedCount === 2;
+    });
     const listed = await answerOf<ListLocalTasksResponse__Output>((done) => local.listLocalTasks({}, done));
     assert.deepEqual(
       listed.response?.tasks.map((task) => task.taskId),
@@ -126,7 +135,7 @@ describe('the gRPC services of a daemon', function () {
   });
 
   it('give a range as soon as it is there, and fetch the rest in the background with prefetch', async () => {
-    origin = await Origin.start(4 * PIECE, { bytesPerSecond: 8 * MIB });
+    origin = await Origin.start(4 * PIECE, { bytesPerSecond: 4 * MIB });
     const daemon = await start('a');
     const outputPath = join(directory(), 'part');
     const range = { start: 10, length: 1000 };
@@ -145,6 +154,7 @@ describe('the gRPC services of a daemon', function () {
       return response?.finishedAt !== null && response?.finishedAt !== undefined;
     };
     assert.equal(await stat(), false, 'the range came before the rest');
+    origin.behaviour = {};
     await until('the rest to be fetched', stat);
     assert.equal(origin.contentBytes, origin.content.length);
   });

@@ -131,7 +131,14 @@ describe('tracing of two daemons', function () {
     assert.equal(below(second, 'piece from origin').length, 0);
     const taskId = attribute(first, 'task.id');
     assert.match(String(taskId), /^[0-9a-f]{64}$/);
+    const pieces = below(second, 'piece from parent');
+    assert.equal(below(second, 'tell pieces').length, 1, 'the parent tells its pieces in the same trace');
     for (const upload of collector.named('upload')) {
+      assert.equal(upload.traceId, second?.traceId);
+      assert.ok(
+        pieces.some(({ spanId }) => spanId === upload.parentSpanId),
+        'an upload belongs to the fetch of its piece',
+      );
       assert.equal(attribute(upload, 'task.id'), taskId);
       assert.equal(attribute(upload, 'upload.result'), 'complete');
       assert.equal(attribute(upload, 'upload.sent'), attribute(upload, 'upload.length'));

@@ -1,3 +1,5 @@
+import type { ToldRoute } from '../../../core/told-route.js';
+
 /**
  * Reads one parent's answer, whatever the protocol: bytes in, a result out, no sockets. Chunks may be cut anywhere, and
  * are only valid during the call.
@@ -18,6 +20,8 @@ export interface PieceAnswer {
   /** `crc32:<decimal>` of the bytes written. */
   digest: string;
   announcedDigest: string | undefined;
+  /** How the parent sends it; undefined when it doesn't say. */
+  toldRoute: ToldRoute | undefined;
   /** The connection may carry another request. */
   reusable: boolean;
 }

@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import { type Clock, systemClock } from '../../../core/clock.js';
 import type { ParentEndpoint } from '../piece-fetcher.js';
 import type { Transfer } from '../transfer.js';
@@ -19,10 +20,13 @@ export class ConnectionPool {
   readonly #idle = new Map<string, IdleConnection[]>();
   readonly #clock: Clock;
   readonly #connectTimeoutMs: number;
+  readonly #lookup: LookupFunction | undefined;
   #idleCount = 0;
 
-  constructor(options: { clock?: Clock; connectTimeoutMs?: number } = {}) {
+  /** `lookup`: how host names are resolved; parents go by addresses. */
+  constructor(options: { clock?: Clock; connectTimeoutMs?: number; lookup?: LookupFunction } = {}) {
     this.#clock = options.clock ?? systemClock;
+    this.#lookup = options.lookup;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
   }
 
@@ -43,7 +47,10 @@ export class ConnectionPool {
 
   /** @throws DfpeerError DFP_PARENT_UNREACHABLE; the transfer's reason to abort */
   async connect(endpoint: ParentEndpoint, transfer: Transfer): Promise<ParentConnection> {
-    const connection = new ParentConnection(endpoint, this.#buffer, transfer.metered);
+    const connection = new ParentConnection(endpoint, this.#buffer, {
+      metered: transfer.metered,
+      lookup: this.#lookup,
+    });
     await connection.connected(transfer.waitingFor, transfer.signal, this.#connectTimeoutMs);
     return connection;
   }

@@ -3,6 +3,8 @@ import { DfpeerError } from '../../../core/errors.js';
 import type { PieceSlice } from '../../../core/piece.js';
 import { CONTENT_VERSION_HEADER, PIECE_DIGEST_HEADER } from '../../../core/piece-header.js';
 import type { TaskId } from '../../../core/task-id.js';
+import { parseToldRoute, ROUTE_HEADER } from '../../../core/told-route.js';
+import { TRACE_PARENT_HEADER } from '../../../core/tracing.js';
 import { ParentRefusedError, parseRetryAfterMs } from '../fetch-errors.js';
 import type { AnswerReader, PieceAnswer } from './answer-reader.js';
 import { contentLengthOf, type ResponseHead, ResponseHeadParser } from './http-response-head.js';
@@ -18,20 +20,21 @@ export interface HttpPieceRequest {
   authority: string;
   taskId: TaskId;
   childPeerId: string;
-  childHolds?: string | undefined;
   path: string;
   slice: PieceSlice;
   contentVersion?: string | undefined;
+  traceParent?: string | undefined;
 }
 
 /** `GET /download/{id[0:3]}/{id}?peerId=…` for the range of one piece. */
-export function formatPieceRequest({ authority, taskId, childPeerId, childHolds, slice }: HttpPieceRequest): string {
-  const holds = childHolds === undefined ? '' : `&holds=${childHolds}`;
+export function formatPieceRequest(request: HttpPieceRequest): string {
+  const { authority, taskId, childPeerId, slice, traceParent } = request;
   return [
-    `GET /download/${taskId.slice(0, 3)}/${taskId}?peerId=${encodeURIComponent(childPeerId)}${holds} HTTP/1.1`,
+    `GET /download/${taskId.slice(0, 3)}/${taskId}?peerId=${encodeURIComponent(childPeerId)} HTTP/1.1`,
     `Host: ${authority}`,
     `Range: bytes=${slice.offset}-${slice.offset + slice.length - 1}`,
     'Accept-Encoding: identity',
+    ...(traceParent === undefined ? [] : [`${TRACE_PARENT_HEADER}: ${traceParent}`]),
     '\r\n',
   ].join('\r\n');
 }
@@ -123,7 +126,8 @@ export class HttpPieceReader implements AnswerReader {
 
   #readBody({ head, body }: Extract<State, { at: 'body' }>, chunk: Uint8Array): PieceAnswer | undefined {
     if (chunk.length === 0 || !body.write(chunk)) return undefined;
-    return { digest: body.finish(), announcedDigest: body.announcedDigest, reusable: head.keepAlive };
+    const toldRoute = parseToldRoute(head.headers.get(ROUTE_HEADER.toLowerCase()));
+    return { digest: body.finish(), announcedDigest: body.announcedDigest, toldRoute, reusable: head.keepAlive };
   }
 
   #readRefusal(state: Extract<State, { at: 'refusal' }>, chunk: Uint8Array): undefined {

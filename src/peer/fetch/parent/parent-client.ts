@@ -16,10 +16,9 @@ export interface ParentOrder {
   endpoint: ParentEndpoint;
   taskId: TaskId;
   childPeerId: string;
-  /** A `PieceSet` as text: what the child has or has asked for. */
-  childHolds?: string | undefined;
   slice: PieceSlice;
   contentVersion: string | undefined;
+  traceParent: string | undefined;
   path: string;
 }
 
@@ -34,8 +33,8 @@ export async function fetchFromParent(
     order.endpoint.protocol === 'http'
       ? await fetchOverHttp(order, pool, transfer)
       : await fetchOverVortex(order, pool, transfer);
-  const { digest, announcedDigest } = answer;
-  return { slice: order.slice, digest, announcedDigest, costMs: transfer.elapsedMs };
+  const { digest, announcedDigest, toldRoute } = answer;
+  return { slice: order.slice, digest, announcedDigest, toldRoute, costMs: transfer.elapsedMs };
 }
 
 /** "parent 10.0.0.1:4007", as in every message about it. */

@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import { connect, type LookupFunction, type Socket } from 'node:net';
 import { abortReason } from '../../../core/deadline.js';
 import { DfpeerError } from '../../../core/errors.js';
 import type { ParentEndpoint } from '../piece-fetcher.js';
@@ -27,12 +27,17 @@ export class ParentConnection {
   readonly #socket: Socket;
   #ended = false;
 
-  constructor(endpoint: ParentEndpoint, buffer: Uint8Array, metered: boolean) {
+  constructor(
+    endpoint: ParentEndpoint,
+    buffer: Uint8Array,
+    { metered, lookup }: { metered: boolean; lookup?: LookupFunction | undefined },
+  ) {
     this.endpoint = endpoint;
     this.metered = metered;
     this.#socket = connect({
       host: endpoint.host,
       port: endpoint.port,
+      ...(lookup === undefined ? {} : { lookup }),
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,

@@ -86,7 +86,8 @@ export class VortexPieceReader implements AnswerReader {
 
   #readBody(body: PieceBody, chunk: Uint8Array): PieceAnswer | undefined {
     if (chunk.length === 0 || !body.write(chunk)) return undefined;
-    return { digest: body.finish(), announcedDigest: body.announcedDigest, reusable: false };
+    const digest = body.finish();
+    return { digest, announcedDigest: body.announcedDigest, toldRoute: undefined, reusable: false };
   }
 
   #refused({ code, message }: ErrorPacket): ParentRefusedError {

@@ -1,0 +1,76 @@
+import type { PieceSlice } from '../../../core/piece.js';
+import { OriginError } from '../../../core/errors.js';
+import { redactUrl } from '../../../core/redact.js';
+import { type ResponseHead, ResponseHeadParser } from '../parent/http-response-head.js';
+import type { AnswerReader, PieceAnswer } from '../parent/answer-reader.js';
+import type { OriginContent, OriginLocation } from '../piece-fetcher.js';
+import { PieceWriter } from '../piece-writer.js';
+import { checkRangeAnswer } from './answer-checks.js';
+
+/** An answer that is more than a 206 with its bytes behind it. */
+export class UnplainAnswerError extends Error {}
+
+export interface OriginPieceRequest {
+  origin: OriginContent;
+  location: OriginLocation;
+  slice: PieceSlice;
+  path: string;
+}
+
+/** Writes the bytes of a plain 206 into the file as they come. */
+export class OriginPieceReader implements AnswerReader {
+  readonly #request: OriginPieceRequest;
+  readonly #parser = new ResponseHeadParser();
+  #body: { head: ResponseHead; writer: PieceWriter } | undefined;
+
+  constructor(request: OriginPieceRequest) {
+    this.#request = request;
+  }
+
+  get pieceBytes(): number {
+    return this.#body?.writer.written ?? 0;
+  }
+
+  get pieceLength(): number {
+    return this.#request.slice.length;
+  }
+
+  /** @throws UnplainAnswerError, OriginError of a 206 for something else, DfpeerError DFP_PARENT_PROTOCOL for no head, DFP_STORE_* */
+  read(chunk: Uint8Array): PieceAnswer | undefined {
+    let rest = chunk;
+    if (this.#body === undefined) {
+      const { head, consumed } = this.#parser.push(chunk);
+      if (head === undefined) return undefined;
+      this.#body = this.#begin(head);
+      rest = chunk.subarray(consumed);
+    }
+    const { head, writer } = this.#body;
+    if (rest.length > writer.remaining) throw this.#error(`sends more than the ${this.pieceLength} bytes asked`);
+    if (rest.length > 0) writer.write(rest);
+    if (writer.remaining > 0) return undefined;
+    writer.close();
+    const { digest } = writer;
+    return { digest, announcedDigest: undefined, toldRoute: undefined, reusable: head.keepAlive };
+  }
+
+  end(): never {
+    throw this.#error(`ended its answer too early, after ${this.pieceBytes} of ${this.pieceLength} bytes`);
+  }
+
+  close(): void {
+    this.#body?.writer.close();
+  }
+
+  #begin(head: ResponseHead): { head: ResponseHead; writer: PieceWriter } {
+    const { origin, location, slice, path } = this.#request;
+    const { status } = head;
+    const isPlain = status === 206 && head.headers.has('content-length') && !head.headers.has('transfer-encoding');
+    if (!isPlain) throw new UnplainAnswerError(`status ${status}`);
+    checkRangeAnswer({ status, headers: Object.fromEntries(head.headers), location }, origin, slice);
+    return { head, writer: new PieceWriter(path, slice) };
+  }
+
+  #error(what: string): OriginError {
+    return new OriginError('DFP_ORIGIN_LENGTH', `origin ${redactUrl(this.#request.location.url)} ${what}`);
+  }
+}
