@@ -15,6 +15,7 @@ import { formatTable, writeResults } from './support/table.js';
 /** npm run bench:dfget [-- --quick --only=healthy --netem="delay 10ms rate 500mbit"]: dfget against curl, in the same rounds. */
 const KIB = 1024;
 const MIB = 1024 * KIB;
+const DFGET = join(import.meta.dirname, '..', '..', 'bin', 'dfget');
 /** What dfget may take longer than curl. */
 const ALLOWED_SHARE = 0.05;
 const ALLOWED_MS = 50;
@@ -62,14 +63,14 @@ async function measure(
   const output = join(directory, 'output');
   try {
     // The first download pays for what every daemon does once.
-    await time(process.execPath, dfgetArgs(daemon, `${originUrl('1 KiB')}?warm-up`, output));
+    await time(DFGET, dfgetArgs(daemon, `${originUrl('1 KiB')}?warm-up`, output));
     for (const { name } of SIZES)
       for (let round = 0; round < rounds; round++) {
         // Another query is another task, and the same file for nginx.
         const url = `${originUrl(name)}?${round}`;
         await prepare(url);
         rmSync(output, { force: true });
-        const dfgetMs = await time(process.execPath, dfgetArgs(daemon, url, output));
+        const dfgetMs = await time(DFGET, dfgetArgs(daemon, url, output));
         rmSync(output, { force: true });
         const curlMs = await time('curl', ['-sS', '--fail', url, '-o', output]);
         measurements.push({ circumstance: circumstance.name, size: name, round, dfgetMs, curlMs });
@@ -81,20 +82,27 @@ async function measure(
   return measurements;
 }
 
-function dfgetArgs({ socketPath }: DaemonProcess, url: string, output: string): string[] {
-  const dfget = join(import.meta.dirname, '..', '..', 'bin', 'dfget');
-  return [dfget, '-e', socketPath, url, '-O', output, '--overwrite', '--no-progress'];
+function dfgetArgs({ socketPath }: Pick<DaemonProcess, 'socketPath'>, url: string, output: string): string[] {
+  return ['-e', socketPath, url, '-O', output, '--overwrite', '--no-progress'];
 }
 
 /** Of a Node that does nothing, and of dfget until it would connect: what no daemon can make up for. */
 function measureStarts(): { nodeMs: number; dfgetMs: number } {
-  const start = (...args: string[]): number => {
+  const env = { ...process.env, NODE_EXTRA_CA_CERTS: '' };
+  const start = (program: string, ...args: string[]): number => {
     const startedMs = performance.now();
-    spawnSync(process.execPath, args);
+    spawnSync(program, args, { env });
     return performance.now() - startedMs;
   };
-  const dfget = join(import.meta.dirname, '..', '..', 'bin', 'dfget');
-  const times = Array.from({ length: 9 }, () => [start('-e', '0'), start(dfget, '--version')] as const);
+  const noDaemon = dfgetArgs(
+    { socketPath: join(tmpdir(), 'nobody.sock') },
+    'http://127.0.0.1/',
+    join(tmpdir(), 'nothing'),
+  );
+  const times = Array.from(
+    { length: 9 },
+    () => [start(process.execPath, '-e', '0'), start(DFGET, ...noDaemon)] as const,
+  );
   return { nodeMs: median(times.map(([node]) => node)), dfgetMs: median(times.map(([, dfget]) => dfget)) };
 }
 
@@ -134,7 +142,7 @@ function print(
   congestionControl: string,
 ): void {
   console.log(
-    `\nOrigin nginx on loopback${flags.netem === undefined ? '' : ` with netem ${flags.netem}`}, ${congestionControl}; medians of ${rounds} rounds, in ms. Node's own start: ${nodeMs.toFixed(0)}, dfget --version: ${dfgetMs.toFixed(0)}. Allowed: curl + 5 % + 50 ms.\n`,
+    `\nOrigin nginx on loopback${flags.netem === undefined ? '' : ` with netem ${flags.netem}`}, ${congestionControl}; medians of ${rounds} rounds, in ms. Node's own start: ${nodeMs.toFixed(0)}, dfget's without a daemon to ask: ${dfgetMs.toFixed(0)}. Allowed: curl + 5 % + 50 ms.\n`,
   );
   const rows: string[][] = [];
   for (const circumstance of new Set(measurements.map((each) => each.circumstance)))

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { FoundDaemon } from '../../src/cli/daemon-connection.js';
 import { download } from '../../src/cli/download-client.js';
 import { startDragonflyScheduler } from './dragonfly-scheduler.js';
 import { DaemonProcess } from '../../test/support/daemon-process.js';
@@ -97,7 +98,7 @@ async function downloadAll(
   const seconds = await Promise.all(
     daemons.map(async ({ socketPath, directory }) => {
       await download(
-        socketPath,
+        new FoundDaemon(socketPath),
         { url, outputPath: join(directory, 'output') },
         {
           timeoutMs: DOWNLOAD_TIMEOUT_MS,

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { renderCompletions } from '../cli/completions.js';
 import { createDfdaemonProgram } from '../cli/dfdaemon-options.js';
-import { createDfgetProgram } from '../cli/dfget-flags.js';
+import { createDfgetProgram } from '../cli/dfget-program.js';
 import { DFDAEMON_MANUAL } from './dfdaemon-manual.js';
 import { DFGET_MANUAL } from './dfget-manual.js';
 import { renderManual, type ManualText } from './manual.js';

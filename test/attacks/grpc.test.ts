@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { credentials, status, type ServiceError } from '@grpc/grpc-js';
 import { DfdaemonUpload } from '../../src/grpc/protos.js';
 import { DEFAULT_GRPC_SERVER_LIMITS } from '../../src/grpc/server.js';
-import { useTemporaryDirectory } from '../support/temporary-directory.js';
+import { useSharedDirectory } from '../support/temporary-directory.js';
 import { AttackedDaemon } from './support/attacked-daemon.js';
 import { grpcFrame, http2Frame, HTTP2_PREFACE, openCall, openSession, statusOf } from './support/http2-attacker.js';
 import { destroyAll, flood, openRaw, readUntilClosed } from './support/raw-connections.js';
@@ -15,13 +15,14 @@ const { maxConnectionsPerIp, maxMessageBytes } = DEFAULT_GRPC_SERVER_LIMITS;
 
 describe('the gRPC port of a daemon under attack', function () {
   this.timeout(60_000);
-  const directory = useTemporaryDirectory();
+  const directory = useSharedDirectory();
   let target: AttackedDaemon;
 
-  beforeEach(async () => {
+  before(async () => {
     target = await AttackedDaemon.start(directory());
   });
-  afterEach(() => target.end());
+  beforeEach(() => target.rest());
+  after(() => target.end());
 
   /** An honest caller still gets an answer. */
   async function assertAnswers(): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { useTemporaryDirectory } from '../support/temporary-directory.js';
+import { useSharedDirectory } from '../support/temporary-directory.js';
 import { until } from '../support/until.js';
 import { AttackedDaemon } from './support/attacked-daemon.js';
 import {
@@ -17,10 +17,10 @@ const CONNECTIONS_PER_IP = 64;
 
 describe('the HTTP piece port of a daemon under attack', function () {
   this.timeout(60_000);
-  const directory = useTemporaryDirectory();
+  const directory = useSharedDirectory();
   let target: AttackedDaemon;
 
-  beforeEach(async () => {
+  before(async () => {
     target = await AttackedDaemon.start(directory(), {
       upload: {
         maxConnectionsPerIP: CONNECTIONS_PER_IP,
@@ -30,7 +30,8 @@ describe('the HTTP piece port of a daemon under attack', function () {
       },
     });
   });
-  afterEach(() => target.end());
+  beforeEach(() => target.rest());
+  after(() => target.end());
 
   const statusOf = (answer: Buffer): string => answer.toString('latin1').slice(0, 12);
 

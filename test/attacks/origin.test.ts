@@ -10,7 +10,7 @@ import { DaemonProcess } from '../support/daemon-process.js';
 import { downloadTask, type DownloadOutcome } from '../support/download-task.js';
 import { Origin } from '../support/origin.js';
 import { canMakeNamespaces, skipLoudly } from '../support/skip.js';
-import { useTemporaryDirectory } from '../support/temporary-directory.js';
+import { useSharedDirectory, useTemporaryDirectory } from '../support/temporary-directory.js';
 import { nameServer } from './support/name-server.js';
 
 /** Stands for an origin that requests from the network may use. */
@@ -19,12 +19,18 @@ const CONTENT_BYTES = 1000;
 
 describe('a scheduler that has a daemon fetch things', function () {
   this.timeout(60_000);
+  const shared = useSharedDirectory();
   const directory = useTemporaryDirectory();
   /** A service of the host that only the host may reach. */
   let victim: Origin;
   let allowed: Origin;
   let redirector: Server;
   let daemon: DaemonProcess;
+
+  before(async () => {
+    daemon = await start(shared());
+  });
+  after(() => daemon.end());
 
   beforeEach(async function () {
     if (process.platform !== 'linux') skipLoudly(this, 'other loopback addresses need Linux');
@@ -36,32 +42,30 @@ describe('a scheduler that has a daemon fetch things', function () {
     await once(redirector, 'listening');
   });
   afterEach(async () => {
-    await daemon.end();
     redirector.close();
     await Promise.all([victim.close(), allowed.close()]);
   });
 
   /** With its embedded scheduler on loopback, whoever calls from there counts as one. */
-  async function start(wrap: string[] = []): Promise<void> {
-    daemon = await DaemonProcess.start(
-      join(directory(), 'd'),
+  function start(parent: string, wrap: string[] = []): Promise<DaemonProcess> {
+    return DaemonProcess.start(
+      join(parent, 'd'),
       { download: { originAllowList: [`${ALLOWED}/32`] }, backend: { maxRetries: 0 } },
       { wrap },
     );
   }
 
-  const ask = (url: string): Promise<DownloadOutcome> => downloadTask(`127.0.0.1:${daemon.ports.grpc}`, { url });
+  const ask = (url: string, of = daemon): Promise<DownloadOutcome> =>
+    downloadTask(`127.0.0.1:${of.ports.grpc}`, { url });
   const redirectTo = (url: string): string =>
     `http://${ALLOWED}:${(redirector.address() as AddressInfo).port}/${encodeURIComponent(url)}`;
 
   it('gets what is allowed, with a redirect too', async () => {
-    await start();
     assert.equal((await ask(allowed.url())).status.code, status.OK);
     assert.equal((await ask(redirectTo(allowed.url('/other')))).status.code, status.OK);
   });
 
   it('can not reach the host itself, however the address is written', async () => {
-    await start();
     const { port } = victim;
     const spellings = [
       ...['127.0.0.1', 'localhost', '127.1', '2130706433', '0x7f.1', '017700000001', '[::ffff:127.0.0.1]', '0.0.0.0'],
@@ -77,7 +81,6 @@ describe('a scheduler that has a daemon fetch things', function () {
   });
 
   it('can not get there by redirects', async () => {
-    await start();
     for (const url of [
       victim.url(),
       `http://localhost:${victim.port}/`,
@@ -96,7 +99,6 @@ describe('a scheduler that has a daemon fetch things', function () {
       response.writeHead(302, { location: `/${followed}` }).end();
     }).listen(0, ALLOWED);
     await once(circle, 'listening');
-    await start();
     const { status: ended } = await ask(`http://${ALLOWED}:${(circle.address() as AddressInfo).port}/`);
     assert.match(ended.details, /redirect/);
     assert.ok(followed < 100, `${followed} redirects were followed`);
@@ -104,7 +106,6 @@ describe('a scheduler that has a daemon fetch things', function () {
   });
 
   it('can not use other schemes, nor name a file to write', async () => {
-    await start();
     for (const url of ['file:///etc/passwd', 'gopher://127.0.0.2/', 'data:text/plain,x', 'http://', 'nonsense'])
       assert.notEqual((await ask(url)).status.code, status.OK, url);
     const outputPath = join(directory(), 'written-by-the-network');
@@ -120,19 +121,21 @@ describe('a scheduler that has a daemon fetch things', function () {
     const resolver = join(directory(), 'resolv.conf');
     await writeFile(resolver, `nameserver ${dns.address}\noptions attempts:1 timeout:2\n`);
     await mkdir(join(directory(), 'd'), { recursive: true });
-    await start(['unshare', '-m', 'sh', '-c', `mount --bind '${resolver}' /etc/resolv.conf && exec "$@"`, 'sh']);
+    const mount = `mount --bind '${resolver}' /etc/resolv.conf && exec "$@"`;
+    const misled = await start(directory(), ['unshare', '-m', 'sh', '-c', mount, 'sh']);
     const innocent = createServer((_, response) =>
       // No keep-alive: the next request would resolve again.
       response.writeHead(302, { location: '/again', connection: 'close' }).end(),
     ).listen(victim.port, ALLOWED);
     await once(innocent, 'listening');
     for (let round = 0; round < 3; round++) {
-      const { status: ended } = await ask(`http://rebind.example:${victim.port}/${round}`);
+      const { status: ended } = await ask(`http://rebind.example:${victim.port}/${round}`, misled);
       assert.notEqual(ended.code, status.OK);
     }
     assert.ok(dns.questions > 0, 'the daemon asked our name server');
     assert.equal(victim.requests.length, 0);
     innocent.close();
     dns.close();
+    await misled.end();
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { encodeRequest } from '../../src/upload/vortex/codec.js';
-import { useTemporaryDirectory } from '../support/temporary-directory.js';
+import { useSharedDirectory } from '../support/temporary-directory.js';
 import { until } from '../support/until.js';
 import { AttackedDaemon } from './support/attacked-daemon.js';
 import { destroyAll, exchange, flood, openMany, openRaw, readUntilClosed } from './support/raw-connections.js';
@@ -11,15 +11,16 @@ const HEADER_BYTES = 6;
 
 describe('the vortex ports of a daemon under attack', function () {
   this.timeout(60_000);
-  const directory = useTemporaryDirectory();
+  const directory = useSharedDirectory();
   let target: AttackedDaemon;
 
-  beforeEach(async () => {
+  before(async () => {
     target = await AttackedDaemon.start(directory(), {
       upload: { maxConnectionsPerIP: CONNECTIONS_PER_IP, minProgressTimeout: '4s' },
     });
   });
-  afterEach(() => target.end());
+  beforeEach(() => target.rest());
+  after(() => target.end());
 
   /** A request with another length in its header, or other bytes for its task. */
   function forged(change: (packet: Buffer) => void): Buffer {

@@ -1,29 +1,41 @@
 import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Config } from '../support/config.js';
 import { DaemonProcess } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
-import { useTemporaryDirectory } from '../support/temporary-directory.js';
+import { useSharedDirectory, useTemporaryDirectory } from '../support/temporary-directory.js';
 
 const MIB = 1024 * 1024;
 type JsonEvent = Record<string, unknown> & { v: number; event: string };
 
 describe('what dfget tells', function () {
   this.timeout(90_000);
+  const shared = useSharedDirectory();
   const directory = useTemporaryDirectory();
   let origin: Origin | undefined;
+  let plain: DaemonProcess;
   const daemons: DaemonProcess[] = [];
 
-  async function startDaemon(name = 'a', args: string[] = []): Promise<DaemonProcess> {
-    const config = args.length === 0 ? {} : { scheduler: { embedded: { enable: false } } };
-    const daemon = await DaemonProcess.start(join(directory(), name), config, { args });
+  before(async () => {
+    plain = await DaemonProcess.start(join(shared(), 'plain'));
+  });
+
+  after(() => plain.end());
+
+  async function startDaemon(name: string, args: string[], config: Config = {}): Promise<DaemonProcess> {
+    const scheduler = args.length === 0 ? {} : { scheduler: { embedded: { enable: false } } };
+    const daemon = await DaemonProcess.start(join(directory(), name), { ...scheduler, ...config }, { args });
     daemons.push(daemon);
     return daemon;
   }
 
-  async function start(content: number): Promise<{ origin: Origin; daemon: DaemonProcess; output: string }> {
+  async function start(
+    content: number,
+    config?: Config,
+  ): Promise<{ origin: Origin; daemon: DaemonProcess; output: string }> {
     origin = await Origin.start(content);
-    const daemon = await startDaemon();
+    const daemon = config === undefined ? plain : await startDaemon('a', [], config);
     await mkdir(join(directory(), 'out'));
     return { origin, daemon, output: join(directory(), 'out', 'file') };
   }
@@ -113,7 +125,24 @@ describe('what dfget tells', function () {
     assert.equal(code, 0, stderr);
     assert.match(stderr, /^bytes: peers 9\.0 MiB \(100%\), origin 0 B \(0%\)/m);
     assert.match(stderr, /^ {2}127\.0\.0\.1-host-\w+: 9\.0 MiB in 3 pieces, .*\/s a piece$/m);
+    assert.match(
+      stderr,
+      process.platform === 'linux' ? /^ {4}over http, sendfile \(unthrottled\)$/m : /^ {4}over http, copy/m,
+    );
     assert.doesNotMatch(stderr, /why the origin/);
+  });
+
+  it('tells the route of a parent with a limit, and why', async () => {
+    const { origin, daemon: a, output } = await start(5 * MIB, { upload: { bandwidthLimit: '100MiB' } });
+    assert.equal((await a.dfget(origin.url(), '-O', output)).code, 0);
+    const b = await startDaemon('b', ['--scheduler', `127.0.0.1:${a.ports.scheduler ?? 0}`]);
+    const { code, stdout, stderr } = await b.dfget(origin.url(), '-O', `${output}-b`, '--json');
+    assert.equal(code, 0, stderr);
+    const [parent] = (eventsOf(stdout).find(({ event }) => event === 'done')?.sources ?? []) as Record<
+      string,
+      unknown
+    >[];
+    assert.deepEqual(parent?.carried, [{ protocol: 'http', route: 'copy', reason: 'limited', bytes: 5 * MIB }]);
   });
 
   it('has a line for each URL of a list, and the highest exit status', async () => {
@@ -123,7 +152,9 @@ describe('what dfget tells', function () {
     await writeFile(list, `# three\n${origin.url('/a')}\n${origin.url('/b')} named\n${origin.url('/c')}\n`);
     const good = await daemon.dfget('-i', list, '-O', out, '-j', '2');
     assert.equal(good.code, 0, good.stderr);
-    assert.equal(good.stderr.trimEnd().split('\n').length, 3);
+    const lines = good.stderr.trimEnd().split('\n');
+    assert.equal(lines.length, 4, good.stderr);
+    assert.match(lines.at(-1) ?? '', /^3 files: 15\.0 MiB in .* \(origin 100%\)$/);
     assert.deepEqual((await readdir(out)).sort(), ['a', 'c', 'named']);
     for (const name of ['a', 'c', 'named']) assert.ok((await readFile(join(out, name))).equals(origin.content));
     await writeFile(join(out, 'e'), 'precious');

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DaemonProcess, run } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
-import { useTemporaryDirectory } from '../support/temporary-directory.js';
+import { useSharedDirectory, useTemporaryDirectory } from '../support/temporary-directory.js';
 import { until } from '../support/until.js';
 
 const MIB = 1024 * 1024;
@@ -14,23 +14,26 @@ const DFGET = join(import.meta.dirname, '..', '..', '..', 'bin', 'dfget');
 
 describe('dfget interrupted', function () {
   this.timeout(60_000);
+  const shared = useSharedDirectory();
   const directory = useTemporaryDirectory();
   let origin: Origin;
   let daemon: DaemonProcess;
   let out = '';
 
-  beforeEach(async () => {
-    origin = await Origin.start(20 * MIB, { bytesPerSecond: 8 * MIB });
+  before(async () => {
     // One piece after the other: half-way, some are complete.
-    daemon = await DaemonProcess.start(join(directory(), 'daemon'), { download: { concurrentPieceCount: 1 } });
+    daemon = await DaemonProcess.start(join(shared(), 'daemon'), { download: { concurrentPieceCount: 1 } });
+  });
+
+  after(() => daemon.end());
+
+  beforeEach(async () => {
+    origin = await Origin.start(20 * MIB, { silentAfterBytes: 12 * MIB });
     out = join(directory(), 'out');
     await mkdir(out);
   });
 
-  afterEach(async () => {
-    await daemon.end();
-    await origin.close();
-  });
+  afterEach(() => origin.close());
 
   async function startHalfWay(...args: string[]): Promise<{ child: ChildProcess; stderr: () => string }> {
     const child = spawn(process.execPath, [DFGET, '-e', daemon.socketPath, origin.url(), ...args], {

@@ -3,31 +3,36 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DaemonProcess, dfget } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
-import { useTemporaryDirectory } from '../support/temporary-directory.js';
+import { useSharedDirectory, useTemporaryDirectory } from '../support/temporary-directory.js';
 import { until } from '../support/until.js';
 
 const MIB = 1024 * 1024;
 
 describe('dfget', function () {
   this.timeout(60_000);
+  const shared = useSharedDirectory();
   const directory = useTemporaryDirectory();
   let origin: Origin | undefined;
-  let daemon: DaemonProcess | undefined;
+  let daemon: DaemonProcess;
+
+  before(async () => {
+    daemon = await DaemonProcess.start(join(shared(), 'daemon'));
+  });
+
+  after(() => daemon.end());
 
   async function start(
     content: number | Buffer,
     behaviour: Origin['behaviour'] = {},
-  ): Promise<{ origin: Origin; daemon: DaemonProcess; output: string }> {
+  ): Promise<{ origin: Origin; output: string }> {
     origin = await Origin.start(content, behaviour);
-    daemon = await DaemonProcess.start(join(directory(), 'daemon'));
     await mkdir(join(directory(), 'out'));
-    return { origin, daemon, output: join(directory(), 'out', 'file') };
+    return { origin, output: join(directory(), 'out', 'file') };
   }
 
   afterEach(async () => {
-    await daemon?.end();
     await origin?.close();
-    [origin, daemon] = [undefined, undefined];
+    origin = undefined;
   });
 
   for (const [name, size, behaviour] of [
@@ -42,7 +47,7 @@ describe('dfget', function () {
     ['an origin without a length, and nothing', 0, { hidesLength: true }],
   ] as const)
     it(`writes ${name}`, async () => {
-      const { origin, daemon, output } = await start(size, behaviour);
+      const { origin, output } = await start(size, behaviour);
       const result = await daemon.dfget(origin.url(), '-O', output, '--digest', `sha256:${origin.sha256}`);
       assert.equal(result.code, 0, result.stderr);
       assert.ok((await readFile(output)).equals(origin.content));
@@ -58,7 +63,7 @@ describe('dfget', function () {
     });
 
   it('refuses a wrong digest, and leaves no file', async () => {
-    const { origin, daemon, output } = await start(5 * MIB);
+    const { origin, output } = await start(5 * MIB);
     const result = await daemon.dfget(origin.url(), '-O', output, '--digest', `sha256:${'0'.repeat(64)}`);
     assert.equal(result.code, 6);
     assert.match(result.stderr, /DFP_DIGEST_MISMATCH/);
@@ -66,7 +71,7 @@ describe('dfget', function () {
   });
 
   it('keeps an existing file unless told to overwrite', async () => {
-    const { origin, daemon, output } = await start(1000);
+    const { origin, output } = await start(1000);
     await writeFile(output, 'precious');
     const refused = await daemon.dfget(origin.url(), '-O', output);
     assert.equal(refused.code, 2);
@@ -77,7 +82,7 @@ describe('dfget', function () {
   });
 
   it('makes a hard link where that is demanded', async () => {
-    const { origin, daemon, output } = await start(1000);
+    const { origin, output } = await start(1000);
     assert.equal((await daemon.dfget(origin.url(), '-O', output, '--force-hard-link')).code, 0);
     assert.equal((await stat(output)).nlink, 2);
     const again = await daemon.dfget(origin.url(), '-O', output);
@@ -85,7 +90,7 @@ describe('dfget', function () {
   });
 
   it("says what the origin answered, with the origin's exit code", async () => {
-    const { origin, daemon, output } = await start(1000, { status: 404 });
+    const { origin, output } = await start(1000, { status: 404 });
     const result = await daemon.dfget(origin.url(), '-O', output);
     assert.equal(result.code, 3);
     assert.match(result.stderr, /404/);
@@ -94,7 +99,7 @@ describe('dfget', function () {
   });
 
   it('says that the origin can not be reached', async () => {
-    const { origin, daemon, output } = await start(1000);
+    const { origin, output } = await start(1000);
     const url = origin.url();
     await origin.close();
     const result = await daemon.dfget(url, '-O', output);
@@ -103,7 +108,7 @@ describe('dfget', function () {
   });
 
   it('has an exit code for a timeout', async () => {
-    const { origin, daemon, output } = await start(20 * MIB, { bytesPerSecond: MIB });
+    const { origin, output } = await start(20 * MIB, { bytesPerSecond: MIB });
     const result = await daemon.dfget(origin.url(), '-O', output, '--timeout', '1s');
     assert.equal(result.code, 4);
     assert.match(result.stderr, /DFP_DEADLINE/);

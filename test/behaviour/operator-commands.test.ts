@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ADMIN, callAdmin } from '../../src/cli/admin-client.js';
 import type { Limit__Output } from '../../src/generated/dfpeer/v1/Limit.js';
 import type { Transfer__Output } from '../../src/generated/dfpeer/v1/Transfer.js';
+import type { Config } from '../support/config.js';
 import { DaemonProcess, type ProcessResult } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
 import { useTemporaryDirectory } from '../support/temporary-directory.js';
@@ -32,16 +33,16 @@ describe('dfdaemon tasks, peers and limits', function () {
     origin = undefined;
   });
 
-  async function start(name: string, config: Record<string, unknown> = {}): Promise<DaemonProcess> {
+  async function start(name: string, config: Config = {}): Promise<DaemonProcess> {
     const daemon = await DaemonProcess.start(join(directory(), name), config);
     daemons.push(daemon);
     return daemon;
   }
 
-  async function startPair(bandwidthLimit: string): Promise<{ parent: DaemonProcess; child: DaemonProcess }> {
-    const parent = await start('parent', { upload: { bandwidthLimit } });
+  async function startPair(ofChild: Config): Promise<{ parent: DaemonProcess; child: DaemonProcess }> {
+    const parent = await start('parent');
     const scheduler = { addrs: [`127.0.0.1:${parent.ports.scheduler ?? 0}`], embedded: { enable: false } };
-    return { parent, child: await start('child', { scheduler }) };
+    return { parent, child: await start('child', { scheduler, ...ofChild }) };
   }
 
   async function json<Document>(daemon: DaemonProcess, command: string, ...args: string[]): Promise<Document> {
@@ -66,13 +67,21 @@ describe('dfdaemon tasks, peers and limits', function () {
   });
 
   it('changes the limit of a running upload, which moves over to the other route and back', async () => {
-    origin = await Origin.start(24 * MIB);
-    const { parent, child } = await startPair('1MiB');
-    assert.equal((await parent.dfget(origin.url(), '-O', join(directory(), 'first'))).code, 0);
-    const running: Promise<ProcessResult> = child.dfget(origin.url(), '-O', join(directory(), 'second'));
+    origin = await Origin.start(64 * MIB);
+    const { parent, child } = await startPair({ download: { bandwidthLimit: '2MiB' } });
+    const get = (daemon: DaemonProcess, output: string): Promise<ProcessResult> =>
+      daemon.dfget(origin?.url() ?? '', '-O', join(directory(), output), '--piece-length', '64MiB');
+    assert.equal((await get(parent, 'first')).code, 0);
+    const running = get(child, 'second');
     const uploads = async (): Promise<Transfer__Output[]> =>
       (await callAdmin(parent.socketPath, ADMIN.ListTransfers, {})).transfers;
-    await until('an upload by the copy route', async () => (await uploads()).some(({ route }) => route === 'copy'));
+    const travels = (route: string): Promise<void> =>
+      until(`the upload to go by ${route}`, async () => (await uploads()).some((upload) => upload.route === route));
+    await travels('sendfile');
+    const [first] = await uploads();
+
+    assert.equal((await parent.dfdaemon('limits', '--upload', '1MiB')).code, 0);
+    await travels('copy');
     const [upload] = await uploads();
     assert.deepEqual([upload?.direction, upload?.reason, upload?.peer], ['upload', 'limited', '127.0.0.1']);
     const table = (await parent.dfdaemon('tasks')).stdout;
@@ -82,17 +91,23 @@ describe('dfdaemon tasks, peers and limits', function () {
     const changed = await parent.dfdaemon('limits', '--upload', 'none');
     assert.equal(changed.code, 0, changed.stderr);
     assert.match(changed.stdout, /until the configuration is read again.*upload\.bandwidthLimit/);
-    assert.equal((await running).code, 0);
+    await travels('sendfile');
+    const [last] = await uploads();
+    assert.equal(last?.startedAtMs, first?.startedAtMs, 'it is one and the same upload');
+    await callAdmin(child.socketPath, ADMIN.SetLimits, { download: 0 });
+    const { code, stderr } = await running;
+    assert.equal(code, 0, stderr);
     assert.ok((await parent.metric('dfpeer_upload_bytes_total', { route: 'sendfile' })) > 0);
     assert.ok((await parent.metric('dfpeer_upload_bytes_total', { route: 'copy' })) > 0);
+    assert.equal(await parent.metric('dfpeer_upload_bytes_total'), 64 * MIB);
 
     const { peers } = await json<{ peers: { address: string; downloadedBytes: number; badPieces: number }[] }>(
       child,
       'peers',
     );
     assert.deepEqual(peers.length, 1);
-    assert.deepEqual([peers[0]?.address, peers[0]?.downloadedBytes, peers[0]?.badPieces], ['127.0.0.1', 24 * MIB, 0]);
-    assert.match((await child.dfdaemon('peers')).stdout, /127\.0\.0\.1 +24\.0 MiB/);
+    assert.deepEqual([peers[0]?.address, peers[0]?.downloadedBytes, peers[0]?.badPieces], ['127.0.0.1', 64 * MIB, 0]);
+    assert.match((await child.dfdaemon('peers')).stdout, /127\.0\.0\.1 +64\.0 MiB/);
   });
 
   it('has SIGHUP put the limit of the configuration in force again, and says so in the log', async () => {

@@ -4,30 +4,36 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DaemonProcess } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
-import { useTemporaryDirectory } from '../support/temporary-directory.js';
+import { useSharedDirectory, useTemporaryDirectory } from '../support/temporary-directory.js';
 import { until } from '../support/until.js';
 
 const MIB = 1024 * 1024;
 
 describe('origin and clients', function () {
   this.timeout(60_000);
+  const shared = useSharedDirectory();
   const directory = useTemporaryDirectory();
   let origin: Origin;
   let daemon: DaemonProcess;
+  let trafficBefore = 0;
 
-  const traffic = (): Promise<number> => daemon.metric('dragonfly_client_download_traffic');
+  const traffic = async (): Promise<number> =>
+    (await daemon.metric('dragonfly_client_download_traffic')) - trafficBefore;
   const path = (name: string): string => join(directory(), name);
+
+  before(async () => {
+    // Few at a time, so that some pieces are there while others aren't asked for.
+    daemon = await DaemonProcess.start(join(shared(), 'daemon'), { download: { concurrentPieceCount: 2 } });
+  });
+
+  after(() => daemon.end());
 
   async function start(behaviour: Origin['behaviour'], size = 24 * MIB): Promise<void> {
     origin = await Origin.start(size, behaviour);
-    // Few at a time, so that some pieces are there while others aren't asked for.
-    daemon = await DaemonProcess.start(join(directory(), 'daemon'), { download: { concurrentPieceCount: 2 } });
+    trafficBefore += await traffic();
   }
 
-  afterEach(async () => {
-    await daemon.end();
-    await origin.close();
-  });
+  afterEach(() => origin.close());
 
   it('never mixes two versions of a content that changes in mid-download', async () => {
     await start({ bytesPerSecond: 16 * MIB, etag: '"old"' });
@@ -49,8 +55,8 @@ describe('origin and clients', function () {
   });
 
   it('resumes after a timeout with what it has', async () => {
-    await start({ bytesPerSecond: 12 * MIB });
-    assert.equal((await daemon.dfget(origin.url(), '-O', path('file'), '--timeout', '1500ms')).code, 4);
+    await start({ silentAfterBytes: 12 * MIB });
+    assert.equal((await daemon.dfget(origin.url(), '-O', path('file'), '--timeout', '2s')).code, 4);
     const stored = await traffic();
     assert.ok(stored > 0);
     origin.behaviour = {};

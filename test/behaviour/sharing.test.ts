@@ -97,7 +97,7 @@ describe('two daemons', function () {
   });
 
   it('after a kill -9 in mid-download only the missing pieces are fetched', async () => {
-    origin = await Origin.start(48 * MIB, { bytesPerSecond: 24 * MIB });
+    origin = await Origin.start(48 * MIB, { bytesPerSecond: 12 * MIB });
     const a = await startDaemon('a');
     const broken = a.dfget(origin.url(), '-O', join(a.directory, 'never'), '--no-progress');
     await until(

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ScriptedScheduler } from '../scheduler-client/support/scripted-scheduler.js';
 import { DaemonProcess } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
-import { useTemporaryDirectory } from '../support/temporary-directory.js';
+import { useSharedDirectory, useTemporaryDirectory } from '../support/temporary-directory.js';
 
 const MIB = 1024 * 1024;
 const SIZE = 32 * MIB;
@@ -16,12 +16,21 @@ const MAX_SLOWDOWN = 2.5;
 /** The origin steps in for whoever says nothing. */
 describe('a download among the silent', function () {
   this.timeout(120_000);
+  const shared = useSharedDirectory();
   const directory = useTemporaryDirectory();
   const ends: (() => unknown)[] = [];
+  let aloneMs = 0;
 
-  afterEach(async () => {
-    for (const end of ends.splice(0).reverse()) await end();
+  afterEach(endAll);
+
+  before(async () => {
+    aloneMs = await timeOf(await startDaemon('alone', undefined, shared()), await startOrigin());
+    await endAll();
   });
+
+  async function endAll(): Promise<void> {
+    for (const end of ends.splice(0).reverse()) await end();
+  }
 
   async function startOrigin(behaviour: { ignoresRange?: boolean } = {}): Promise<Origin> {
     const origin = await Origin.start(SIZE, { bytesPerSecond: ORIGIN_RATE, ...behaviour });
@@ -29,9 +38,13 @@ describe('a download among the silent', function () {
     return origin;
   }
 
-  async function startDaemon(name: string, scheduler: string | undefined): Promise<DaemonProcess> {
+  async function startDaemon(
+    name: string,
+    scheduler: string | undefined,
+    parent = directory(),
+  ): Promise<DaemonProcess> {
     const addrs = scheduler === undefined ? [] : [scheduler];
-    const daemon = await DaemonProcess.start(join(directory(), name), {
+    const daemon = await DaemonProcess.start(join(parent, name), {
       host: { hostname: name },
       scheduler: { addrs, embedded: { enable: false } },
     });
@@ -58,7 +71,6 @@ describe('a download among the silent', function () {
 
   for (const ignoresRange of [false, true])
     it(`does not wait for a scheduler that has no answer${ignoresRange ? ', nor where the origin takes no ranges' : ''}`, async () => {
-      const aloneMs = await timeOf(await startDaemon('alone', undefined), await startOrigin({ ignoresRange }));
       const origin = await startOrigin({ ignoresRange });
       const tookMs = await timeOf(await startDaemon('waiting', await startSilentScheduler()), origin);
       assert.ok(tookMs < MAX_SLOWDOWN * aloneMs, `${tookMs} ms instead of ${aloneMs} ms`);
@@ -66,14 +78,15 @@ describe('a download among the silent', function () {
     });
 
   it('does not wait for a parent that takes connections and sends nothing', async () => {
-    const aloneMs = await timeOf(await startDaemon('alone', undefined), await startOrigin());
     const parent = await DaemonProcess.start(join(directory(), 'scheduler'));
     ends.push(() => parent.end());
     const scheduler = `127.0.0.1:${parent.ports.scheduler ?? 0}`;
     const silent = await startDaemon('silent', scheduler);
     const child = await startDaemon('child', scheduler);
     const origin = await startOrigin();
+    origin.behaviour = {};
     await timeOf(silent, origin);
+    origin.behaviour = { bytesPerSecond: ORIGIN_RATE };
     silent.signal('SIGSTOP');
     ends.push(() => silent.signal('SIGCONT'));
     const tookMs = await timeOf(child, origin);

@@ -3,21 +3,18 @@ import { request, type IncomingMessage, type RequestOptions } from 'node:http';
 import { join } from 'node:path';
 import { MAX_EVENT_STREAMS } from '../../src/peer/status-page/event-streams.js';
 import { DaemonProcess } from '../support/daemon-process.js';
-import { useTemporaryDirectory } from '../support/temporary-directory.js';
+import { useSharedDirectory } from '../support/temporary-directory.js';
 
 describe("the status page's server", function () {
   this.timeout(60_000);
-  const directory = useTemporaryDirectory();
+  const directory = useSharedDirectory();
   let daemon: DaemonProcess | undefined;
 
-  beforeEach(async () => {
+  before(async () => {
     daemon = await DaemonProcess.start(join(directory(), 'a'));
   });
 
-  afterEach(async () => {
-    await daemon?.end();
-    daemon = undefined;
-  });
+  after(() => daemon?.end());
 
   /** Resolves with the head of the answer; its body is left to the caller. */
   async function ask(path: string, options: RequestOptions = {}): Promise<IncomingMessage> {

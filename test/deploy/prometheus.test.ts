@@ -5,7 +5,7 @@ import { readDocument, tableRows } from '../docs/support.js';
 import { DaemonProcess, run } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
 import { hasProgram, skipLoudly } from '../support/skip.js';
-import { useTemporaryDirectory } from '../support/temporary-directory.js';
+import { useSharedDirectory } from '../support/temporary-directory.js';
 import { until } from '../support/until.js';
 import { dashboardQueries, metricNames, readDashboard } from './support/dashboard.js';
 import { DEPLOY, readDeployed } from './support/deploy-files.js';
@@ -113,18 +113,27 @@ describe('deploy/grafana/dfpeer.json', () => {
 
 describe('a Prometheus that scrapes two daemons which have shared a file', function () {
   this.timeout(180_000);
-  const directory = useTemporaryDirectory();
+  const directory = useSharedDirectory();
   const closing: (() => Promise<unknown>)[] = [];
+  let started: Started;
 
-  beforeEach(function () {
+  before(async function () {
     if (!hasProgram('prometheus')) skipLoudly(this, 'prometheus is not installed');
+    started = await start();
+    await share(started);
   });
 
-  afterEach(async () => {
+  after(async () => {
     for (const close of closing.splice(0).reverse()) await close();
   });
 
-  async function start(): Promise<{ prometheus: Prometheus; get: (name: string) => Promise<void>; targets: string[] }> {
+  interface Started {
+    prometheus: Prometheus;
+    get: (name: string) => Promise<void>;
+    targets: string[];
+  }
+
+  async function start(): Promise<Started> {
     const origin = await Origin.start(33 * MIB);
     closing.push(() => origin.close());
     const a = await DaemonProcess.start(join(directory(), 'a'));
@@ -146,7 +155,7 @@ describe('a Prometheus that scrapes two daemons which have shared a file', funct
   }
 
   /** Counters count from the second sample on: what was there at the first one is no increase. */
-  async function share({ prometheus, get }: Awaited<ReturnType<typeof start>>): Promise<void> {
+  async function share({ prometheus, get }: Started): Promise<void> {
     await get('first.bin');
     const scraped = async (files: number): Promise<boolean> => {
       const [bytes] = await prometheus.query('sum(dragonfly_client_download_traffic{type="REMOTE_PEER"})');
@@ -159,8 +168,6 @@ describe('a Prometheus that scrapes two daemons which have shared a file', funct
   }
 
   it('answers every query of the dashboard, and has something to show wherever there is something', async () => {
-    const started = await start();
-    await share(started);
     for (const { panel, expression } of dashboardQueries(await readDashboard())) {
       const samples = await started.prometheus.query(expression);
       if (!EMPTY_WHEN_ALL_IS_WELL.has(panel)) assert.ok(samples.length > 0, `${panel}: ${expression}`);
@@ -168,9 +175,7 @@ describe('a Prometheus that scrapes two daemons which have shared a file', funct
   });
 
   it('tells what peers saved, how long pieces took from where, and what uploads cost', async () => {
-    const started = await start();
     const { prometheus, targets } = started;
-    await share(started);
     const [, b = ''] = targets;
     const of = async (expression: string): Promise<number> => only(await prometheus.query(expression));
     assert.equal(await of(`dragonfly_client_download_traffic{instance="${b}", type="BACK_TO_SOURCE"}`), 0);

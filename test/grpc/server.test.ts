@@ -77,8 +77,19 @@ describe('a gRPC server', () => {
   it('tells what it serves by reflection, v1 and v1alpha', async () => {
     const server = await start();
     for (const version of ['v1', 'v1alpha']) {
-      const names = await reflectedServices(server.address, version);
+      const { listServicesResponse } = await reflect(server.address, version, { listServices: '' });
+      const names = listServicesResponse?.service.map(({ name }) => name);
       assert.deepEqual(names, [NAME], version);
+    }
+    await server.stop(100);
+  });
+
+  it('gives the files of every message by reflection', async () => {
+    const server = await start();
+    for (const symbol of ['common.v2.Peer', 'dfdaemon.v2.DfdaemonUpload', NAME, 'manager.v2.Manager']) {
+      const { fileDescriptorResponse } = await reflect(server.address, 'v1', { fileContainingSymbol: symbol });
+      const [file] = fileDescriptorResponse?.fileDescriptorProto ?? [];
+      assert.ok(file?.includes(symbol.split('.').at(-1) ?? ''), `no file for ${symbol}`);
     }
     await server.stop(100);
   });
@@ -160,7 +171,7 @@ async function closed(socket: Socket): Promise<void> {
   if (!socket.destroyed) await once(socket, 'close');
 }
 
-async function reflectedServices(address: string, version: string): Promise<string[]> {
+async function reflect(address: string, version: string, request: object): Promise<ReflectionAnswer> {
   const directory = join(import.meta.dirname, '../../../node_modules/@grpc/reflection/build/proto');
   const loaded = loadSync(`grpc/reflection/${version}/reflection.proto`, { includeDirs: [directory], oneofs: true });
   const definition = loaded[`grpc.reflection.${version}.ServerReflection`] as ServiceDefinition;
@@ -172,13 +183,14 @@ async function reflectedServices(address: string, version: string): Promise<stri
     method.requestSerialize,
     method.responseDeserialize as (bytes: Buffer) => ReflectionAnswer,
   );
-  call.write({ listServices: '' });
+  call.write(request);
   const answer = await new Promise<ReflectionAnswer>((resolve) => call.once('data', resolve));
   call.end();
   client.close();
-  return answer.listServicesResponse.service.map(({ name }) => name);
+  return answer;
 }
 
 interface ReflectionAnswer {
-  listServicesResponse: { service: { name: string }[] };
+  listServicesResponse?: { service: { name: string }[] };
+  fileDescriptorResponse?: { fileDescriptorProto: Buffer[] };
 }

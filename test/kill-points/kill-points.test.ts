@@ -5,7 +5,7 @@ import { runKillPoint, type Scenario } from './run-kill-point.js';
 
 const MIB = 1024 * 1024;
 /** Of each scenario; `npm run test:kill-points` tries all of them. */
-const POINTS = 8;
+const POINTS = 5;
 
 describe('a store whose process is killed', function () {
   this.timeout(120_000);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import { DAEMON_NODE_OPTIONS } from '../../src/cli/daemon-node-options.js';
 import { mergeConfig, type Config } from './config.js';
 import { scrape, sumSamples } from './metrics.js';
 
@@ -46,6 +47,7 @@ export class DaemonProcess {
     const daemon = new DaemonProcess(directory, [
       ...(options.wrap ?? []),
       process.execPath,
+      ...DAEMON_NODE_OPTIONS,
       DFDAEMON,
       '-c',
       join(directory, 'dfdaemon.yaml'),

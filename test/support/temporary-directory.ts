@@ -6,10 +6,26 @@ import { join } from 'node:path';
 export function useTemporaryDirectory(): () => string {
   let directory = '';
   beforeEach(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'dfpeer-test-'));
+    directory = await make();
   });
-  afterEach(async () => {
-    await rm(directory, { recursive: true, force: true });
-  });
+  afterEach(() => remove(directory));
   return () => directory;
+}
+
+/** The same for all tests of a describe(), and gone after the last. */
+export function useSharedDirectory(): () => string {
+  let directory = '';
+  before(async () => {
+    directory = await make();
+  });
+  after(() => remove(directory));
+  return () => directory;
+}
+
+function make(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'dfpeer-test-'));
+}
+
+function remove(directory: string): Promise<void> {
+  return rm(directory, { recursive: true, force: true });
 }

@@ -8,6 +8,7 @@ import { MAX_ANNOUNCED_TASKS } from '../../scheduler-client/announced-tasks.js';
 import {
   MAX_BLOCK_LIST_ENTRIES,
   MAX_URL_PATTERN_CHARACTERS,
+  MAX_URL_PATTERNS_ATTEMPTS,
   URL_PATTERNS_TIMEOUT_MS,
 } from '../../scheduler-client/block-list.js';
 import { FIRST_LOOK_TIMEOUT_MS } from '../../scheduler-client/client.js';
@@ -83,7 +84,13 @@ export const CLUSTER_BOUNDS: readonly BoundGroup[] = [
       bound({ MAX_REPORTED_HEADERS }, 'headers', "The origin's headers in a report.", 'further ones are left out'),
       bound({ MAX_BLOCK_LIST_ENTRIES }, 'entries', "Entries of a block list's kind.", 'further ones are ignored'),
       bound({ MAX_URL_PATTERN_CHARACTERS }, 'characters', 'URL pattern of a block list.', 'the pattern is ignored'),
-      bound({ URL_PATTERNS_TIMEOUT_MS }, 'ms', 'Matching one URL with all patterns.', 'counts as no match'),
+      bound({ URL_PATTERNS_TIMEOUT_MS }, 'ms', 'Matching one URL with all patterns.', 'tried again'),
+      bound(
+        { MAX_URL_PATTERNS_ATTEMPTS },
+        'times',
+        'Attempts at matching one URL that took too long.',
+        'the download is refused',
+      ),
     ],
   },
   {

@@ -26,8 +26,9 @@ import {
   MAX_UNTAKEN_OFFERS,
   MIN_OFFER_TIMEOUT_MS,
 } from '../../peer/grpc/offer-pacing.js';
+import { MIN_TELLING_INTERVAL_MS } from '../../peer/grpc/peer-service.js';
 import { MAX_INTERESTED_PIECES } from '../../peer/grpc/sync-pieces.js';
-import { IDLE_MEMORY_INTERVAL_MS } from '../../peer/memory-keeper.js';
+import { MEMORY_INTERVAL_MS } from '../../peer/memory-keeper.js';
 import { MAX_OPERATIONS_CONNECTIONS, REQUEST_TIMEOUT_MS } from '../../peer/operations-server.js';
 import { MAX_BAD_HOSTS } from '../../peer/metrics.js';
 import { STEP_TIMEOUT_MS } from '../../peer/shutdown.js';
@@ -42,6 +43,7 @@ import {
   TRACE_FLUSH_TIMEOUT_MS,
 } from '../../peer/tracing/open-telemetry.js';
 import { MAX_UNIX_PATH_BYTES } from '../../../native/index.js';
+import { MAX_STORY_LENGTH } from '../../peer/grpc/story-message.js';
 import { bound, type BoundGroup } from './fixed-bound.js';
 
 const {
@@ -83,7 +85,13 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
         'Uploads and open offers together, while several children want a task.',
         'further offers wait',
       ),
-      bound({ MAX_PACED_UPLOAD_MS }, 'ms', 'Time that an upload holds back offers.', 'offers go on without it'),
+      bound(
+        { MAX_PACED_UPLOAD_MS },
+        'ms',
+        'Time that an upload holds back offers, at most.',
+        'offers go on without it',
+      ),
+      bound({ MIN_TELLING_INTERVAL_MS }, 'ms', 'Between two messages of a child on what it holds.', 'it waits'),
       bound({ MAX_UNTAKEN_OFFERS }, 'pieces', 'Open offers to a child alone with a task.', 'further offers wait'),
       bound({ FIRST_OFFER_TIMEOUT_MS }, 'ms', 'An offer, before children were seen to take any.', 'it lapses'),
       bound({ MIN_OFFER_TIMEOUT_MS }, 'ms', 'An offer to quick children, at least.', 'it lapses'),
@@ -118,7 +126,7 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
         'Tasks of an earlier process that are checked at once at the start.',
         'further ones wait, unless they are asked for',
       ),
-      bound({ IDLE_MEMORY_INTERVAL_MS }, 'ms', 'A daemon without transfers.', 'it gives unused memory back'),
+      bound({ MEMORY_INTERVAL_MS }, 'ms', 'Between two looks at the memory that is unused.', 'it is given back'),
     ],
   },
   {
@@ -171,6 +179,12 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
   {
     title: 'dfget',
     bounds: [
+      bound(
+        { MAX_STORY_LENGTH },
+        'characters',
+        "The trailer that tells a download's story.",
+        'the parents that gave least are left out',
+      ),
       bound({ DEFAULT_TIMEOUT_MS }, 'ms', 'A download, unless `--timeout` says otherwise.', 'DFP_DEADLINE'),
       bound({ START_TIMEOUT_MS }, 'ms', 'Starting a daemon in the background.', 'DFP_DAEMON_UNREACHABLE'),
       bound({ MAX_URL_CHARACTERS }, 'characters', 'A URL.', 'DFP_USAGE'),

@@ -1,11 +1,19 @@
 import { MAX_PIECE_LENGTH, MIN_PIECE_LENGTH } from '../../core/piece.js';
+import { MAX_SILENT_HOSTS, SILENCE_MEMORY_MS } from '../../peer/download/silent-hosts.js';
+import { LIFE_PATIENCE_MS } from '../../scheduler-client/liveness.js';
 import { DISTRUST_MS, MAX_DISTRUSTED_HOSTS, MAX_STRIKES } from '../../peer/download/distrusted-hosts.js';
 import { DEFAULT_DOWNLOAD_SETTINGS } from '../../peer/download/download-request.js';
 import { DISK_TIMEOUT_MS } from '../../peer/download/named-waits.js';
 import { CHECK_TIMEOUT_MS } from '../../peer/download/open-task.js';
-import { ORIGIN_PATIENCE_MS, ORIGIN_WIDENING_MS, PARENT_PATIENCE_MS } from '../../peer/download/origin-race.js';
+import {
+  LIFELESS_WIDENING_MS,
+  ORIGIN_PATIENCE_MS,
+  ORIGIN_WIDENING_MS,
+  PARENT_PATIENCE_MS,
+} from '../../peer/download/origin-race.js';
 import { MAX_RETRY_DELAY_MS } from '../../peer/download/origin-source.js';
 import { MAX_PARENT_FAILURES } from '../../peer/download/parent-link.js';
+import { ENOUGH_PARENTS, MAX_SEARCHES } from '../../peer/download/parent-search.js';
 import { MAX_BUSY_ANSWERS, MAX_PARENTS, MAX_REST_MS } from '../../peer/download/parent-swarm.js';
 import { MAX_RESTARTS } from '../../peer/download/task-download.js';
 import { FIRST_STALL_MS } from '../../peer/download/stall-watch.js';
@@ -40,6 +48,8 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
     title: 'Downloading from parents',
     bounds: [
       bound({ MAX_PARENTS }, 'parents', 'Parents of one download at a time.', 'further ones are not used'),
+      bound({ ENOUGH_PARENTS }, 'parents', 'Parents with which no more are looked for.', 'the scheduler is not asked'),
+      bound({ MAX_SEARCHES }, 'requests', 'Searches for more parents in one download.', 'those at hand have to do'),
       bound(
         { MAX_PARENT_FAILURES },
         'times',
@@ -54,6 +64,20 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
       ),
       bound({ DISTRUST_MS }, 'ms', 'Time since its last bad piece that such a host is left out.', 'it is asked again'),
       bound({ MAX_DISTRUSTED_HOSTS }, 'entries', 'Hosts whose bad pieces are remembered.', 'the oldest is forgotten'),
+      bound(
+        { LIFE_PATIENCE_MS },
+        'ms',
+        'A sign of life of the scheduler or of a parent; four round trips where those take longer.',
+        'pieces come from the origin until there is one',
+      ),
+      bound({ LIFELESS_WIDENING_MS }, 'ms', 'Further lack of it.', 'the origin is asked for twice as many at once'),
+      bound(
+        { SILENCE_MEMORY_MS },
+        'ms',
+        'Time that a parent without a sign of life is remembered.',
+        'one is waited for again',
+      ),
+      bound({ MAX_SILENT_HOSTS }, 'entries', 'Such hosts that are remembered.', 'the oldest is forgotten'),
       bound(
         { ORIGIN_PATIENCE_MS },
         'ms',

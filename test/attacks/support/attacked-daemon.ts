@@ -37,7 +37,7 @@ export class AttackedDaemon {
     const url = { url: origin.url(), tag: undefined, application: undefined, filteredQueryParams: [] };
     const attacked = new AttackedDaemon(daemon, origin, computeTaskId(url));
     await attacked.#serveHonestly();
-    attacked.#restingBytes = await attacked.residentBytes();
+    await attacked.rest();
     return attacked;
   }
 
@@ -47,6 +47,11 @@ export class AttackedDaemon {
 
   get path(): string {
     return `/download/${this.taskId.slice(0, 3)}/${this.taskId}?peerId=attack`;
+  }
+
+  /** What it is now is what an attack must leave. */
+  async rest(): Promise<void> {
+    this.#restingBytes = await this.residentBytes();
   }
 
   async residentBytes(): Promise<number> {
