@@ -50,7 +50,7 @@ const { values: flags } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' }, only: { type: 'string' } },
 });
 const scale = flags.quick ? 0.25 : 1;
-const rounds = Number(flags.rounds ?? 3);
+const rounds = Number(flags.rounds ?? 4);
 const CASES: Case[] = [
   { name: '4 MiB', rangeBytes: 4 * MIB, totalBytes: 24 * GIB * scale },
   { name: '1 MiB', rangeBytes: MIB, totalBytes: 12 * GIB * scale },
@@ -76,6 +76,11 @@ async function measure(server: MeasuredServer, each: Case, round: number, share 
     requestsPerSecond: requests / seconds,
     cpuSecondsPerGib,
   };
+}
+
+/** There and back again, so that a machine that gets slower or faster meanwhile favours nobody. */
+function inTurn<T>(servers: readonly T[], round: number): readonly T[] {
+  return round % 2 === 1 ? servers : [...servers].reverse();
 }
 
 /** Vortex has whole pieces only. */
@@ -124,7 +129,7 @@ async function main(): Promise<void> {
       const having = measured.filter((server) => hasCase(server, each));
       for (const server of having) await measure(server, each, 0, WARM_UP_SHARE);
       for (let round = 1; round <= rounds; round++)
-        for (const server of having) measurements.push(await measure(server, each, round));
+        for (const server of inTurn(having, round)) measurements.push(await measure(server, each, round));
     }
     print(measurements, congestionControl);
     writeResults('upload', { congestionControl, measurements });

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FoundDaemon } from '../../src/cli/daemon-connection.js';
@@ -7,7 +8,7 @@ import { startDragonflyScheduler } from './dragonfly-scheduler.js';
 import { DaemonProcess } from '../../test/support/daemon-process.js';
 import { linkBytes, type LinkBytes } from './link-meter.js';
 import { startCountingOrigin } from './counting-origin.js';
-import { ShapedNetwork } from './shaped-network.js';
+import { type ShapedHost, ShapedNetwork } from './shaped-network.js';
 
 /** Who tells the nodes about each other; `none`: everyone fetches from the origin. */
 export type SwarmScheduler = 'embedded' | 'dragonfly' | 'none';
@@ -19,6 +20,8 @@ export interface SwarmOptions {
   bitsPerSecond: number;
   /** The origin's file. */
   file: string;
+  /** Another one that all nodes download before, as daemons that run for long have; undefined: they start cold. */
+  warmUpFile: string | undefined;
   /** For the nodes' files. */
   directory: string;
   /** Between two looks at the links; undefined: none. */
@@ -37,6 +40,7 @@ export interface SwarmResult {
 
 /** Daemons have started all their threads, and Dragonfly's scheduler has heard of every host. */
 const SETTLE_MS = 2000;
+const OUTPUT = 'output';
 const DOWNLOAD_TIMEOUT_MS = 600_000;
 
 /** Daemons on shaped links of their own download one file, all from the same moment on. Needs root. */
@@ -61,6 +65,7 @@ export async function runSwarm(options: SwarmOptions): Promise<SwarmResult> {
       if (embeds) addresses.push(`${host.ip}:${daemon.ports.scheduler ?? 0}`);
     }
     await sleep(SETTLE_MS);
+    if (options.warmUpFile !== undefined) await warmUp(daemons, network.addHost(), options.warmUpFile);
     return { ...(await downloadAll(daemons, origin.url, options.sampleMs)), originBytes: await origin.stop() };
   } finally {
     await Promise.all([...daemons.map((daemon) => daemon.end()), ...stops.map((stop) => stop())]);
@@ -84,6 +89,16 @@ function startNode(
   return DaemonProcess.start(directory, config, { wrap: inside });
 }
 
+async function warmUp(daemons: readonly DaemonProcess[], host: ShapedHost, file: string): Promise<void> {
+  const origin = await startCountingOrigin(host, file);
+  try {
+    await downloadAll(daemons, origin.url, undefined);
+    await Promise.all(daemons.map(({ directory }) => rm(join(directory, OUTPUT))));
+  } finally {
+    await origin.stop();
+  }
+}
+
 /** As dfget asks its daemon, without the start of so many dfgets on one machine. */
 async function downloadAll(
   daemons: readonly DaemonProcess[],
@@ -99,7 +114,7 @@ async function downloadAll(
     daemons.map(async ({ socketPath, directory }) => {
       await download(
         new FoundDaemon(socketPath),
-        { url, outputPath: join(directory, 'output') },
+        { url, outputPath: join(directory, OUTPUT) },
         {
           timeoutMs: DOWNLOAD_TIMEOUT_MS,
           signal: new AbortController().signal,

@@ -35,6 +35,24 @@ describe('sending a file', () => {
     });
   }
 
+  it('sends at once as much as its caller allows, and leaves the rest to a worker', async () => {
+    const length = 24 * MIB;
+    const file = native.file(length);
+    const engine = native.engine({ inlineBytes: 0 });
+    const started = async (inlineBytes: number): Promise<number> => {
+      const { server, client } = await native.pair();
+      const transfer = engine.start(server, file, { offset: 0, length, inlineBytes });
+      const sentAtOnce = transfer.bytesSent;
+      await receive(client, length);
+      assert.deepEqual(await transfer.done, { outcome: 'complete', bytesSent: length, headBytesSent: 0 });
+      return sentAtOnce;
+    };
+    // The engine's first worker takes milliseconds to start.
+    assert.equal(await started(length - 1), 0);
+    assert.ok((await started(length)) > 0);
+    assert.equal(engine.stats.workerTransfers, 2);
+  });
+
   it('waits for a slow reader and counts live what was sent', async () => {
     const length = 24 * MIB;
     const file = native.file(length);

@@ -33,6 +33,8 @@ export interface DownloadProgress {
 }
 
 export interface DownloadResult extends DownloadProgress {
+  /** What was asked for: the content, or a range of it. */
+  outputBytes: number;
   /** How the daemon made the output; undefined when it doesn't say (Dragonfly's). */
   outputMethod: string | undefined;
   /** What came from whom over the network; the origin has no peer id. */
@@ -119,8 +121,13 @@ class AnswerFollower {
   }
 
   finish(told: Pick<DownloadResult, 'outputMethod' | 'story'>): DownloadResult {
-    if (this.#progress !== undefined && this.#untold.size === 0)
-      return { ...this.#progress, ...told, shares: this.#ledger.shares(), firstPieceMs: this.#firstPieceMs };
+    if (this.#progress !== undefined && this.#untold.size === 0) {
+      const outputBytes = this.#range.end - this.#range.start;
+      return {
+        ...{ ...this.#progress, ...told, outputBytes },
+        ...{ shares: this.#ledger.shares(), firstPieceMs: this.#firstPieceMs },
+      };
+    }
     const rest = this.#progress === undefined ? 'nothing' : `${this.#untold.size} pieces`;
     throw new DfpeerError('DFP_TASK_FAILED', `the daemon ended the download with ${rest} still to come; see its log`);
   }

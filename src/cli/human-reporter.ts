@@ -2,7 +2,7 @@ import { redactText } from '../core/redact.js';
 import type { explain } from './explain.js';
 import type { Progress } from './progress.js';
 import type { Reporter, TargetReporter } from './reporter.js';
-import { DAEMON_STARTS, INTERRUPTED, summarize } from './summary.js';
+import { DAEMON_STARTS, INTERRUPTED, summarizeDownload } from './summary.js';
 
 export interface HumanReporterOptions {
   stream: NodeJS.WritableStream;
@@ -33,7 +33,7 @@ export class HumanReporter implements Reporter {
       onProgress: (each) => progress?.onProgress(each),
       done: (result, output) => {
         progress?.stop();
-        if (showProgress) this.#line(`${output}: ${summarize(result, performance.now() - startedMs)}`);
+        if (showProgress) this.#line(`${output}: ${summarizeDownload(result, performance.now() - startedMs)}`);
         for (const line of this.#options.explain?.(result) ?? []) this.#line(line);
       },
       failed: ({ message, code }, _, interrupted) => {

@@ -58,7 +58,7 @@ function counts({ taskId, peerId, contentLength, wantedBytes, bytes, bytesBySour
 }
 
 function outcomeOf(result: DownloadResult): object {
-  const { outputMethod, shares, story, firstPieceMs } = result;
+  const { outputBytes, outputMethod, shares, story, firstPieceMs } = result;
   const sources = shares.map(({ peerId, bytes, pieces, busyMs }) => ({
     kind: peerId === undefined ? 'origin' : 'peer',
     ...(peerId === undefined ? {} : { host: hostOfPeer(peerId), peerId }),
@@ -70,6 +70,7 @@ function outcomeOf(result: DownloadResult): object {
   return {
     ...counts(result),
     sources,
+    outputBytes,
     outputMethod,
     originReason: story.originReason,
     firstByteMs: rounded(story.firstByteMs),

@@ -4,7 +4,7 @@ import type { explain } from './explain.js';
 import { type ListDisplay, LineListDisplay } from './list-display.js';
 import { ListTally } from './list-tally.js';
 import type { Reporter, TargetReporter } from './reporter.js';
-import { DAEMON_STARTS, INTERRUPTED, summarize } from './summary.js';
+import { DAEMON_STARTS, INTERRUPTED, summarize, summarizeDownload } from './summary.js';
 import type { Target } from './url-list.js';
 
 export interface ListReporterOptions {
@@ -61,7 +61,7 @@ export class ListReporter implements Reporter {
         display.show(this.#tally.progress);
       },
       done: (result, output) => {
-        if (showProgress) display.line(`${output}: ${summarize(result, performance.now() - startedMs)}`);
+        if (showProgress) display.line(`${output}: ${summarizeDownload(result, performance.now() - startedMs)}`);
         for (const line of this.#options.explain?.(result) ?? []) display.line(line);
         end('done');
       },

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { DfpeerError } from '../core/errors.js';
+import { DfpeerError, errnoOf } from '../core/errors.js';
 
 export const MAX_CONFIG_BYTES = 1024 * 1024;
 
@@ -24,8 +24,13 @@ export async function readConfigText(file: string, optional = false): Promise<st
       if (bytesRead === 0) return buffer.toString('utf8', 0, length);
     }
   } catch (cause) {
-    if (optional && cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+    const isMissing = errnoOf(cause) === 'ENOENT';
+    if (optional && isMissing) return undefined;
     const problem = cause instanceof Error ? cause.message : String(cause);
-    throw new DfpeerError('DFP_CONFIG', `configuration file ${file} can't be read: ${problem}`, { cause });
+    throw new DfpeerError(
+      'DFP_CONFIG',
+      `configuration file ${file} ${isMissing ? 'does not exist' : `can't be read: ${problem}`}`,
+      { cause },
+    );
   }
 }

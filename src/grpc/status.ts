@@ -49,9 +49,14 @@ export function fromGrpcError(thrown: unknown, fallback: ErrorCode, doing: strin
   if (isErrorCode(code)) return new DfpeerError(code, thrown.details, { cause: thrown });
   const origin = readOriginDetails(thrown.metadata);
   if (origin !== undefined) return origin;
-  return new DfpeerError(fallback, `${doing}: ${status[thrown.code] ?? thrown.code} ${thrown.details}`, {
+  return new DfpeerError(fallback, `${doing}: ${status[thrown.code] ?? thrown.code} ${plain(thrown.details)}`, {
     cause: thrown,
   });
+}
+
+/** Without what grpc-js adds for its own debugging. */
+function plain(details: string): string {
+  return details.replace('Last error: Error: ', '').replace(/\.? *Resolution note: *$/, '');
 }
 
 export function isServiceError(thrown: unknown): thrown is ServiceError {

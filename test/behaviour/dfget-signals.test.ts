@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DaemonProcess, run } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
@@ -38,6 +37,7 @@ describe('dfget interrupted', function () {
   async function startHalfWay(...args: string[]): Promise<{ child: ChildProcess; stderr: () => string }> {
     const child = spawn(process.execPath, [DFGET, '-e', daemon.socketPath, origin.url(), ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, TMPDIR: directory() },
     });
     let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
@@ -45,9 +45,6 @@ describe('dfget interrupted', function () {
     await until('some content to come', async () => origin.contentBytes > 10 * MIB);
     return { child, stderr: () => stderr };
   }
-
-  const temporaries = async (): Promise<string[]> =>
-    (await readdir(tmpdir())).filter((name) => name.startsWith('dfget-'));
 
   for (const [signal, exitCode] of [
     ['SIGINT', 130],
@@ -72,13 +69,12 @@ describe('dfget interrupted', function () {
       });
 
   it('while it writes to stdout leaves no file behind', async () => {
-    const before = await temporaries();
+    const before = await readdir(directory());
     const { child } = await startHalfWay('-O', '-');
     const closed = once(child, 'close');
     child.kill('SIGINT');
     assert.deepEqual(await closed, [130, null]);
-    const left = (await temporaries()).filter((name) => !before.includes(name));
-    assert.deepEqual(left, []);
+    assert.deepEqual(await readdir(directory()), before);
   });
 
   it('twice ends at once, whatever it waits for', async () => {

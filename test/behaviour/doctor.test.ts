@@ -65,6 +65,21 @@ describe('dfdaemon doctor', function () {
     return findings.filter((finding) => finding.check === check && finding.status === status);
   }
 
+  it('takes a daemon that dfget has started for what it is', async () => {
+    daemon = await DaemonProcess.start(join(directory(), 'a'), {}, { args: ['--loopback'] });
+    const file = await configure({
+      host: { ip: '192.0.2.1' },
+      download: { server: { socketPath: daemon.socketPath } },
+    });
+    const { findings } = await report(['-c', file]);
+    const reachability = findings.filter(({ check }) => check === 'reachability');
+    assert.deepEqual(
+      reachability.map(({ status }) => status),
+      ['warn'],
+    );
+    assert.match(reachability[0]?.message ?? '', /serves this machine only \(127\.0\.0\.1\)/);
+  });
+
   it('finds nothing that must be mended beside a running daemon, and says who has the ports', async () => {
     daemon = await DaemonProcess.start(join(directory(), 'a'));
     const { code, stdout, stderr } = await daemon.dfdaemon('doctor', '--json', '--output', directory());

@@ -14,6 +14,7 @@ function resultOf(over: Partial<DownloadResult>): DownloadResult {
     wantedBytes: 10 * MIB,
     bytes: 10 * MIB,
     bytesBySource: { origin: 2 * MIB, peers: 8 * MIB, local: 0 },
+    outputBytes: 10 * MIB,
     outputMethod: 'reflink',
     shares: [],
     story: { carried: [] },

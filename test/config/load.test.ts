@@ -218,7 +218,7 @@ describe('reading the configuration file', () => {
       const file = join(directory, 'dfdaemon.yaml');
       await assert.rejects(loadDaemonConfig(file), {
         code: 'DFP_CONFIG',
-        message: new RegExp(`${file} can't be read: ENOENT`),
+        message: new RegExp(`${file} does not exist`),
       });
       await mkdir(join(directory, 'd'));
       await assert.rejects(loadDaemonConfig(join(directory, 'd')), {

@@ -13,6 +13,7 @@ import { HashRing } from '../../src/scheduler-client/hash-ring.js';
 import { reannounceStoredTasks } from '../../src/scheduler-client/reannounce.js';
 import { eventually } from './support/eventually.js';
 import { host, load, recordingLogger, registration, TASK_ID, taskIdFrom, type LogLine } from './support/fixtures.js';
+import { ManualClock } from './support/manual-clock.js';
 import { ScriptedScheduler } from './support/scripted-scheduler.js';
 
 describe('the scheduler client', () => {
@@ -91,6 +92,13 @@ describe('the scheduler client', () => {
     for (const scheduler of schedulers) assert.deepEqual(scheduler.deletedHosts, [host.id]);
     assert.equal((session.failed.reason as { code?: string }).code, 'DFP_SHUTTING_DOWN');
     await assert.rejects(client.openSession(registration()), { code: 'DFP_SHUTTING_DOWN' });
+  });
+
+  it('waits for no time to pass when it stops', async () => {
+    await startSchedulers(1);
+    await startClient({ clock: new ManualClock() });
+    await client.stop();
+    assert.deepEqual(schedulers[0]?.deletedHosts, [host.id]);
   });
 
   it('starts without a single scheduler, and finds one when it comes', async () => {

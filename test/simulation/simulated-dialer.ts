@@ -1,12 +1,6 @@
 import { sleep } from '../../src/core/deadline.js';
 import { DfpeerError } from '../../src/core/errors.js';
-import type {
-  OffersRequest,
-  ParentDialer,
-  ParentLoad,
-  ParentSigns,
-  PieceOffer,
-} from '../../src/peer/parents/parent-dialer.js';
+import type { OffersRequest, ParentDialer, ParentLoad, PieceOffer } from '../../src/peer/parents/parent-dialer.js';
 import type { CandidateParent } from '../../src/scheduler-client/scheduler-client.js';
 import type { SimulatedParent } from './simulated-parent.js';
 import type { VirtualClock } from './virtual-clock.js';
@@ -26,13 +20,13 @@ export class SimulatedDialer implements ParentDialer {
     parent: CandidateParent,
     request: OffersRequest,
     signal: AbortSignal,
-    signs?: ParentSigns,
+    onAnswer?: () => void,
   ): AsyncGenerator<PieceOffer> {
     this.openStreams++;
     try {
       const simulated = this.#parents.get(parent.peerId);
       if (simulated === undefined) throw new DfpeerError('DFP_INTERNAL', `${parent.peerId} is nobody`);
-      yield* simulated.offers(request.pieces, this.#clock, signal, signs?.onLife);
+      yield* simulated.offers(request.pieces, this.#clock, signal, onAnswer);
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {

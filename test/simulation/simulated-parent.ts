@@ -53,9 +53,9 @@ export class SimulatedParent {
     pieces: readonly number[],
     clock: VirtualClock,
     signal: AbortSignal,
-    onLife: () => void = () => undefined,
+    onAnswer: () => void = () => undefined,
   ): AsyncGenerator<PieceOffer> {
-    await this.#connect(clock, signal, onLife);
+    await this.#connect(clock, signal, onAnswer);
     const { kind, faultRate } = this.#plan;
     const version = this.#versionAt(clock);
     const layout = new PieceLayout(version.bytes.length, this.#world.pieceLength);
@@ -143,14 +143,14 @@ export class SimulatedParent {
     }
   }
 
-  async #connect(clock: VirtualClock, signal: AbortSignal, onLife: () => void): Promise<void> {
+  async #connect(clock: VirtualClock, signal: AbortSignal, onAnswer: () => void): Promise<void> {
     const { kind, latencyMs } = this.#plan;
     if (kind === 'dead' || kind === 'refusing' || kind === 'silent') this.#fault(kind);
     await sleep(kind === 'dead' ? CONNECT_TIMEOUT_MS : latencyMs, signal, clock);
     if (kind === 'dead' || kind === 'refusing')
       throw new DfpeerError('DFP_PARENT_UNREACHABLE', `${this.candidate.peerId} does not answer`);
-    onLife();
     if (kind === 'silent') await untilAborted(signal);
+    onAnswer();
   }
 
   #versionAt(clock: VirtualClock): Version {

@@ -118,7 +118,8 @@ export class Origin {
     const chunk = this.behaviour.bytesPerSecond === undefined ? 1024 * 1024 : 64 * 1024;
     for (let sent = 0; sent < body.length && !response.destroyed; sent += chunk) {
       const part = body.subarray(sent, sent + chunk);
-      if (this.contentBytes + part.length > (this.behaviour.silentAfterBytes ?? Infinity)) await once(response, 'close');
+      if (this.contentBytes + part.length > (this.behaviour.silentAfterBytes ?? Infinity))
+        await once(response, 'close');
       seen.bytes += part.length;
       await this.#pace(part.length);
       if (!response.write(part)) await drained(response);

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import { SendFileEngine } from '../../native/index.js';
 import { formatPieceDigest } from '../../src/core/piece.js';
+import type { UploadBounds } from '../../src/upload/bounds.js';
 import type { UploadServiceOptions } from '../../src/upload/index.js';
 import type { Route, RouteReason } from '../../src/upload/route.js';
 import {
@@ -35,11 +37,19 @@ for (const client of [httpClient, generalHttpClient, vortexClient])
   for (const { route, reason, options } of routes)
     describe(`a piece over ${client.name} by the ${route} route (${reason})`, () => {
       let running: RunningService;
+      let engine: SendFileEngine;
 
-      beforeEach(async () => {
-        running = await startService(options);
+      // Its worker lives for all of them: to start one takes longer than most tests.
+      before(() => {
+        engine = new SendFileEngine({ workers: 1 });
       });
+      after(() => engine.close());
+      beforeEach(() => start());
       afterEach(() => running.stop());
+
+      async function start(bounds: Partial<UploadBounds> = {}): Promise<void> {
+        running = await startService({ engine: { available: true, engine }, ...options, bounds });
+      }
 
       const fetch = (task: FileTask, number: number) =>
         fetchPiece(client, running, task.taskId, task.layout.slice(number));
@@ -102,7 +112,7 @@ for (const client of [httpClient, generalHttpClient, vortexClient])
 
       it('is cut off when the child stops reading', async () => {
         await running.stop();
-        running = await startService({ ...options, bounds: { noProgressTimeoutMs: 300 } });
+        await start({ noProgressTimeoutMs: 300 });
         const task = running.source.add({ content: randomBytes(48 * MIB), pieceLength: 48 * MIB });
         const socket = client.ask(running, task.taskId, task.layout.slice(0));
         socket.on('error', () => undefined);

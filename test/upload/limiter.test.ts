@@ -62,13 +62,33 @@ describe('a bandwidth limiter', () => {
   });
 
   it('shares one lease out evenly among all who wait', async () => {
-    const { limiter, sources } = manualLimiter(32 * 16384);
+    const { limiter, sources } = manualLimiter(8 * MIB);
     const grants = Promise.all(Array.from({ length: 32 }, () => limiter.take(MIB, never)));
     await sources[0]?.grant();
     assert.deepEqual(
       await grants,
-      Array.from({ length: 32 }, () => 16384),
+      Array.from({ length: 32 }, () => MIB / 4),
     );
+  });
+
+  it('cuts a lease into no crumbs: whoever gets nothing of it is first at the next one', async () => {
+    const { limiter, sources } = manualLimiter(MIB / 8);
+    const grants: [string, number][] = [];
+    const waiting = ['a', 'b', 'c', 'd'].map((name) =>
+      limiter.take(MIB, never).then((bytes) => grants.push([name, bytes])),
+    );
+    await sources[0]?.grant();
+    await Promise.all(waiting.slice(0, 2));
+    assert.deepEqual(grants, [
+      ['a', MIB / 16],
+      ['b', MIB / 16],
+    ]);
+    await sources[0]?.grant();
+    await Promise.all(waiting);
+    assert.deepEqual(grants.slice(2), [
+      ['c', MIB / 16],
+      ['d', MIB / 16],
+    ]);
   });
 
   it('serves those who wait in turn when a lease is too small to share', async () => {

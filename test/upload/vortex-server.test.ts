@@ -11,11 +11,11 @@ describe('the vortex piece server', () => {
   let running: RunningService;
 
   before(async () => {
-    running = await startService({ bounds: { vortexRequestTimeoutMs: 200, vortexLingerTimeoutMs: 200 } });
+    running = await startService();
   });
   after(() => running.stop());
 
-  const open = (): Socket => connect({ port: running.vortexPort, host: '127.0.0.1', allowHalfOpen: true });
+  const open = (of = running): Socket => connect({ port: of.vortexPort, host: '127.0.0.1', allowHalfOpen: true });
 
   it('keeps sending to a client that half-closed before the body, and closes first', async () => {
     const task = running.source.add({ content: randomBytes(16 * MIB), pieceLength: 16 * MIB });
@@ -86,23 +86,27 @@ describe('the vortex piece server', () => {
   });
 
   it('closes connections that send no whole request in time', async () => {
-    const task = running.source.add({ content: randomBytes(10) });
+    const impatient = await startService({ bounds: { vortexRequestTimeoutMs: 200 } });
+    const task = impatient.source.add({ content: randomBytes(10) });
     for (const bytes of [Buffer.alloc(0), encodeRequest(task.taskId, 0).subarray(0, 73)]) {
-      const socket = open();
+      const socket = open(impatient);
       socket.write(bytes);
       assert.equal((await readToEnd(socket)).length, 0);
     }
-    assert.equal(await running.metric('dfpeer_upload_refused_total', { protocol: 'vortex', cause: 'timed-out' }), 2);
+    assert.equal(await impatient.metric('dfpeer_upload_refused_total', { protocol: 'vortex', cause: 'timed-out' }), 2);
+    await impatient.stop();
   });
 
   it('lets go of a client that never closes its half', async () => {
-    const task = running.source.add({ content: randomBytes(10) });
-    const socket = open();
+    const impatient = await startService({ bounds: { vortexLingerTimeoutMs: 200 } });
+    const task = impatient.source.add({ content: randomBytes(10) });
+    const socket = open(impatient);
     socket.write(encodeRequest(task.taskId, 0));
     socket.on('error', () => undefined);
     await new Promise((resolve) => socket.resume().once('end', resolve));
     const poke = setInterval(() => socket.write('x'), 20);
     await new Promise((resolve) => socket.once('close', resolve));
     clearInterval(poke);
+    await impatient.stop();
   });
 });

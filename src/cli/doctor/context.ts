@@ -14,7 +14,10 @@ export interface DoctorContext {
   outputDirectory: string | undefined;
 }
 
-export type RunningDaemon = Pick<GetDaemonResponse__Output, 'pid' | 'version' | 'ports' | 'nowMs' | 'schedulers'>;
+export type RunningDaemon = Pick<
+  GetDaemonResponse__Output,
+  'pid' | 'version' | 'ip' | 'ports' | 'nowMs' | 'schedulers'
+>;
 
 /** Undefined when none answers, or it is not one of ours. */
 export async function findRunningDaemon(socketPath: string): Promise<RunningDaemon | undefined> {

@@ -45,7 +45,7 @@ async function checkPort(
   const { name, key, ip, port } = wanted;
   const own = ownPorts?.[name];
   if (own !== undefined && (port === 0 || own === port))
-    return found.ok(`${key}: the running daemon (process ${pid ?? 0}) has ${ip}:${own}`);
+    return found.ok(`${key}: the running daemon (process ${pid ?? 0}) has port ${own}`);
   if (port === 0) return found.ok(`${key}: any free port will be taken`);
   const errno = await tryToListen(wanted);
   if (errno === undefined) return found.ok(`${key}: ${ip}:${port} is free`);

@@ -16,6 +16,13 @@ const FOR_OTHERS = new Set(['grpc', 'vortex', 'http', 'scheduler']);
 export async function checkReachability(context: DoctorContext): Promise<Finding[]> {
   const { config, settings, running } = context;
   const { ip } = settings.host;
+  if (running !== undefined && isLoopback(running.ip) && !isLoopback(ip))
+    return [
+      found.warn(
+        `the running daemon serves this machine only (${running.ip}), as one does that dfget has started`,
+        'for other machines run dfdaemon yourself, or as a service; the other one ends by itself when it is idle',
+      ),
+    ];
   const findings = [checkAddress(ip, config.isLoopbackOnly)];
   const ports = wantedPorts(settings).filter(({ name }) => FOR_OTHERS.has(name));
   for (const wanted of ports) {

@@ -31,7 +31,7 @@ export async function checkSchedulers({ settings, running }: DoctorContext): Pro
   try {
     listed = await listSchedulers(settings, source);
   } catch (error) {
-    return [found.fail(messageOf(error), remedyFor(source.kind))];
+    return [found.fail(`schedulers can't be listed: ${messageOf(error)}`, remedyFor(source.kind))];
   }
   const from = source.kind === 'manager' ? `the manager ${source.addr}` : `the configuration (${source.kind})`;
   if (listed.length === 0) return [found.fail(`${from} names no scheduler`, remedyFor(source.kind))];
@@ -74,7 +74,8 @@ async function checkScheduler(
     return found.ok(`scheduler ${name} serves (answered in ${Math.round(performance.now() - startedMs)} ms)`);
   } catch (error) {
     return found.fail(
-      `scheduler ${name} does not answer: ${messageOf(error)}`,
+      // The message begins with the question, which nobody has asked for.
+      `scheduler ${name} does not answer: ${messageOf(error).replace(/^Check to scheduler \S+: /, '')}`,
       'check that it runs, that this address and port are its own, and that no firewall is between',
     );
   } finally {

@@ -9,7 +9,8 @@ import {
 import { MAX_LIMITER_WAITERS } from '../../upload/limiter/bandwidth-limiter.js';
 import { MAX_TASK_LABELS } from '../../upload/metrics.js';
 import { MAX_COPY_BUFFER_BYTES } from '../../upload/transfer/buffer-pool.js';
-import { MAX_PACED_QUANTUM_BYTES } from '../../upload/transfer/engine-route.js';
+import { MAX_PACED_INLINE_BYTES, MAX_PACED_QUANTUM_BYTES } from '../../upload/transfer/engine-route.js';
+import { UNSENT_LIMIT_BYTES } from '../../upload/unsent-limit.js';
 import { MAX_VALUE_LENGTH } from '../../upload/vortex/packets.js';
 import { MAX_BYTES_AFTER_REQUEST } from '../../upload/vortex/request-reader.js';
 import { DEFAULT_SNIFF_TIMEOUT_MS } from '../../upload/vortex/sniff.js';
@@ -74,6 +75,18 @@ export const SERVING_BOUNDS: readonly BoundGroup[] = [
         'each further transfer uses its smallest buffer',
       ),
       bound({ MAX_COPY_BUFFER_BYTES }, 'bytes', 'Buffer of one transfer on the copy route.', 'never more'),
+      bound(
+        { MAX_PACED_INLINE_BYTES },
+        'bytes',
+        'A lease of the paced route that the main thread spends itself.',
+        'a worker spends larger ones',
+      ),
+      bound(
+        { UNSENT_LIMIT_BYTES },
+        'bytes',
+        'Of an upload in the kernel, beyond what is on its way to the client.',
+        'the connection takes more when half of it has gone',
+      ),
       bound({ MAX_LIMITER_WAITERS }, 'requests', 'Requests that wait for one limiter.', 'DFP_LIMIT'),
       bound({ MAX_PACED_QUANTUM_BYTES }, 'bytes', 'One lease on the paced route.', 'never more'),
       bound({ SLOTS_PER_WORKER }, 'transfers', 'Transfers of one engine worker.', 'further ones wait for a slot'),

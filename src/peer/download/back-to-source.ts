@@ -3,6 +3,6 @@ import { DfpeerError } from '../../core/errors.js';
 export function backToSourceDisabled(reason: string): DfpeerError {
   return new DfpeerError(
     'DFP_BACK_TO_SOURCE_DISABLED',
-    `the task is not to be fetched from the origin, but ${reason}; try again when a peer has it, or allow back-to-source`,
+    `no peer gives it (${reason}), and the origin is not to be asked; try again when a peer has it, or leave out --disable-back-to-source`,
   );
 }

@@ -44,8 +44,8 @@ export class OriginRace {
   }
 
   /**
-   * From now on a sign of life of the scheduler, or of any parent, is waited for. Whoever sees one calls what is returned; from then on
-   * their word is waited for.
+   * From now on a sign of life of the scheduler is waited for, or the first word of any parent. Whoever sees a mere sign calls what is
+   * returned; from then on a word is waited for.
    */
   expectLife(patienceMs: number): () => void {
     const wait: Wait = {

@@ -12,8 +12,6 @@ const MIN_IDLE_SHARE = 0.1;
 export const MAX_PARENT_FAILURES = 3;
 
 export interface ParentLinkEvents {
-  /** Somebody runs there. */
-  onLife(link: ParentLink): void;
   /** The parent is there: it answered. */
   onWord(link: ParentLink): void;
   onOffer(link: ParentLink, offer: PieceOffer): void;
@@ -32,7 +30,7 @@ export class ParentLink {
   readonly #events: ParentLinkEvents;
   #load: ParentLoad;
   #openStreams = 0;
-  #isAlive = false;
+  #hasSpoken = false;
   readonly #openedAtMs: number;
   inFlight = 0;
   consecutiveFailures = 0;
@@ -59,9 +57,9 @@ export class ParentLink {
     return this.#openStreams > 0;
   }
 
-  /** No sign of life in the time that one may take. */
+  /** It has not said a word in the time that one may take. */
   wasSilentFor(patienceMs: number): boolean {
-    return !this.#isAlive && this.#clock.monotonicMs() - this.#openedAtMs >= patienceMs;
+    return !this.#hasSpoken && this.#clock.monotonicMs() - this.#openedAtMs >= patienceMs;
   }
 
   get lost(): boolean {
@@ -118,21 +116,18 @@ export class ParentLink {
     this.#cancelRest();
   }
 
-  #showLife(): void {
-    this.#isAlive = true;
-    this.#events.onLife(this);
+  #speaks(): void {
+    this.#hasSpoken = true;
+    this.#events.onWord(this);
   }
 
   async #readOffers(request: OffersRequest): Promise<void> {
     let failure: DfpeerError | undefined;
     try {
-      const signs = {
-        onLife: () => this.#showLife(),
-        onAnswer: () => this.#events.onWord(this),
-      };
-      for await (const offer of this.#dialer.syncPieces(this.parent, request, this.#controller.signal, signs)) {
+      const onAnswer = (): void => this.#speaks();
+      for await (const offer of this.#dialer.syncPieces(this.parent, request, this.#controller.signal, onAnswer)) {
         if (this.lost) break;
-        signs.onAnswer();
+        onAnswer();
         this.#offers.set(offer.number, offer);
         this.#events.onOffer(this, offer);
       }
@@ -147,7 +142,7 @@ export class ParentLink {
     try {
       for await (const load of this.#dialer.syncHost(this.parent, { peerId }, this.#controller.signal)) {
         this.#load = load;
-        this.#events.onWord(this);
+        this.#speaks();
       }
     } catch (error) {
       // Optional for a parent: the weight stays what the scheduler said.

@@ -32,7 +32,6 @@ export class ParentSwarm {
   readonly #peerId: string;
   readonly #onChange: () => void;
   readonly #onBytes: () => void;
-  readonly #onLife: () => void;
   readonly #onWord: () => void;
   readonly #demandsVersion: boolean;
   readonly #held: HeldPieces;
@@ -47,8 +46,6 @@ export class ParentSwarm {
     onChange: () => void;
     /** Bytes of a piece came. */
     onBytes: () => void;
-    /** Somebody runs where a parent is said to be. */
-    onLife: () => void;
     /** A parent answers, whether it has something or not. */
     onWord: () => void;
   }) {
@@ -58,7 +55,6 @@ export class ParentSwarm {
     this.#peerId = context.peerId;
     this.#onChange = context.onChange;
     this.#onBytes = context.onBytes;
-    this.#onLife = context.onLife;
     this.#onWord = context.onWord;
     this.#demandsVersion = context.demandsVersion;
     const { board, task } = context;
@@ -77,7 +73,7 @@ export class ParentSwarm {
     return [...this.#links.values()].some((link) => link.streaming);
   }
 
-  /** How long a first sign of life may take, in milliseconds; none is waited for where the last ones did not come. */
+  /** How long a first word may take, in milliseconds; none is waited for where the last ones did not come. */
   get lifePatienceMs(): number {
     const { silentHosts } = this.#dependencies;
     return this.links.every(({ parent }) => silentHosts.has(parent.hostId)) ? 0 : LIFE_PATIENCE_MS;
@@ -105,11 +101,10 @@ export class ParentSwarm {
         clock: this.#dependencies.clock,
         dialer: this.#dependencies.parents,
         events: {
-          onLife: ({ parent: { hostId } }) => {
+          onWord: ({ parent: { hostId } }) => {
             this.#dependencies.silentHosts.remove(hostId);
-            this.#onLife();
+            this.#onWord();
           },
-          onWord: () => this.#onWord(),
           onOffer: (from, offer) => this.#onOffer(from, offer),
           onEnd: (from, error) => {
             if (error !== undefined) this.#giveUp(from, error);

@@ -67,7 +67,6 @@ export class PieceCollection {
   /** The scheduler's answer is awaited. */
   #isAsking = false;
   #isOver = false;
-  #onParentLife: () => void = () => undefined;
 
   constructor(context: PieceCollectionContext) {
     const { dependencies, board, task, peerId, demandsVersion, stall, signal, scheduling, originPieces } = context;
@@ -85,7 +84,6 @@ export class PieceCollection {
         originRace.moved();
         context.story.moved();
       },
-      onLife: () => this.#onParentLife(),
       onWord: () => originRace.heard(),
     });
     this.#search = new ParentSearch(dependencies.clock, () => this.#searchParents());
@@ -222,7 +220,7 @@ export class PieceCollection {
     scheduling.session?.started();
     this.#swarm.add(schedule.parents);
     this.#search.start();
-    if (this.#swarm.alive) this.#onParentLife = this.#originRace.expectLife(this.#swarm.lifePatienceMs);
+    if (this.#swarm.alive) this.#originRace.expectLife(this.#swarm.lifePatienceMs);
   }
 
   #searchParents(): void {

@@ -91,7 +91,11 @@ function readRange(download: Download__Output): ClientDownload['range'] {
   return (contentLength) => {
     const parsed = parseRangeHeader(header, contentLength);
     if (parsed.kind === 'range') return parsed.range;
-    throw invalid('range', `${JSON.stringify(header)} is no range of ${contentLength} bytes`);
+    throw new UsageError(
+      `${header} is no range of this content, which has ${contentLength} bytes; give another --range`,
+      undefined,
+      'DFP_INVALID_ARGUMENT',
+    );
   };
 }
 

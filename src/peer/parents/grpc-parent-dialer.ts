@@ -16,7 +16,7 @@ import { DfdaemonUpload, DfpeerPeer } from '../../grpc/protos.js';
 import { fromGrpcError } from '../../grpc/status.js';
 import type { CandidateParent } from '../../scheduler-client/scheduler-client.js';
 import type { ParentEndpoint } from '../fetch/piece-fetcher.js';
-import type { OffersRequest, ParentDialer, ParentLoad, ParentSigns, PieceOffer } from './parent-dialer.js';
+import type { OffersRequest, ParentDialer, ParentLoad, PieceOffer } from './parent-dialer.js';
 import { tellPieces } from './tell-pieces.js';
 
 /** Initial metadata of a dfpeer parent's SyncPieces: it also serves pieces over HTTP, on this port. */
@@ -44,7 +44,7 @@ export class GrpcParentDialer implements ParentDialer {
     parent: CandidateParent,
     request: OffersRequest,
     signal: AbortSignal,
-    signs?: ParentSigns,
+    onAnswer?: () => void,
   ): AsyncGenerator<PieceOffer> {
     const { taskId, pieces, traceParent } = request;
     const call = (client: UploadClient): ClientReadableStream<SyncPiecesResponse__Output> =>
@@ -53,7 +53,7 @@ export class GrpcParentDialer implements ParentDialer {
     let contentVersion: string | undefined;
     let stopTelling: (() => void) | undefined;
     const onMetadata = (metadata: Metadata, client: UploadClient): void => {
-      signs?.onAnswer();
+      onAnswer?.();
       const port = Number(metadata.get(HTTP_PORT_HEADER)[0]);
       if (Number.isInteger(port) && port > 0 && port < 65536) httpPort = port;
       if (httpPort !== undefined) stopTelling = this.#tellPieces(client, request);
@@ -61,10 +61,7 @@ export class GrpcParentDialer implements ParentDialer {
       if (typeof version === 'string') contentVersion = version;
     };
     try {
-      for await (const message of this.#stream(parent, 'its pieces', call, signal, {
-        onReady: signs?.onLife,
-        onMetadata,
-      }))
+      for await (const message of this.#stream(parent, 'its pieces', call, signal, onMetadata))
         yield { ...toOffer(parent, message, httpPort), contentVersion };
     } finally {
       stopTelling?.();
@@ -99,7 +96,7 @@ export class GrpcParentDialer implements ParentDialer {
     what: string,
     open: (client: UploadClient) => ClientReadableStream<T>,
     signal: AbortSignal,
-    { onReady, onMetadata }: StreamEvents = {},
+    onMetadata?: (metadata: Metadata, client: UploadClient) => void,
   ): AsyncGenerator<T> {
     const address = isIP(parent.ip) === 6 ? `[${parent.ip}]:${parent.port}` : `${parent.ip}:${parent.port}`;
     const doing = `parent ${parent.peerId} at ${address} did not tell ${what}`;
@@ -108,7 +105,6 @@ export class GrpcParentDialer implements ParentDialer {
     let onAbort: (() => void) | undefined;
     try {
       await waitForReady(client, signal);
-      onReady?.();
       const call = open(client);
       onAbort = () => call.cancel();
       signal.addEventListener('abort', onAbort, { once: true });
@@ -123,12 +119,6 @@ export class GrpcParentDialer implements ParentDialer {
       client.close();
     }
   }
-}
-
-interface StreamEvents {
-  /** HTTP/2 is spoken: a process that is stopped takes the connection, and says nothing. */
-  onReady?: (() => void) | undefined;
-  onMetadata?: (metadata: Metadata, client: UploadClient) => void;
 }
 
 function withTrace(traceParent: string | undefined): Metadata {

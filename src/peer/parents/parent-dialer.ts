@@ -27,24 +27,17 @@ export interface OffersRequest {
   traceParent: string | undefined;
 }
 
-/** What shows before the first offer. */
-export interface ParentSigns {
-  /** Somebody runs there. */
-  onLife(): void;
-  /** The parent knows the task, and may have nothing yet. */
-  onAnswer(): void;
-}
-
 /** How we talk to other peers' upload services. The simulator has its own. */
 export interface ParentDialer {
   /**
-   * Offers as pieces finish at the parent; ends when it has given all, throws DFP_PARENT_* otherwise.
+   * Offers as pieces finish at the parent; ends when it has given all, throws DFP_PARENT_* otherwise. `onAnswer`: the parent is
+   * there, and may have nothing yet.
    */
   syncPieces(
     parent: CandidateParent,
     request: OffersRequest,
     signal: AbortSignal,
-    signs?: ParentSigns,
+    onAnswer?: () => void,
   ): AsyncIterable<PieceOffer>;
   /** About once a second; throws DFP_PARENT_* when the parent can't say. */
   syncHost(parent: CandidateParent, request: { peerId: string }, signal: AbortSignal): AsyncIterable<ParentLoad>;

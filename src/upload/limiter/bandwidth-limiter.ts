@@ -6,8 +6,11 @@ import { BottleneckLeases, type LeaseSource, assertLimit } from './lease-source.
 
 /** Requests that may wait for one limiter; more are refused with DFP_LIMIT. */
 export const MAX_LIMITER_WAITERS = 10_000;
-/** A lease is shared out among the waiting in parts no smaller than this, to as many as it does for: fewer, larger socket writes. */
-const MIN_SHARE_BYTES = 128 * 1024;
+/**
+ * A lease is shared out among the waiting in parts no smaller than this, to as many as it does for: fewer, larger socket writes. No
+ * larger than what the copy route begins with, or who asks for less would get less.
+ */
+const MIN_SHARE_BYTES = 64 * 1024;
 
 export interface BandwidthLimiterOptions {
   clock?: Clock;

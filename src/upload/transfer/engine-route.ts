@@ -14,7 +14,7 @@ export const MAX_PACED_QUANTUM_BYTES = 64 * 1024 * 1024;
  * A lease up to this goes out on the main thread where it can: waking a worker fifty times a second, and being woken by it, costs more
  * than the half millisecond that sending it takes.
  */
-export const MAX_PACED_INLINE_BYTES = 2.5 * 1024 * 1024;
+export const MAX_PACED_INLINE_BYTES = 3 * 1024 * 1024;
 
 /** sendfile for the whole segment at once. Never rejects. */
 export async function runSendfile(engine: TransferEngine, segment: Segment): Promise<SegmentEnd> {

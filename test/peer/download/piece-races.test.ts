@@ -27,7 +27,7 @@ function createLink(peerId: string): ParentLink {
     syncHost: () => assert.fail('not dialled'),
     close: () => undefined,
   };
-  const events = { onLife: () => undefined, onWord: () => undefined, onOffer: () => undefined, onEnd: () => undefined };
+  const events = { onWord: () => undefined, onOffer: () => undefined, onEnd: () => undefined };
   return new ParentLink(parent, { clock: systemClock, dialer, events });
 }
 

@@ -196,7 +196,7 @@ describe('a piece from the origin', () => {
   it('stalls when the body stops coming, and misses its deadline when it drips', async () => {
     const head = { 'Content-Range': RANGE, 'Content-Length': SLICE.length };
     const silent = await servers.http((_, response) => response.writeHead(206, head).write('x'));
-    await assert.rejects(fetchPiece(foundAt(silent.url), { idleTimeoutMs: 60 }), coded('DFP_STALLED', /1 so far/));
+    await assert.rejects(fetchPiece(foundAt(silent.url), { idleTimeoutMs: 700 }), coded('DFP_STALLED', /1 so far/));
     const drip = await servers.http((_, response) => {
       response.writeHead(206, head);
       const timer = setInterval(() => response.write('x'), 5);

@@ -15,7 +15,7 @@ import { ScriptedScheduler } from '../../scheduler-client/support/scripted-sched
 import { DaemonProcess } from '../../support/daemon-process.js';
 import { downloadTask } from '../../support/download-task.js';
 import { Origin } from '../../support/origin.js';
-import { useTemporaryDirectory } from '../../support/temporary-directory.js';
+import { useSharedDirectory, useTemporaryDirectory } from '../../support/temporary-directory.js';
 import { until } from '../../support/until.js';
 import type { Config } from '../../support/config.js';
 
@@ -33,10 +33,18 @@ function answerOf<Response>(
 
 describe('the gRPC services of a daemon', function () {
   this.timeout(120_000);
+  const shared = useSharedDirectory();
   const directory = useTemporaryDirectory();
   const daemons: DaemonProcess[] = [];
   const clients: Client[] = [];
   let origin: Origin;
+  let daemon: DaemonProcess;
+
+  before(async () => {
+    daemon = await DaemonProcess.start(join(shared(), 'daemon'));
+  });
+
+  after(() => daemon.end());
 
   afterEach(async () => {
     for (const client of clients.splice(0)) client.close();
@@ -64,7 +72,6 @@ describe('the gRPC services of a daemon', function () {
 
   it('tell of tasks, delete them, and know when there is none', async () => {
     origin = await Origin.start(100_000);
-    const daemon = await start('a');
     const [local, network, taskId] = [downloads(daemon), uploads(daemon), taskIdOf()];
     for (const each of [local, network]) {
       const { error } = await answerOf<StatLocalTaskResponse__Output>((done) => each.statLocalTask({ taskId }, done));
@@ -88,10 +95,7 @@ describe('the gRPC services of a daemon', function () {
       return response?.uploadingCount === 0 && response.uploadedCount === 2;
     });
     const listed = await answerOf<ListLocalTasksResponse__Output>((done) => local.listLocalTasks({}, done));
-    assert.deepEqual(
-      listed.response?.tasks.map((task) => task.taskId),
-      [taskId],
-    );
+    assert.equal(listed.response?.tasks.filter((task) => task.taskId === taskId).length, 1);
     await until('the scheduler to know it', async () => {
       const { response } = await answerOf<Task__Output>((done) => local.statTask({ taskId }, done));
       return response?.id === taskId && response.contentLength === 100_000;
@@ -122,7 +126,6 @@ describe('the gRPC services of a daemon', function () {
 
   it('answer what they do not have with UNIMPLEMENTED and the reason', async () => {
     origin = await Origin.start(10);
-    const daemon = await start('a');
     for (const [client, service, methods] of [
       [downloads(daemon), 'dfdaemon.v2.DfdaemonDownload', REFUSED_DOWNLOAD_METHODS],
       [uploads(daemon), 'dfdaemon.v2.DfdaemonUpload', REFUSED_UPLOAD_METHODS],
@@ -136,7 +139,6 @@ describe('the gRPC services of a daemon', function () {
 
   it('give a range as soon as it is there, and fetch the rest in the background with prefetch', async () => {
     origin = await Origin.start(4 * PIECE, { bytesPerSecond: 4 * MIB });
-    const daemon = await start('a');
     const outputPath = join(directory(), 'part');
     const range = { start: 10, length: 1000 };
     const { status: ended } = await downloadTask(socketOf(daemon), {
@@ -161,7 +163,6 @@ describe('the gRPC services of a daemon', function () {
 
   it('fetch no more than a range without prefetch', async () => {
     origin = await Origin.start(4 * PIECE);
-    const daemon = await start('a');
     await downloadTask(socketOf(daemon), { url: origin.url(), range: { start: 0, length: 10 } });
     assert.equal(origin.contentBytes, PIECE);
   });

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import { type ContentRange, parseContentRange } from '../../../core/byte-range.js';
 import { OriginError } from '../../../core/errors.js';
 import type { ByteRange } from '../../../core/piece.js';
@@ -46,7 +47,16 @@ export function checkIdentity(answer: AnswerHead): void {
 }
 
 export function wrongStatus(answer: AnswerHead): OriginError {
-  return wrong(answer, 'DFP_ORIGIN_STATUS', `answers ${answer.status}`);
+  const { status } = answer;
+  const name = STATUS_CODES[status];
+  const told = name === undefined ? String(status) : `${status} ${name}`;
+  return wrong(answer, 'DFP_ORIGIN_STATUS', `answers ${told}${remedyFor(status)}`);
+}
+
+function remedyFor(status: number): string {
+  if (status === 401 || status === 403) return '; it may want a user and a password (--netrc), or a token (--header)';
+  if (status === 404 || status === 410) return '; check the URL';
+  return status === 429 || status >= 500 ? '; try again later' : '';
 }
 
 /** Undefined when absent, malformed, or when transfer coding makes it meaningless (RFC 9112, 6.3). */

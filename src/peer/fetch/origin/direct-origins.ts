@@ -20,6 +20,8 @@ export interface DirectOriginsOptions {
   connectTimeoutMs?: number | undefined;
   connectionsPerOrigin?: number | undefined;
   environment?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Default {@link MIN_DIRECT_BYTES}. */
+  minBytes?: number;
 }
 
 /**
@@ -42,7 +44,8 @@ export class DirectOrigins {
     const { origin, slice } = order;
     const location = origin.location ?? firstRequest(origin.url, origin.requestHeader);
     const url = this.#options.guard.checkUrl(location.url, origin.trust);
-    if (slice.length < MIN_DIRECT_BYTES || !this.#isPlain(url, location, origin.trust)) return undefined;
+    if (slice.length < (this.#options.minBytes ?? MIN_DIRECT_BYTES) || !this.#isPlain(url, location, origin.trust))
+      return undefined;
     const inFlight = this.#inFlight.get(url.origin) ?? 0;
     if (inFlight >= (this.#options.connectionsPerOrigin ?? MAX_CONNECTIONS_PER_ORIGIN)) return undefined;
     this.#inFlight.set(url.origin, inFlight + 1);

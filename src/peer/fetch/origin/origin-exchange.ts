@@ -3,6 +3,7 @@ import { abortReason } from '../../../core/deadline.js';
 import { DfpeerError, OriginError, UsageError } from '../../../core/errors.js';
 import { redactUrl } from '../../../core/redact.js';
 import type { OriginLocation } from '../piece-fetcher.js';
+import { describeConnectionTrouble } from './connection-trouble.js';
 import { ResponseBody } from './response-body.js';
 
 export interface OriginAnswer {
@@ -85,8 +86,8 @@ function plainHeaders(headers: Readonly<Record<string, string | string[] | undef
 
 function toOriginError(error: unknown, url: string): DfpeerError {
   if (error instanceof DfpeerError) return error;
-  const text = error instanceof Error ? error.message : String(error);
   if (error instanceof Error && 'code' in error && error.code === 'UND_ERR_INVALID_ARG')
-    return new UsageError(`cannot ask ${redactUrl(url)}: ${text}`, { cause: error }, 'DFP_INVALID_ARGUMENT');
-  return new OriginError('DFP_ORIGIN_UNREACHABLE', `cannot reach ${redactUrl(url)}: ${text}`, {}, { cause: error });
+    return new UsageError(`cannot ask ${redactUrl(url)}: ${error.message}`, { cause: error }, 'DFP_INVALID_ARGUMENT');
+  const trouble = describeConnectionTrouble(error);
+  return new OriginError('DFP_ORIGIN_UNREACHABLE', `cannot reach ${redactUrl(url)}: ${trouble}`, {}, { cause: error });
 }

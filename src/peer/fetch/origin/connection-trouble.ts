@@ -1,0 +1,36 @@
+/** What codes of Node's mean to whoever asked for a URL, and what to do; see Node's and OpenSSL's lists of errors. */
+const MEANINGS: readonly [codes: readonly string[], meaning: string][] = [
+  [['ENOTFOUND'], 'no host has this name; check the URL, and DNS on the daemon’s host'],
+  [['EAI_AGAIN'], 'names can’t be resolved at the moment; check DNS on the daemon’s host'],
+  [['ECONNREFUSED'], 'nobody listens there; check host and port'],
+  [['EHOSTUNREACH', 'ENETUNREACH'], 'there is no route to it; check the network of the daemon’s host'],
+  [['ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT'], 'it does not answer; check host, port and firewalls'],
+  [['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'], 'it does not speak TLS; is it http://?'],
+  [['CERT_HAS_EXPIRED'], 'its certificate has expired'],
+  [['CERT_NOT_YET_VALID'], 'its certificate is not valid yet; check the clock'],
+  [['ERR_TLS_CERT_ALTNAME_INVALID'], 'its certificate is for another name'],
+  [
+    [
+      ...['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+      ...['UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'],
+    ],
+    'nobody whom this host trusts has signed its certificate; name the authority’s file in NODE_EXTRA_CA_CERTS of the daemon',
+  ],
+];
+
+/** Why there is no connection, for people, on one line; the system's own words come last. */
+export function describeConnectionTrouble(error: unknown): string {
+  const cause = firstCause(error);
+  const own = (cause instanceof Error ? cause.message : String(cause)).trim().replace(/\s+/g, ' ');
+  const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+  // OpenSSL's text: thread, error, number, library, function, reason, place.
+  const reason = /:SSL routines:[^:]*:([^:]+):/.exec(own)?.[1] ?? own;
+  const meaning = MEANINGS.find(([codes]) => codes.includes(code))?.[1];
+  if (meaning === undefined) return reason === '' ? code : reason;
+  return reason === '' ? `${meaning} (${code})` : `${meaning} (${reason})`;
+}
+
+/** A host with several addresses fails with one error for each. */
+function firstCause(error: unknown): unknown {
+  return error instanceof AggregateError && error.errors.length > 0 ? (error.errors[0] as unknown) : error;
+}
