@@ -5,6 +5,7 @@ COPY package.json package-lock.json .npmrc tsconfig.json tsconfig.build.json ./
 COPY proto proto
 COPY native native
 COPY src src
+COPY scripts/bundle-dfget.mjs scripts/
 # npm ci builds as well (`prepare`); what only builds is then left behind.
 RUN npm ci --no-audit --no-fund && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 
@@ -17,11 +18,13 @@ COPY --from=build /src/package.json ./
 COPY --from=build /src/node_modules node_modules
 COPY --from=build /src/dist dist
 COPY proto proto
+COPY assets assets
 COPY bin bin
 COPY deploy/healthcheck.js deploy/healthcheck.js
 # The numeric owner lets Kubernetes check runAsNonRoot; `node` is uid 1000 of the base image.
 COPY --chown=1000:1000 deploy/state /var/lib/dragonfly
 COPY --chown=1000:1000 deploy/state /run/dragonfly
+COPY --chown=1000:1000 deploy/state /var/log/dragonfly
 ENV NODE_ENV=production \
     DFPEER_PLACES=system \
     PATH=/opt/dfpeer/bin:$PATH

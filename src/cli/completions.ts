@@ -156,5 +156,5 @@ function fishLine(program: string, option: Option, condition = ''): string {
 
 /** For any shell: they differ in how a quote gets into quotes, so there is none. */
 function quote(text: string): string {
-  return `'${text.replaceAll("'", '’')}'`;
+  return `'${text.replaceAll("'", '\u2019')}'`;
 }

@@ -8,7 +8,7 @@ const OUTPUT_FLAGS: readonly Flag[] = [
   { flags: '-j, --jobs <n>', help: 'with -i: downloads at the same time (default: 4)' },
   { flags: '--overwrite', help: 'replace the output file if it exists' },
   { flags: '--digest <digest>', help: 'sha256:HEX, sha512:HEX or crc32:NUMBER that the content must have' },
-  { flags: '--force-hard-link', help: 'fail rather than copy when the output can’t be a hard link' },
+  { flags: '--force-hard-link', help: "fail rather than copy when the output can't be a hard link" },
   { flags: '--no-hard-link', help: 'for an output that is going to be edited in place: never a hard link' },
   { flags: '--transfer-from-dfdaemon', help: 'the bytes come through the socket; dfget writes the file' },
 ];
@@ -20,7 +20,7 @@ const REQUEST_FLAGS: readonly Flag[] = [
     help: 'header of the requests to the origin; repeatable',
     isRepeatable: true,
   },
-  { flags: '-n, --netrc', help: 'user and password of the origin’s host from ~/.netrc' },
+  { flags: '-n, --netrc', help: "user and password of the origin's host from ~/.netrc" },
   { flags: '--netrc-file <file>', help: 'the same from this file' },
   { flags: '--netrc-optional', help: 'the same if there is one, and what the URL says comes first' },
   { flags: '--timeout <duration>', help: 'for the whole download (default: 2h)' },

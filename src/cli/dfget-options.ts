@@ -154,7 +154,7 @@ function readNetrc(flags: FlagReader, workingDirectory: string): NetrcOptions | 
 function parseTimeout(text: string): number {
   const timeoutMs = parseDurationMs(text);
   if (timeoutMs >= 1) return timeoutMs;
-  throw new UsageError('a download can’t be done in no time; give a duration such as 30s or 2h');
+  throw new UsageError("a download can't be done in no time; give a duration such as 30s or 2h");
 }
 
 function parsePieceLength(text: string): number {
@@ -183,7 +183,7 @@ function refuseContradictions(options: DfgetOptions): void {
   if (range !== undefined && Object.keys(requestHeader).some((name) => name.toLowerCase() === 'range'))
     throw new UsageError('--range and a Range header contradict each other; drop one');
   if (source.kind !== 'list') return;
-  if (digest !== undefined) throw new UsageError('--digest is of one content; it can’t go with --input-file');
+  if (digest !== undefined) throw new UsageError("--digest is of one content; it can't go with --input-file");
   if (options.contentForCalculatingTaskId !== undefined)
-    throw new UsageError('--content-for-calculating-task-id names one task; it can’t go with --input-file');
+    throw new UsageError("--content-for-calculating-task-id names one task; it can't go with --input-file");
 }

@@ -36,6 +36,8 @@ export function createDfgetProgram(version: string): Command {
     .version(`dfget ${version}`, '-V, --version')
     .argument('[URL]', 'http:// or https://')
     .allowExcessArguments(false)
+    // Beside the longest flag 80 columns leave less than commander deems worth it.
+    .configureHelp({ minWidthToWrap: 30 })
     .addHelpText('after', DFGET_HELP_END);
   for (const { flags, help, isRepeatable = false } of DFGET_FLAGS)
     if (isRepeatable) program.option(flags, help, collect);

@@ -52,7 +52,7 @@ async function run(options: DfgetOptions): Promise<number> {
   const entries = netrc && (await readNetrc(netrc, process.env));
   const reporter = await createReporter(options, targets.length);
   let daemon: Promise<FoundDaemon> | undefined;
-  const context: Omit<GetContext, 'onProgress'> = {
+  const context: Omit<GetContext, 'onProgress' | 'onDownloaded'> = {
     options,
     netrc: entries,
     daemon: () => (daemon ??= findDaemon(options.endpoint, { onStart: () => reporter.daemonStarts(), signal })),
@@ -77,11 +77,15 @@ async function getOne(
   target: Target,
   index: number,
   reporter: Reporter,
-  context: Omit<GetContext, 'onProgress'>,
+  context: Omit<GetContext, 'onProgress' | 'onDownloaded'>,
 ): Promise<number> {
   const report = reporter.begin(target, index);
   try {
-    const { result, shown } = await getTarget(target, { ...context, onProgress: (each) => report.onProgress(each) });
+    const { result, shown } = await getTarget(target, {
+      ...context,
+      onProgress: (each) => report.onProgress(each),
+      onDownloaded: () => report.onDownloaded?.(),
+    });
     report.done(result, shown);
     return EXIT_CODES.ok;
   } catch (thrown) {

@@ -17,6 +17,8 @@ export interface GetContext {
   daemon: () => Promise<FoundDaemon>;
   signal: AbortSignal;
   onProgress: DownloadEvents['onProgress'];
+  /** What is left is to put it in its place. */
+  onDownloaded: () => void;
 }
 
 /**
@@ -41,7 +43,7 @@ interface Got {
 
 async function getInto(
   { url, output }: Target,
-  { options, netrc, daemon, signal, onProgress }: GetContext,
+  { options, netrc, daemon, signal, onProgress, onDownloaded }: GetContext,
 ): Promise<Got> {
   throwIfAborted(signal, 'the download');
   const place = await openOutput(output, options);
@@ -58,6 +60,7 @@ async function getInto(
       rateLimitBytesPerSecond: options.rateLimitBytesPerSecond,
       noHardLink: options.noHardLink,
     });
+    onDownloaded();
     await place.finish(options.digest);
     return { result, shown: place.shown };
   } finally {

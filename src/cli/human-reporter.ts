@@ -28,16 +28,21 @@ export class HumanReporter implements Reporter {
   begin(): TargetReporter {
     const startedMs = performance.now();
     const { showProgress, createProgress } = this.#options;
-    const progress = showProgress ? createProgress() : undefined;
+    let progress = showProgress ? createProgress() : undefined;
+    const stopProgress = (): void => {
+      progress?.stop();
+      progress = undefined;
+    };
     return {
       onProgress: (each) => progress?.onProgress(each),
+      onDownloaded: stopProgress,
       done: (result, output) => {
-        progress?.stop();
+        stopProgress();
         if (showProgress) this.#line(`${output}: ${summarizeDownload(result, performance.now() - startedMs)}`);
         for (const line of this.#options.explain?.(result) ?? []) this.#line(line);
       },
       failed: ({ message, code }, _, interrupted) => {
-        progress?.stop();
+        stopProgress();
         if (interrupted) return;
         this.#say(`${redactText(message)} [${code}]`);
       },

@@ -67,7 +67,7 @@ export async function readNetrc({ path, optional }: NetrcOptions, env: NodeJS.Pr
   } catch (cause) {
     if (optional && errnoOf(cause) === 'ENOENT') return [];
     if (cause instanceof UsageError) throw cause;
-    throw new UsageError(`--netrc: can’t read ${file}: ${errnoOf(cause) ?? String(cause)}`, { cause });
+    throw new UsageError(`--netrc: can't read ${file}: ${errnoOf(cause) ?? String(cause)}`, { cause });
   }
 }
 

@@ -13,6 +13,8 @@ export interface Reporter {
 
 /** One of the downloads. */
 export interface TargetReporter extends Pick<DownloadEvents, 'onProgress'> {
+  /** All of it is here; with `-O -` it goes to stdout now, and nothing may write between its lines. */
+  onDownloaded?(): void;
   done(result: DownloadResult, output: string): void;
   /** `interrupted`: somebody asked to stop, which is no failure to complain about. */
   failed(error: DfpeerError, exitCode: number, interrupted: boolean): void;

@@ -1,6 +1,7 @@
 import type { DaemonConfig, DaemonOverrides } from '../config/daemon-config.js';
 import { mergeReloaded } from '../config/reload.js';
 import { resolveDaemonConfig } from '../config/resolve.js';
+import { toDfpeerError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { Daemon } from '../peer/daemon.js';
 import { EXIT_CODES } from './exit-codes.js';
@@ -24,7 +25,10 @@ async function run(overrides: DaemonOverrides, config: DaemonConfig, version: st
   // From here on: a signal during the start must not end the process half-way.
   const ended = nextSignal(['SIGTERM', 'SIGINT']);
   const daemon = await Daemon.start(toSettings(config, version), logger).catch((error: unknown) => {
-    logger.error({ err: error }, 'dfdaemon could not start');
+    const { code, message } = toDfpeerError(error);
+    // A stack tells an operator nothing; of a bug it is all there is.
+    const details = code === 'DFP_INTERNAL' ? { err: error } : { code };
+    logger.error(details, `dfdaemon could not start: ${message}`);
     throw error;
   });
   const manager = new ServiceManager({ logger });

@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { mkdir, open, readFile, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sleep } from '../core/deadline.js';
-import { DfpeerError } from '../core/errors.js';
+import { DfpeerError, errnoOf } from '../core/errors.js';
 import { isListening } from './daemon-connection.js';
 import { DAEMON_NODE_OPTIONS } from './daemon-node-options.js';
 
@@ -30,8 +30,7 @@ export async function startDaemon(
   { startLog, aliveTime }: Autostart,
   signal: AbortSignal,
 ): Promise<void> {
-  await mkdir(dirname(startLog), { recursive: true, mode: 0o700 });
-  const log = await open(startLog, 'w', 0o600);
+  const log = await openStartLog(startLog);
   try {
     const args = [...DAEMON_NODE_OPTIONS, DFDAEMON, '--loopback', '--alive-time', aliveTime];
     const child = spawn(process.execPath, args, {
@@ -43,6 +42,19 @@ export async function startDaemon(
     await waitUntilListening(socketPath, child, startLog, signal);
   } finally {
     await log.close();
+  }
+}
+
+async function openStartLog(path: string): Promise<FileHandle> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    return await open(path, 'w', 0o600);
+  } catch (cause) {
+    throw new DfpeerError(
+      'DFP_DAEMON_UNREACHABLE',
+      `no daemon is running, and none can be started, as ${path} can't be written (${errnoOf(cause) ?? String(cause)}); set DFPEER_HOME to a directory of your own, or start dfdaemon`,
+      { cause },
+    );
   }
 }
 

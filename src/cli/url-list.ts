@@ -64,7 +64,7 @@ async function readAll(stream: Readable, path: string | undefined): Promise<stri
     }
   } catch (cause) {
     if (cause instanceof DfpeerError) throw cause;
-    throw new UsageError(`--input-file: can’t read ${path ?? 'stdin'}: ${errnoOf(cause) ?? String(cause)}`, { cause });
+    throw new UsageError(`--input-file: can't read ${path ?? 'stdin'}: ${errnoOf(cause) ?? String(cause)}`, { cause });
   }
   return Buffer.concat(chunks).toString();
 }

@@ -1,10 +1,13 @@
+/** `soon`: as soon as anything may move. `large`: rather fewer leases, each worth some 40 ms, for whoever pays by the lease. */
+export type LeaseSize = 'soon' | 'large';
+
 /** Permission to move bytes, handed out in leases. A limiter implements it; who moves bytes spends it. */
 export interface ByteBudget {
   /**
    * Resolves with a lease of 1 to `wanted` bytes as soon as some may move.
-   * Rejects with the signal's reason; nothing is charged then.
+   * Rejects with the signal's reason; nothing is charged then. Default size: `soon`.
    */
-  take(wanted: number, signal: AbortSignal): Promise<number>;
+  take(wanted: number, signal: AbortSignal, size?: LeaseSize): Promise<number>;
   /** Returns what was leased but not moved. */
   giveBack(unspent: number): void;
 }

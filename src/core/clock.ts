@@ -1,5 +1,3 @@
-import { performance } from 'node:perf_hooks';
-
 /** Time as the core sees it, so that the simulator can bring its own. */
 export interface Clock {
   /** Milliseconds since the Unix epoch: for records, never for measuring. */

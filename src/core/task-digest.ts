@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
 import { UsageError } from './errors.js';
-import { runningCrc32 } from './running-crc32.js';
 
 export type DigestAlgorithm = 'sha256' | 'sha512' | 'crc32';
 
@@ -30,18 +28,4 @@ export function parseTaskDigest(text: string): TaskDigest {
 
 export function formatTaskDigest(digest: TaskDigest): string {
   return `${digest.algorithm}:${digest.value}`;
-}
-
-export interface DigestHasher {
-  update(chunk: Uint8Array): void;
-  value(): string;
-}
-
-export function createDigestHasher(algorithm: DigestAlgorithm): DigestHasher {
-  if (algorithm === 'crc32') {
-    let sum = 0;
-    return { update: (chunk) => void (sum = runningCrc32(chunk, sum)), value: () => String(sum >>> 0) };
-  }
-  const hash = createHash(algorithm);
-  return { update: (chunk) => void hash.update(chunk), value: () => hash.digest('hex') };
 }

@@ -35,7 +35,7 @@ export const DFDAEMON_MANUAL: ManualText = {
       items: [
         [
           '/etc/dragonfly/dfdaemon.yaml',
-          'Configuration, when it exists; a user’s own is dfpeer/dfdaemon.yaml in ~/.config.',
+          "Configuration, when it exists; a user's own is dfpeer/dfdaemon.yaml in ~/.config.",
         ],
         ['/var/run/dragonfly/dfdaemon.sock', 'The socket that dfget talks to.'],
         ['/var/lib/dragonfly', 'Stored pieces.'],

@@ -9,13 +9,13 @@ interface Explanation {
 
 /** In the order of ERROR_KINDS; a code without an explanation does not compile. */
 export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
-  DFP_USAGE: { means: 'A flag or a variable can’t be used as given.', remedy: 'See `--help`; the message names it.' },
+  DFP_USAGE: { means: "A flag or a variable can't be used as given.", remedy: 'See `--help`; the message names it.' },
   DFP_CONFIG: {
     means: 'A configuration file, or a file that it names, is wrong or unreadable.',
     remedy: 'Correct the lines that the message lists.',
   },
   DFP_INVALID_ARGUMENT: {
-    means: 'A request has a field that can’t be: a task id, range, header, digest or URL.',
+    means: "A request has a field that can't be: a task id, range, header, digest or URL.",
     remedy: 'Correct the field that the message names.',
   },
   DFP_OUTPUT_EXISTS: { means: 'The output file is there already.', remedy: 'Remove it, or give `--overwrite`.' },
@@ -29,10 +29,10 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   },
   DFP_ORIGIN_UNREACHABLE: {
     means: 'No connection to the origin, or it broke.',
-    remedy: 'Check name, port, certificate and firewall with curl on the daemon’s host.',
+    remedy: "Check name, port, certificate and firewall with curl on the daemon's host.",
   },
   DFP_ORIGIN_RANGE: {
-    means: 'The origin’s answer to a range is not that range, or the range asked for is outside the content.',
+    means: "The origin's answer to a range is not that range, or the range asked for is outside the content.",
     remedy: 'Check `--range`; otherwise the origin or a proxy before it is broken.',
   },
   DFP_ORIGIN_LENGTH: {
@@ -56,7 +56,7 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     remedy: 'Leave out `--disable-back-to-source`, or wait until a peer has the task.',
   },
   DFP_PARENT_UNREACHABLE: {
-    means: 'A parent can’t be connected to, or its connection broke.',
+    means: "A parent can't be connected to, or its connection broke.",
     remedy: 'Nothing if rare: others serve. Often: check that its `host.ip` and ports are reachable from here.',
   },
   DFP_PARENT_REFUSED: {
@@ -92,12 +92,12 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     remedy: 'Look at the peer or origin that the message names, and at the network between.',
   },
   DFP_LISTEN: {
-    means: 'A port or socket can’t be listened on.',
+    means: "A port or socket can't be listened on.",
     remedy: 'Stop the process that has it, or configure another one.',
   },
   DFP_STORE_IO: {
     means: 'Reading or writing the store failed.',
-    remedy: 'See the kernel’s log; check the disk and rights.',
+    remedy: "See the kernel's log; check the disk and rights.",
   },
   DFP_STORE_FULL: {
     means: 'The file system of the store, or its quota, is full.',
@@ -108,7 +108,7 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     remedy: 'Stop it, or give this one another `storage.dir`.',
   },
   DFP_STORE_UNTRUSTED: {
-    means: 'The store’s directory is a link, no directory, or belongs to somebody else.',
+    means: "The store's directory is a link, no directory, or belongs to somebody else.",
     remedy: 'Give another `storage.dir`, or remove what is there.',
   },
   DFP_STORE_DAMAGED: {
@@ -116,7 +116,7 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     remedy: 'Nothing: they are quarantined and fetched again. Often: check the disk.',
   },
   DFP_OUTPUT_IO: {
-    means: 'The output file can’t be written.',
+    means: "The output file can't be written.",
     remedy: 'Check the directory, its rights and its free space.',
   },
   DFP_HARD_LINK: {
@@ -142,14 +142,14 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     remedy: 'Nothing: a new download registers anew.',
   },
   DFP_PEER_STATE: {
-    means: 'A message to the scheduler that does not fit the peer’s state.',
+    means: "A message to the scheduler that does not fit the peer's state.",
     remedy: 'Report it, with both logs.',
   },
   DFP_TASK_FAILED: {
     means: 'The download that others waited for failed here.',
-    remedy: 'See the first error of the task in this daemon’s log.',
+    remedy: "See the first error of the task in this daemon's log.",
   },
-  DFP_BLOCKED: { means: 'The cluster’s block list forbids the download.', remedy: 'Ask the operators of the cluster.' },
+  DFP_BLOCKED: { means: "The cluster's block list forbids the download.", remedy: 'Ask the operators of the cluster.' },
   DFP_LIMIT: {
     means: 'A bound was reached; the message says which.',
     remedy: 'Try later, or see [LIMITS](LIMITS.md).',
@@ -160,7 +160,7 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     remedy: 'Run it again: it goes on.',
   },
   DFP_UNIMPLEMENTED: {
-    means: 'A call of Dragonfly’s that dfpeer does not serve.',
+    means: "A call of Dragonfly's that dfpeer does not serve.",
     remedy: 'See the message for what it serves instead.',
   },
   DFP_INTERNAL: { means: 'A bug of ours.', remedy: 'Report it, with the log lines around it.' },

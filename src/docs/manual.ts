@@ -86,7 +86,7 @@ function roff(text: string): string {
   const escaped = text
     .replaceAll('\\', '\\e')
     .replaceAll('-', '\\-')
-    .replaceAll('’', '\\(cq')
+    .replaceAll("'", '\\(cq')
     .replaceAll('…', '\\&...')
     .replaceAll('"', '\\(dq');
   return /^[.']/.test(escaped) ? `\\&${escaped}` : escaped;

@@ -201,14 +201,24 @@ interface Running {
 
 async function stop({ grpc, listener, sockets, clock, graceMs }: Running): Promise<void> {
   const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
-  await new Promise<void>((resolve) => {
-    const cancelTimer = clock.after(graceMs, resolve);
-    grpc.tryShutdown(() => {
-      cancelTimer();
-      resolve();
-    });
-  });
+  // Since Node 24 this calls back at once: it takes sessions that are still closing for closed.
+  grpc.tryShutdown(() => undefined);
+  await allClosed(sockets, clock, graceMs);
   grpc.forceShutdown();
   for (const socket of sockets) socket.destroy();
   await closed;
+}
+
+/** Resolves when none of `sockets` is left, or after `timeoutMs`. */
+async function allClosed(sockets: ReadonlySet<Socket>, clock: Clock, timeoutMs: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const cancelTimer = clock.after(timeoutMs, resolve);
+    const check = (): void => {
+      if (sockets.size > 0) return;
+      cancelTimer();
+      resolve();
+    };
+    for (const socket of sockets) socket.once('close', check);
+    check();
+  });
 }

@@ -13,7 +13,6 @@ import { CallerRights, identifyCaller } from './caller-rights.js';
 import type { DaemonSettings, ListenAddress } from './daemon-settings.js';
 import type { DownloadManager } from './download/download-manager.js';
 import { makeAdminService, type AdminServiceDependencies } from './grpc/admin-service.js';
-import { AnnouncementOrder } from './grpc/announcement-order.js';
 import type { OfferPacing } from './grpc/offer-pacing.js';
 import { makeDownloadService, type DownloadServiceDependencies } from './grpc/download-service.js';
 import { makePeerService } from './grpc/peer-service.js';
@@ -54,7 +53,6 @@ export async function startUploadServer(
   const { settings, store, scheduler, announcer, load, uploads, logger, clock } = dependencies;
   const service = makeUploadService({
     ...serviceDependencies(dependencies),
-    order: new AnnouncementOrder(),
     pacing: dependencies.pacing,
     tracer: dependencies.tracer,
     address: () => dependencies.pieceAddress,

@@ -61,6 +61,7 @@ describe('the log of a download', function () {
     const b = await start('b', { log: { levels }, scheduler: { addrs, embedded: { enable: false } } });
     assert.equal(await get(a), 0);
     assert.equal(await get(b), 0);
+    await Promise.all([a.end(), b.end()]);
     for (const field of ['taskId', 'peerId'] as const) {
       const messages = grep(b, idOf(b, field)).map(({ msg }) => msg);
       const story = ['a download begins', 'the task is open', 'fetching from parents', 'a piece is stored'];
@@ -84,6 +85,7 @@ describe('the log of a download', function () {
     origin.behaviour = { status: 403 };
     const a = await start('a');
     assert.equal(await get(a), 3);
+    await a.end();
     const lines = grep(a, idOf(a, 'taskId'));
     assert.ok(
       lines.some(
@@ -100,6 +102,7 @@ describe('the log of a download', function () {
     await a.dfget(url, ...args);
     origin.behaviour = { status: 500 };
     await a.dfget(`${url}&other=1`, ...args, '--overwrite');
+    await a.end();
     assert.ok(grep(a, 'a download begins').length > 0);
     assert.deepEqual(grep(a, 'hunter2'), []);
   });

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stringify } from 'yaml';
 import { ADMIN, callAdmin } from '../../src/cli/admin-client.js';
 import type { Limit__Output } from '../../src/generated/dfpeer/v1/Limit.js';
 import type { Transfer__Output } from '../../src/generated/dfpeer/v1/Transfer.js';
 import type { Config } from '../support/config.js';
-import { DaemonProcess, type ProcessResult } from '../support/daemon-process.js';
+import { DFDAEMON, DaemonProcess, run, type ProcessResult } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
-import { useTemporaryDirectory } from '../support/temporary-directory.js';
+import { useSharedDirectory, useTemporaryDirectory } from '../support/temporary-directory.js';
 import { until } from '../support/until.js';
 
 const MIB = 1024 * 1024;
@@ -21,122 +23,140 @@ interface LimitsDocument {
   caps: { name: string; value: number }[];
 }
 
+async function json<Document>(daemon: DaemonProcess, command: string, ...args: string[]): Promise<Document> {
+  const result = await daemon.dfdaemon(command, '--json', ...args);
+  assert.equal(result.code, 0, result.stderr);
+  return JSON.parse(result.stdout) as Document;
+}
+
 describe('dfdaemon tasks, peers and limits', function () {
   this.timeout(240_000);
   const directory = useTemporaryDirectory();
-  const daemons: DaemonProcess[] = [];
   let origin: Origin | undefined;
 
   afterEach(async () => {
-    await Promise.all(daemons.splice(0).map((daemon) => daemon.end('SIGKILL')));
     await origin?.close();
     origin = undefined;
   });
 
-  async function start(name: string, config: Config = {}): Promise<DaemonProcess> {
-    const daemon = await DaemonProcess.start(join(directory(), name), config);
-    daemons.push(daemon);
-    return daemon;
-  }
+  describe('at one daemon', () => {
+    const shared = useSharedDirectory();
+    let daemon: DaemonProcess;
 
-  async function startPair(ofChild: Config): Promise<{ parent: DaemonProcess; child: DaemonProcess }> {
-    const parent = await start('parent');
-    const scheduler = { addrs: [`127.0.0.1:${parent.ports.scheduler ?? 0}`], embedded: { enable: false } };
-    return { parent, child: await start('child', { scheduler, ...ofChild }) };
-  }
+    before(async () => {
+      const upload = { bandwidthLimit: '7MiB', maxConcurrentTransfers: 77 };
+      daemon = await DaemonProcess.start(join(shared(), 'a'), { upload });
+    });
+    after(() => daemon.end('SIGKILL'));
 
-  async function json<Document>(daemon: DaemonProcess, command: string, ...args: string[]): Promise<Document> {
-    const result = await daemon.dfdaemon(command, '--json', ...args);
-    assert.equal(result.code, 0, result.stderr);
-    return JSON.parse(result.stdout) as Document;
-  }
+    it('shows what is stored in tables of 80 columns without colours, and URLs without secrets', async () => {
+      origin = await Origin.start(9 * MIB);
+      const url = origin.url(`/${'very-long-'.repeat(12)}name.bin?token=hidden`);
+      assert.equal((await daemon.dfget(url, '-O', join(directory(), 'out'))).code, 0);
+      const { stdout } = await daemon.dfdaemon('tasks');
+      assert.match(stdout, /^1 task, 9\.0 MiB\n/);
+      assert.match(stdout, /name\.bin\?token=redacted\n/);
+      assert.match(stdout, /nothing is being transferred/);
+      for (const line of stdout.split('\n')) assert.ok(line.length <= 80, line);
+      assert.ok(!stdout.includes('\u001b') && !stdout.includes('hidden'));
+      const { tasks, transfers } = await json<TasksDocument>(daemon, 'tasks');
+      assert.deepEqual([tasks[0]?.complete, tasks[0]?.storedPieces, transfers.total], [true, 3, 0]);
+    });
 
-  it('shows what is stored in tables of 80 columns without colours, and URLs without secrets', async () => {
-    origin = await Origin.start(9 * MIB);
-    const daemon = await start('a');
-    const url = origin.url(`/${'very-long-'.repeat(12)}name.bin?token=hidden`);
-    assert.equal((await daemon.dfget(url, '-O', join(directory(), 'out'))).code, 0);
-    const { stdout } = await daemon.dfdaemon('tasks');
-    assert.match(stdout, /^1 task, 9\.0 MiB\n/);
-    assert.match(stdout, /name\.bin\?token=redacted\n/);
-    assert.match(stdout, /nothing is being transferred/);
-    for (const line of stdout.split('\n')) assert.ok(line.length <= 80, line);
-    assert.ok(!stdout.includes('\u001b') && !stdout.includes('hidden'));
-    const { tasks, transfers } = await json<TasksDocument>(daemon, 'tasks');
-    assert.deepEqual([tasks[0]?.complete, tasks[0]?.storedPieces, transfers.total], [true, 3, 0]);
+    it('has SIGHUP put the limit of the configuration in force again, and says so in the log', async () => {
+      const upload = async (): Promise<Limit__Output | undefined> =>
+        (await callAdmin(daemon.socketPath, ADMIN.GetLimits, {})).limits.find(({ name }) => name === 'upload');
+      assert.deepEqual([(await upload())?.bytesPerSecond, (await upload())?.setBy], [7 * MIB, 'config']);
+      const { limits } = await json<LimitsDocument>(daemon, 'limits', '--upload', '3MiB/s');
+      assert.deepEqual(limits[0], { name: 'upload', setBy: 'runtime', binds: true, bytesPerSecond: 3 * MIB });
+      daemon.signal('SIGHUP');
+      await until('the configuration to count again', async () => (await upload())?.setBy === 'config');
+      assert.equal((await upload())?.bytesPerSecond, 7 * MIB);
+      await until('the log to say so', async () =>
+        daemon.output.some((line) => line.includes('"limitsNoLongerAsSetAtRunTime":["upload"]')),
+      );
+    });
+
+    it('names the caps by their keys', async () => {
+      const { caps } = await json<LimitsDocument>(daemon, 'limits');
+      assert.equal(caps.find(({ name }) => name === 'upload.maxConcurrentTransfers')?.value, 77);
+    });
+
+    it('refuses a limit that is none', async () => {
+      const wrong = await daemon.dfdaemon('limits', '--upload', 'fast');
+      assert.deepEqual([wrong.code, wrong.stdout], [2, '']);
+      assert.match(wrong.stderr, /--upload: not a size: "fast"/);
+      assert.match((await daemon.dfdaemon('limits', '--upload', '0')).stderr, /write none/);
+    });
   });
 
-  it('changes the limit of a running upload, which moves over to the other route and back', async () => {
-    origin = await Origin.start(64 * MIB);
-    const { parent, child } = await startPair({ download: { bandwidthLimit: '2MiB' } });
-    const get = (daemon: DaemonProcess, output: string): Promise<ProcessResult> =>
-      daemon.dfget(origin?.url() ?? '', '-O', join(directory(), output), '--piece-length', '64MiB');
-    assert.equal((await get(parent, 'first')).code, 0);
-    const running = get(child, 'second');
-    const uploads = async (): Promise<Transfer__Output[]> =>
-      (await callAdmin(parent.socketPath, ADMIN.ListTransfers, {})).transfers;
-    const travels = (route: string): Promise<void> =>
-      until(`the upload to go by ${route}`, async () => (await uploads()).some((upload) => upload.route === route));
-    await travels('sendfile');
-    const [first] = await uploads();
+  describe('at two daemons', () => {
+    const daemons: DaemonProcess[] = [];
 
-    assert.equal((await parent.dfdaemon('limits', '--upload', '1MiB')).code, 0);
-    await travels('copy');
-    const [upload] = await uploads();
-    assert.deepEqual([upload?.direction, upload?.reason, upload?.peer], ['upload', 'limited', '127.0.0.1']);
-    const table = (await parent.dfdaemon('tasks')).stdout;
-    assert.match(table, /up +127\.0\.0\.1 +copy +limited/);
-    for (const line of table.split('\n')) assert.ok(line.length <= 80, line);
+    afterEach(() => Promise.all(daemons.splice(0).map((daemon) => daemon.end('SIGKILL'))));
 
-    const changed = await parent.dfdaemon('limits', '--upload', 'none');
-    assert.equal(changed.code, 0, changed.stderr);
-    assert.match(changed.stdout, /until the configuration is read again.*upload\.bandwidthLimit/);
-    await travels('sendfile');
-    const [last] = await uploads();
-    assert.equal(last?.startedAtMs, first?.startedAtMs, 'it is one and the same upload');
-    await callAdmin(child.socketPath, ADMIN.SetLimits, { download: 0 });
-    const { code, stderr } = await running;
-    assert.equal(code, 0, stderr);
-    assert.ok((await parent.metric('dfpeer_upload_bytes_total', { route: 'sendfile' })) > 0);
-    assert.ok((await parent.metric('dfpeer_upload_bytes_total', { route: 'copy' })) > 0);
-    assert.equal(await parent.metric('dfpeer_upload_bytes_total'), 64 * MIB);
+    async function start(name: string, config: Config = {}): Promise<DaemonProcess> {
+      const daemon = await DaemonProcess.start(join(directory(), name), config);
+      daemons.push(daemon);
+      return daemon;
+    }
 
-    const { peers } = await json<{ peers: { address: string; downloadedBytes: number; badPieces: number }[] }>(
-      child,
-      'peers',
-    );
-    assert.deepEqual(peers.length, 1);
-    assert.deepEqual([peers[0]?.address, peers[0]?.downloadedBytes, peers[0]?.badPieces], ['127.0.0.1', 64 * MIB, 0]);
-    assert.match((await child.dfdaemon('peers')).stdout, /127\.0\.0\.1 +64\.0 MiB/);
+    async function startPair(ofChild: Config): Promise<{ parent: DaemonProcess; child: DaemonProcess }> {
+      const parent = await start('parent');
+      const scheduler = { addrs: [`127.0.0.1:${parent.ports.scheduler ?? 0}`], embedded: { enable: false } };
+      return { parent, child: await start('child', { scheduler, ...ofChild }) };
+    }
+
+    it('changes the limit of a running upload, which moves over to the other route and back', async () => {
+      origin = await Origin.start(64 * MIB);
+      const { parent, child } = await startPair({ download: { bandwidthLimit: '2MiB' } });
+      const get = (daemon: DaemonProcess, output: string): Promise<ProcessResult> =>
+        daemon.dfget(origin?.url() ?? '', '-O', join(directory(), output), '--piece-length', '64MiB');
+      assert.equal((await get(parent, 'first')).code, 0);
+      const running = get(child, 'second');
+      const uploads = async (): Promise<Transfer__Output[]> =>
+        (await callAdmin(parent.socketPath, ADMIN.ListTransfers, {})).transfers;
+      const travels = (route: string): Promise<void> =>
+        until(`the upload to go by ${route}`, async () => (await uploads()).some((upload) => upload.route === route));
+      await travels('sendfile');
+      const [first] = await uploads();
+
+      assert.equal((await parent.dfdaemon('limits', '--upload', '1MiB')).code, 0);
+      await travels('copy');
+      const [upload] = await uploads();
+      assert.deepEqual([upload?.direction, upload?.reason, upload?.peer], ['upload', 'limited', '127.0.0.1']);
+      const table = (await parent.dfdaemon('tasks')).stdout;
+      assert.match(table, /up +127\.0\.0\.1 +copy +limited/);
+      for (const line of table.split('\n')) assert.ok(line.length <= 80, line);
+
+      const changed = await parent.dfdaemon('limits', '--upload', 'none');
+      assert.equal(changed.code, 0, changed.stderr);
+      assert.match(changed.stdout, /until the configuration is read again.*upload\.bandwidthLimit/);
+      await travels('sendfile');
+      const [last] = await uploads();
+      assert.equal(last?.startedAtMs, first?.startedAtMs, 'it is one and the same upload');
+      await callAdmin(child.socketPath, ADMIN.SetLimits, { download: 0 });
+      const { code, stderr } = await running;
+      assert.equal(code, 0, stderr);
+      assert.ok((await parent.metric('dfpeer_upload_bytes_total', { route: 'sendfile' })) > 0);
+      assert.ok((await parent.metric('dfpeer_upload_bytes_total', { route: 'copy' })) > 0);
+      assert.equal(await parent.metric('dfpeer_upload_bytes_total'), 64 * MIB);
+
+      const { peers } = await json<{ peers: { address: string; downloadedBytes: number; badPieces: number }[] }>(
+        child,
+        'peers',
+      );
+      assert.deepEqual(peers.length, 1);
+      assert.deepEqual([peers[0]?.address, peers[0]?.downloadedBytes, peers[0]?.badPieces], ['127.0.0.1', 64 * MIB, 0]);
+      assert.match((await child.dfdaemon('peers')).stdout, /127\.0\.0\.1 +64\.0 MiB/);
+    });
   });
 
-  it('has SIGHUP put the limit of the configuration in force again, and says so in the log', async () => {
-    const daemon = await start('a', { upload: { bandwidthLimit: '7MiB' } });
-    const upload = async (): Promise<Limit__Output | undefined> =>
-      (await callAdmin(daemon.socketPath, ADMIN.GetLimits, {})).limits.find(({ name }) => name === 'upload');
-    assert.deepEqual([(await upload())?.bytesPerSecond, (await upload())?.setBy], [7 * MIB, 'config']);
-    const { limits } = await json<LimitsDocument>(daemon, 'limits', '--upload', '3MiB/s');
-    assert.deepEqual(limits[0], { name: 'upload', setBy: 'runtime', binds: true, bytesPerSecond: 3 * MIB });
-    daemon.signal('SIGHUP');
-    await until('the configuration to count again', async () => (await upload())?.setBy === 'config');
-    assert.equal((await upload())?.bytesPerSecond, 7 * MIB);
-    assert.ok(daemon.output.some((line) => line.includes('"limitsNoLongerAsSetAtRunTime":["upload"]')));
-  });
-
-  it('names the caps by their keys', async () => {
-    const daemon = await start('a', { upload: { maxConcurrentTransfers: 77 } });
-    const { caps } = await json<LimitsDocument>(daemon, 'limits');
-    assert.equal(caps.find(({ name }) => name === 'upload.maxConcurrentTransfers')?.value, 77);
-  });
-
-  it('refuses a limit that is none, and says when no daemon answers', async () => {
-    const daemon = await start('a');
-    const wrong = await daemon.dfdaemon('limits', '--upload', 'fast');
-    assert.deepEqual([wrong.code, wrong.stdout], [2, '']);
-    assert.match(wrong.stderr, /--upload: not a size: "fast"/);
-    assert.match((await daemon.dfdaemon('limits', '--upload', '0')).stderr, /write none/);
-    await daemon.end();
-    const nobody = await daemon.dfdaemon('tasks');
+  it('say when no daemon answers', async () => {
+    const config = join(directory(), 'dfdaemon.yaml');
+    const socketPath = join(directory(), 'dfdaemon.sock');
+    await writeFile(config, stringify({ download: { server: { socketPath } } }));
+    const nobody = await run(process.execPath, [DFDAEMON, 'tasks', '-c', config], { DFPEER_HOME: directory() });
     assert.equal(nobody.code, 4);
     assert.match(nobody.stderr, /no daemon answers on .*dfdaemon\.sock.*DFP_DAEMON_UNREACHABLE/);
   });

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DaemonProcess } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
-import { hasProgram, skipLoudly } from '../support/skip.js';
+import { canTrace, skipLoudly } from '../support/skip.js';
 import { useTemporaryDirectory } from '../support/temporary-directory.js';
 
 const MIB = 1024 * 1024;
@@ -24,7 +24,7 @@ describe('system calls of an upload', function () {
     context: Mocha.Context,
     upload: Record<string, unknown>,
   ): Promise<{ trace: string; length: number }> {
-    if (process.platform !== 'linux' || !hasProgram('strace')) skipLoudly(context, 'there is no strace');
+    if (!canTrace()) skipLoudly(context, 'there is no strace, or it may not trace');
     const file = join(directory(), 'trace');
     const origin = await Origin.start(12 * MIB);
     const wrap = ['strace', '-D', '-f', '-qq', '-e', 'trace=sendfile', '-o', file];

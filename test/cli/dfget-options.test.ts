@@ -188,7 +188,7 @@ describe('flags of dfget', () => {
     ));
 });
 
-describe('parts of dfget’s flags', () => {
+describe("parts of dfget's flags", () => {
   it('headers keep no line breaks or control characters', () => {
     for (const text of ['A: b\r\nC: d', 'A: b\0', 'A\n: b', ': b', 'A B: c'])
       assert.throws(() => parseHeaders([{ text, from: '--header' }]), { code: 'DFP_USAGE' }, JSON.stringify(text));

@@ -164,7 +164,7 @@ describe('log files', () => {
       for (const name of names) assert.equal((await stat(join(dir, name))).mode & 0o007, 0, name);
     }));
 
-  it('can’t be where a file is: an error that names directory and remedy', () =>
+  it("can't be where a file is: an error that names directory and remedy", () =>
     withLogDirectory(async (dir) => {
       await writeFile(join(dir, 'file'), '');
       await assert.rejects(openLog({ ...OPTIONS, console: false, dir: join(dir, 'file') }), {

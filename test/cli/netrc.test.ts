@@ -39,7 +39,7 @@ default login anonymous password mail@`);
     assert.deepEqual(withNetrc({}, 'https://g.org', { entries: entries.slice(0, 3), optional: false }), {});
   });
 
-  it('yields to a header of the user’s, and an optional one to the URL', () => {
+  it("yields to a header of the user's, and an optional one to the URL", () => {
     const own = { authorization: 'Bearer x' };
     assert.equal(withNetrc(own, 'https://e.org/x', { entries, optional: false }), own);
     assert.deepEqual(withNetrc({}, 'https://other:pw@e.org/x', { entries, optional: true }), {});

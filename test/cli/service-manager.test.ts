@@ -34,7 +34,7 @@ describe('the service manager', () => {
     assert.deepEqual(delays, []);
   });
 
-  it('is told of each state, and pinged three times in the watchdog’s time until the end', async function () {
+  it("is told of each state, and pinged three times in the watchdog's time until the end", async function () {
     if (!DatagramReceiver.available) skipLoudly(this, 'python3 is not there to receive datagrams');
     const receiver = await DatagramReceiver.start(join(directory(), 'notify'));
     try {
@@ -59,7 +59,7 @@ describe('the service manager', () => {
     }
   });
 
-  it('does not feed a watchdog that is another process’s', async () => {
+  it("does not feed a watchdog that is another process's", async () => {
     const { clock, delays } = manualClock();
     const env = { NOTIFY_SOCKET: join(directory(), 'nobody'), WATCHDOG_USEC: '3000000', WATCHDOG_PID: '1' };
     new ServiceManager({ logger: silentLogger, env, clock }).ready('x');

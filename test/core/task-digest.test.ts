@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { createDigestHasher, formatTaskDigest, parseTaskDigest } from '../../src/core/task-digest.js';
+import { createDigestHasher } from '../../src/core/digest-hasher.js';
+import { formatTaskDigest, parseTaskDigest } from '../../src/core/task-digest.js';
 
 describe('task digest', () => {
   it('takes SHA-256, SHA-512 and CRC-32 in the forms of the wire', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { DaemonProcess } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
-import { useTemporaryDirectory } from '../support/temporary-directory.js';
+import { useSharedDirectory } from '../support/temporary-directory.js';
 import { readDocument, tableRows } from './support.js';
 
 interface Scraped {
@@ -16,16 +16,16 @@ const STRUCTURAL_LABELS = ['le', 'quantile'];
 
 describe('docs/METRICS.md', function () {
   this.timeout(60_000);
-  const directory = useTemporaryDirectory();
+  const directory = useSharedDirectory();
   let daemon: DaemonProcess;
   let origin: Origin;
 
-  beforeEach(async () => {
+  before(async () => {
     origin = await Origin.start(5 * 1024 * 1024);
     daemon = await DaemonProcess.start(join(directory(), 'a'));
   });
 
-  afterEach(async () => {
+  after(async () => {
     await daemon.end();
     await origin.close();
   });

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Client, credentials, makeClientConstructor, status, type ServiceDefinition } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { service as healthService } from 'grpc-health-check';
@@ -134,6 +135,22 @@ describe('a gRPC server', () => {
     await server.stop(100);
   });
 
+  it('lets a running call finish when it stops', async () => {
+    const calls = new EventEmitter();
+    const handler = (_: unknown, answer: (error: null, response: object) => void): void =>
+      void calls.emit('begun', () => answer(null, {}));
+    const server = await start({ services: [{ ...SERVICE, implementation: { DeleteHost: handler } }] });
+    const begun = once(calls, 'begun');
+    const code = deleteHost(server.address);
+    const [finish] = (await begun) as [() => void];
+    const stopped = server.stop(60_000);
+    // A shutdown without grace resets the call meanwhile.
+    for (let turn = 0; turn < 10; turn++) await nextTurn();
+    finish();
+    assert.equal(await code, status.OK);
+    await stopped;
+  });
+
   it('stops although a client stays connected', async () => {
     const server = await start();
     const idle = connect(server.port, '127.0.0.1');
@@ -185,7 +202,9 @@ async function reflect(address: string, version: string, request: object): Promi
   );
   call.write(request);
   const answer = await new Promise<ReflectionAnswer>((resolve) => call.once('data', resolve));
+  const ended = once(call, 'end');
   call.end();
+  await ended;
   client.close();
   return answer;
 }

@@ -105,7 +105,8 @@ describe('a dynconfig file', () => {
     });
 
   it('that is missing is an error that names it', async () => {
-    await assert.rejects(new DynconfigSource(file, options).list(signal), { code: 'DFP_CONFIG', message: /ENOENT/ });
+    const message = `configuration file ${file} does not exist`;
+    await assert.rejects(new DynconfigSource(file, options).list(signal), { code: 'DFP_CONFIG', message });
   });
 
   it('gives addresses or DFP_CONFIG, whatever it holds', () => {

@@ -126,9 +126,10 @@ export class DaemonProcess {
     if (child === undefined) return 0;
     const ended = child.exitCode ?? child.signalCode;
     if (ended !== null) return ended;
-    const exited = once(child, 'exit');
+    // Not `exit`: that may come before the last lines of the output.
+    const closed = once(child, 'close');
     child.kill(signal);
-    const [code, signalCode] = (await exited) as [number | null, string | null];
+    const [code, signalCode] = (await closed) as [number | null, string | null];
     return code ?? signalCode ?? 0;
   }
 

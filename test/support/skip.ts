@@ -19,3 +19,8 @@ export function canMakeNamespaces(): boolean {
     spawnSync('unshare', ['-n', 'true'], { stdio: 'ignore' }).status === 0
   );
 }
+
+/** Whether strace is there and may trace: containers often forbid it. */
+export function canTrace(): boolean {
+  return spawnSync('strace', ['-f', '-o', '/dev/null', 'true'], { stdio: 'ignore' }).status === 0;
+}

@@ -27,5 +27,6 @@ function make(): Promise<string> {
 }
 
 function remove(directory: string): Promise<void> {
-  return rm(directory, { recursive: true, force: true });
+  // A daemon of the test may still be ending, and write.
+  return rm(directory, { recursive: true, force: true, maxRetries: 10 });
 }

@@ -17,7 +17,7 @@ export async function checkOpenFiles({ settings, running }: DoctorContext, read 
   const limit = await openFileLimit(running?.pid, read);
   if (limit === undefined) return [];
   const needed = filesNeeded(settings);
-  const whose = running === undefined ? 'of this shell (the daemon’s may differ)' : 'of the running daemon';
+  const whose = running === undefined ? "of this shell (the daemon's may differ)" : 'of the running daemon';
   const text = `the limit ${whose} is ${limit} open files`;
   if (limit >= needed) return [found.ok(`${text}; all caps together need ${needed}`)];
   return [

@@ -18,7 +18,7 @@ export async function checkOutput({ settings, outputDirectory }: DoctorContext):
     return [
       found.fail(
         `outputs in ${outputDirectory} could not be tried: ${messageOf(error)}`,
-        'name a directory that exists and that the daemon’s user may write to',
+        "name a directory that exists and that the daemon's user may write to",
       ),
     ];
   }

@@ -5,6 +5,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { nativeSupport, SendFileEngine, type SendFileResult } from '../../../native/index.js';
 import { withDeadline } from '../../core/deadline.js';
+import { errnoOf } from '../../core/errors.js';
 import type { DoctorContext } from './context.js';
 import { existingPart } from './directories.js';
 import { findingsOf, messageOf, type Finding } from './finding.js';
@@ -24,6 +25,8 @@ export async function checkSendfile({ settings }: DoctorContext): Promise<Findin
     const options = { waitingFor: 'sendfile to send a probe', timeoutMs: SENDFILE_CHECK_TIMEOUT_MS };
     return [await withDeadline(options, () => sendProbe(directory))];
   } catch (error) {
+    // That nobody may write there is told by the check of the directories.
+    if (['EACCES', 'EROFS'].includes(errnoOf(error) ?? '')) return [];
     return [found.warn(`sendfile could not be tried in ${directory}: ${messageOf(error)}`, REMEDY)];
   }
 }

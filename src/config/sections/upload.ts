@@ -26,7 +26,7 @@ const client = section({
 export const upload = section({
   server,
   client,
-  disableShared: flag({ meaning: 'Announce that this node is nobody’s parent.', default: false }),
+  disableShared: flag({ meaning: "Announce that this node is nobody's parent.", default: false }),
   bandwidthLimit: rate({
     meaning: 'All uploads together. At or above the speed of the interface it has no effect: uploads go by sendfile.',
     default: '50GB',

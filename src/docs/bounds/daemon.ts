@@ -1,6 +1,8 @@
 import { MAX_PIECE_SET_PIECES } from '../../core/piece-set.js';
 import { DEFAULT_LOG_MAX_FILES, MAX_LOG_FILES } from '../../cli/dfdaemon-options.js';
 import { DEFAULT_TIMEOUT_MS, MAX_JOBS } from '../../cli/dfget-options.js';
+import { MAX_HEADER_BYTES } from '../../cli/daemon-call/http2/exchange.js';
+import { MAX_FRAME_BYTES } from '../../cli/daemon-call/http2/frames.js';
 import { START_TIMEOUT_MS } from '../../cli/start-daemon.js';
 import { MAX_HEADER_CHARACTERS, MAX_HEADERS } from '../../cli/http-flags.js';
 import { LOG_FLUSH_TIMEOUT_MS, MAX_BUFFERED_LOG_BYTES } from '../../cli/log-destination.js';
@@ -20,6 +22,7 @@ import { GRPC_STOP_GRACE_MS } from '../../peer/grpc-servers.js';
 import { STREAM_WRITE_TIMEOUT_MS } from '../../peer/grpc/handlers.js';
 import {
   FIRST_OFFER_TIMEOUT_MS,
+  MAX_CHILD_SHARE,
   MAX_OFFER_TIMEOUT_MS,
   MAX_PACED_UPLOAD_MS,
   MAX_PACED_UPLOADS,
@@ -85,6 +88,7 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
         'Uploads and open offers together, while several children want a task.',
         'further offers wait',
       ),
+      bound({ MAX_CHILD_SHARE }, 'of them', 'Those of one child.', 'other children are told first'),
       bound(
         { MAX_PACED_UPLOAD_MS },
         'ms',
@@ -194,6 +198,8 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
       bound({ MAX_NETRC_BYTES }, 'bytes', 'A netrc file.', 'DFP_USAGE'),
       bound({ MAX_HEADERS }, 'headers', '`--header`.', 'DFP_USAGE'),
       bound({ MAX_HEADER_CHARACTERS }, 'characters', 'One `--header`.', 'DFP_USAGE'),
+      bound({ MAX_FRAME_BYTES }, 'bytes', 'A frame of HTTP/2 from the daemon.', 'DFP_DAEMON_UNREACHABLE'),
+      bound({ MAX_HEADER_BYTES }, 'bytes', 'A header block from the daemon.', 'DFP_DAEMON_UNREACHABLE'),
     ],
   },
 ];

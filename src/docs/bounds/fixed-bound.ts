@@ -25,6 +25,7 @@ export type BoundUnit =
   | 'uploads'
   | 'offers'
   | 'ranges'
+  | 'of them'
   | 'entries';
 
 /** What belongs together, under one heading. */

@@ -1,16 +1,24 @@
 import type { PieceSet } from '../../core/piece-set.js';
 
-/** What a download needs of nobody any more, for parents who want to know. */
+/** Where a download stands, for parents who want to know. */
+export interface ChildStanding {
+  /** Here, or asked of somebody. */
+  held: PieceSet;
+  /** Hosts that tell it what they have. */
+  parentHostIds: readonly string[];
+}
+
+/** What a download needs of nobody any more, and who else may give it the rest. */
 export class HeldPieces {
-  readonly #read: () => PieceSet | undefined;
+  readonly #read: () => ChildStanding | undefined;
   readonly #listeners = new Set<() => void>();
 
   /** `read`: undefined while there is nothing to tell. */
-  constructor(read: () => PieceSet | undefined) {
+  constructor(read: () => ChildStanding | undefined) {
     this.#read = read;
   }
 
-  current(): PieceSet | undefined {
+  current(): ChildStanding | undefined {
     return this.#read();
   }
 

@@ -58,9 +58,11 @@ export class ParentSwarm {
     this.#onWord = context.onWord;
     this.#demandsVersion = context.demandsVersion;
     const { board, task } = context;
-    this.#held = new HeldPieces(() =>
-      PieceSet.of(task.layout?.count ?? Infinity, (number) => !board.isMissing(number)),
-    );
+    this.#held = new HeldPieces(() => {
+      const held = PieceSet.of(task.layout?.count ?? Infinity, (number) => !board.isMissing(number));
+      const streaming = this.links.filter((link) => link.streaming);
+      return held && { held, parentHostIds: streaming.map(({ parent }) => parent.hostId) };
+    });
   }
 
   /** Parents that have offered something or still may. */
@@ -114,6 +116,7 @@ export class ParentSwarm {
       });
       this.#links.set(link.id, link);
       link.open({ ...this.#requestOf(this.#board.wanted()), peerId: this.#peerId }, this.#dependencies.logger);
+      this.#held.changed();
     }
   }
 
@@ -313,5 +316,6 @@ export class ParentSwarm {
     link.close();
     this.#board.dropParent(link.id);
     this.#links.delete(link.id);
+    this.#held.changed();
   }
 }

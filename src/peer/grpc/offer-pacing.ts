@@ -1,9 +1,9 @@
 import { type Clock, systemClock } from '../../core/clock.js';
-import type { PieceSet } from '../../core/piece-set.js';
 import type { TaskId } from '../../core/task-id.js';
 import type { UploadsOptions } from '../../upload/index.js';
+import type { ChildStanding } from '../download/held-pieces.js';
 import { RequestWindow } from '../request-window.js';
-import { PacedChild, type ChooseOffer, type Offer } from './paced-child.js';
+import { PacedChild, type Offer, type Untold } from './paced-child.js';
 import { RecentTimes } from './recent-times.js';
 
 /** Pieces on their way to children, and offers that may still be taken, together: at least so many before further offers wait… */
@@ -25,9 +25,12 @@ export const UPLOAD_PATIENCE = 3;
 /** Nor for one that takes this long, whatever is usual. */
 export const MAX_PACED_UPLOAD_MS = 10_000;
 
+/** How often to see whether a piece was passed on. */
+const PASSED_ON_CHECK_MS = 100;
+
 interface Waiter {
   child: PacedChild;
-  choose: ChooseOffer;
+  untold: Untold;
   /** What it is to be told of at the end of the round. */
   chosen: number[];
   settle: (numbers: number[]) => void;
@@ -36,7 +39,8 @@ interface Waiter {
 /**
  * When children of one task hear of the pieces that are here. Were they told at once, all would ask for the same new piece, each would get
  * it late, and none would have anything for the others. So a piece is told to a child that lacks it, when the line has room for one more
- * upload; the child that is furthest behind is first, since it may have no other parent. A child alone with a task waits for nothing.
+ * upload; the child that is furthest behind is first, since it may have no other parent. What comes from the origin is told once, as long as
+ * more comes: whoever has it passes it on, while our line brings others something new. A child alone with a task waits for nothing.
  */
 export class OfferPacing {
   readonly #clock: Clock;
@@ -49,6 +53,7 @@ export class OfferPacing {
   /** Those that others wait for. */
   #uploads = 0;
   #isDue = false;
+  #cancelLater: (() => void) | undefined;
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
@@ -91,16 +96,12 @@ export class OfferPacing {
     return child;
   }
 
-  /** Whether some child hears of the task. */
-  isWanted(taskId: TaskId): boolean {
-    return this.#children.has(taskId);
-  }
-
-  /** A child says what it needs no more. */
-  learn(taskId: TaskId, hostId: string, held: PieceSet): void {
+  /** A child says what it needs no more, and who else may give it the rest. */
+  learn(taskId: TaskId, hostId: string, { held, parentHostIds }: ChildStanding): void {
     for (const child of this.#childrenOf(taskId)) {
       if (child.hostId !== hostId) continue;
       child.held = held;
+      if (parentHostIds.length > 0) child.parentHostIds = new Set(parentHostIds);
       // Asked for: here, and we shall know at once, or of somebody else.
       for (const [number, offer] of child.offers)
         if (offer.isOpen && held.has(number)) this.#lapseAfter(MIN_OFFER_TIMEOUT_MS, child, offer);
@@ -121,7 +122,7 @@ export class OfferPacing {
     this.#look();
   }
 
-  async #next(child: PacedChild, choose: ChooseOffer, signal: AbortSignal): Promise<number[]> {
+  async #next(child: PacedChild, untold: Untold, signal: AbortSignal): Promise<number[]> {
     if (signal.aborted) return [];
     return new Promise((resolve) => {
       const settle = (numbers: number[]): void => {
@@ -130,7 +131,7 @@ export class OfferPacing {
         resolve(numbers);
       };
       const onAbort = (): void => settle([]);
-      const waiter: Waiter = { child, choose, settle, chosen: [] };
+      const waiter: Waiter = { child, untold, settle, chosen: [] };
       signal.addEventListener('abort', onAbort, { once: true });
       this.#waiting.add(waiter);
       this.#look();
@@ -139,6 +140,18 @@ export class OfferPacing {
 
   #recall(child: PacedChild): void {
     for (const waiter of [...this.#waiting]) if (waiter.child === child) waiter.settle([]);
+  }
+
+  /** Somebody may not have passed a piece on in time. */
+  #lookLater(): void {
+    this.#cancelLater ??= this.#clock.after(
+      PASSED_ON_CHECK_MS,
+      () => {
+        this.#cancelLater = undefined;
+        this.#look();
+      },
+      { unref: true },
+    );
   }
 
   /** A little later: whoever waits for the same event is to be there then, so that coming first is no advantage. */
@@ -166,10 +179,19 @@ export class OfferPacing {
   }
 
   /** False when there is nothing for the child: then it need not wait any longer. */
-  #serve({ child, choose, chosen, settle }: Waiter): boolean {
-    const number = choose();
+  #serve({ child, untold, chosen, settle }: Waiter): boolean {
+    const children = this.#childrenOf(child.taskId);
+    const parents = children.filter(({ hostId }) => child.parentHostIds.has(hostId));
+    const sinceMs = this.#clock.monotonicMs() - this.#uploadTimeoutMs();
+    const isPassedOn = (number: number): boolean =>
+      untold.isNews(number) && parents.some((each) => each.mayHave(number) && each.wasToldAfter(sinceMs, number));
+    const number = untold.choose(
+      (each) => child.lacks(each) && !isPassedOn(each),
+      (each) => children.filter((other) => other.mayHave(each)).length,
+    );
     if (number === undefined) {
-      settle(chosen);
+      if (untold.some((each) => child.lacks(each))) this.#lookLater();
+      else settle(chosen);
       return false;
     }
     chosen.push(number);

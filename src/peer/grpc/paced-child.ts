@@ -10,11 +10,17 @@ export interface Offer {
   cancel: () => void;
 }
 
-/** A piece to tell a child of, at the moment of its turn; undefined when there is none. It counts as told. */
-export type ChooseOffer = () => number | undefined;
+/** Pieces that are here and that a child has not heard of. */
+export interface Untold {
+  some(isWanted: (number: number) => boolean): boolean;
+  /** At the moment of its turn: of those that are wanted the one that fewest have; undefined when there is none. It counts as told. */
+  choose(isWanted: (number: number) => boolean, havers: (number: number) => number): number | undefined;
+  /** Fetched from the origin, which still gives more: our line is the only way that pieces have into the swarm. */
+  isNews(number: number): boolean;
+}
 
 interface Turns {
-  next(child: PacedChild, choose: ChooseOffer, signal: AbortSignal): Promise<number[]>;
+  next(child: PacedChild, untold: Untold, signal: AbortSignal): Promise<number[]>;
   recall(child: PacedChild): void;
   leave(child: PacedChild): void;
 }
@@ -30,8 +36,10 @@ export class PacedChild {
   uploads = 0;
   /** Here or asked of somebody, as it said last; undefined while it says nothing. */
   held: PieceSet | undefined;
+  /** Hosts that may give it pieces, as it said last. */
+  parentHostIds: ReadonlySet<string> = new Set();
+  readonly #toldAtMs = new Map<number, number>();
   readonly #turns: Turns;
-  #told = 0;
 
   constructor(who: { taskId: TaskId; hostId: string; ip: string }, turns: Turns) {
     this.taskId = who.taskId;
@@ -42,7 +50,7 @@ export class PacedChild {
 
   /** Pieces that it has, will have, or, of one that says nothing, may have. */
   get progress(): number {
-    return this.held === undefined ? this.#told : this.held.size + this.openOffers;
+    return this.held === undefined ? this.#toldAtMs.size : this.held.size + this.openOffers;
   }
 
   /** What it may want of us at once. */
@@ -54,15 +62,25 @@ export class PacedChild {
     return this.held?.has(number) !== true;
   }
 
+  /** It has the piece, has asked for it or is about to; of a child that says nothing, it was told of it. */
+  mayHave(number: number): boolean {
+    if (this.held === undefined) return this.#toldAtMs.has(number);
+    return this.held.has(number) || this.offers.get(number)?.isOpen === true;
+  }
+
+  wasToldAfter(ms: number, number: number): boolean {
+    return (this.#toldAtMs.get(number) ?? -Infinity) > ms;
+  }
+
   told(number: number, offer: Offer): void {
-    this.#told++;
+    this.#toldAtMs.set(number, offer.madeAtMs);
     this.openOffers++;
     this.offers.set(number, offer);
   }
 
   /** The pieces to tell this child of, once it is its turn; empty when there are none, it was recalled, or the signal was aborted. */
-  next(choose: ChooseOffer, signal: AbortSignal): Promise<number[]> {
-    return this.#turns.next(this, choose, signal);
+  next(untold: Untold, signal: AbortSignal): Promise<number[]> {
+    return this.#turns.next(this, untold, signal);
   }
 
   /** Ends the wait for a turn, with nothing: something else has happened. */

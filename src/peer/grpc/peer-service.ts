@@ -19,7 +19,8 @@ export function makePeerService({ pacing, logger }: { pacing: OfferPacing; logge
       for await (const message of messages) {
         validateMessage('dfpeer.v1.PiecesHeld', message);
         const held = PieceSet.from(message.pieces);
-        if (held !== undefined) pacing.learn(parseTaskId(message.taskId), message.hostId, held);
+        if (held !== undefined)
+          pacing.learn(parseTaskId(message.taskId), message.hostId, { held, parentHostIds: message.parentHostIds });
         await sleep(MIN_TELLING_INTERVAL_MS, signal);
       }
       return {};

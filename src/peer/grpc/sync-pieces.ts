@@ -1,6 +1,7 @@
 import { Metadata, type ServerWritableStream } from '@grpc/grpc-js';
 import { DfpeerError, UsageError } from '../../core/errors.js';
 import { CONTENT_VERSION_HEADER } from '../../core/piece-header.js';
+import { TrafficType } from '../../core/piece.js';
 import { parseTaskId } from '../../core/task-id.js';
 import { Wakeup } from '../../core/wakeup.js';
 import type { SyncPiecesRequest__Output } from '../../generated/dfdaemon/v2/SyncPiecesRequest.js';
@@ -10,16 +11,15 @@ import type { TaskStore } from '../store/task-store.js';
 import { contentVersionOf } from '../store/content-version.js';
 import { HTTP_PORT_HEADER } from '../parents/grpc-parent-dialer.js';
 import type { SendMessage } from './handlers.js';
-import type { AnnouncementOrder } from './announcement-order.js';
 import type { OfferPacing } from './offer-pacing.js';
-import type { PacedChild } from './paced-child.js';
+import { pickRarest } from './pick-rarest.js';
+import type { PacedChild, Untold } from './paced-child.js';
 
 /** A task of 64 MiB pieces with this many would hold 64 TiB. */
 export const MAX_INTERESTED_PIECES = 1_000_000;
 
 export interface SyncPiecesDependencies {
   store: TaskStore;
-  order: AnnouncementOrder;
   pacing: OfferPacing;
   /** Where this host serves pieces. */
   address(): { ip: string; httpPort: number; tcpPort: number };
@@ -30,7 +30,7 @@ export interface SyncPiecesDependencies {
  * task stops (Dragonfly v2 wire facts, 2.2). @throws DfpeerError when the task is unknown or its download ends early.
  */
 export async function syncPieces(
-  { store, order, pacing, address }: SyncPiecesDependencies,
+  { store, pacing, address }: SyncPiecesDependencies,
   request: SyncPiecesRequest__Output,
   send: SendMessage<SyncPiecesResponse>,
   call: ServerWritableStream<SyncPiecesRequest__Output, SyncPiecesResponse>,
@@ -61,15 +61,13 @@ export async function syncPieces(
     ip: addressOf(call.getPeer()),
   });
   try {
-    await announceAll(task, new Set(request.interestedPieceNumbers), { order, child, announce }, signal);
+    await announceAll(task, new Set(request.interestedPieceNumbers), { child, announce }, signal);
   } finally {
     child.leave();
-    if (!pacing.isWanted(task.taskId)) order.forget(task.taskId);
   }
 }
 
 interface Telling {
-  order: AnnouncementOrder;
   child: PacedChild;
   announce: (number: number) => Promise<void>;
 }
@@ -85,14 +83,18 @@ function addressOf(peer: string): string {
 async function announceAll(
   task: StoredTask,
   interested: Set<number>,
-  { order, child, announce }: Telling,
+  { child, announce }: Telling,
   signal: AbortSignal,
 ): Promise<void> {
-  const choose = (isWanted: (number: number) => boolean): number | undefined => {
-    const isHere = (number: number): boolean => task.piece(number) !== undefined && isWanted(number);
-    const next = order.next(task.taskId, interested, isHere);
-    if (next !== undefined) interested.delete(next);
-    return next;
+  const untold: Untold = {
+    some: (isWanted) => [...interested].some((number) => task.piece(number) !== undefined && isWanted(number)),
+    choose: (isWanted, havers) => {
+      const isHere = (number: number): boolean => task.piece(number) !== undefined && isWanted(number);
+      const next = pickRarest(interested, isHere, havers);
+      if (next !== undefined) interested.delete(next);
+      return next;
+    },
+    isNews: (number) => task.downloading && task.piece(number)?.trafficType === TrafficType.BACK_TO_SOURCE,
   };
   const wakeup = new Wakeup();
   const look = (): void => {
@@ -113,14 +115,16 @@ async function announceAll(
   try {
     for (;;) {
       // What it doesn't lack it may need again, if others fail it: that waits for no turn.
-      const spare = choose((number) => !child.lacks(number));
-      const chosen =
-        spare === undefined ? await child.next(() => choose((number) => child.lacks(number)), signal) : [spare];
+      const spare = untold.choose(
+        (number) => !child.lacks(number),
+        () => 0,
+      );
+      const chosen = spare === undefined ? await child.next(untold, signal) : [spare];
       for (const number of chosen) await announce(number);
       if (chosen.length > 0) continue;
       if (signal.aborted || interested.size === 0) return;
       // Recalled: its turn is still to come.
-      if ([...interested].some((number) => task.piece(number) !== undefined)) continue;
+      if (untold.some(() => true)) continue;
       if (task.complete) return;
       if (stopped !== undefined || !task.downloading)
         throw new DfpeerError(

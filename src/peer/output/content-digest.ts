@@ -1,7 +1,8 @@
 import { open } from 'node:fs/promises';
 import { DfpeerError } from '../../core/errors.js';
 import type { ByteRange } from '../../core/piece.js';
-import { createDigestHasher, formatTaskDigest, type DigestAlgorithm, type TaskDigest } from '../../core/task-digest.js';
+import { createDigestHasher } from '../../core/digest-hasher.js';
+import { formatTaskDigest, type DigestAlgorithm, type TaskDigest } from '../../core/task-digest.js';
 import { throwIfAborted } from '../../core/deadline.js';
 
 /** One read and one update at a time: about half a millisecond of the event loop each. */

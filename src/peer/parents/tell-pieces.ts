@@ -19,12 +19,16 @@ export function tellPieces(
   let isReady = true;
   let isChanged = true;
   let cancelNext: (() => void) | undefined;
+  let toldHosts = '';
   const tell = (): void => {
     cancelNext = undefined;
-    const pieces = held.current()?.bytes;
-    if (!isReady || pieces === undefined) return;
+    const standing = held.current();
+    if (!isReady || standing === undefined) return;
     isChanged = false;
-    isReady = call.write({ hostId, taskId, pieces });
+    const hosts = [...standing.parentHostIds].sort();
+    const isSame = hosts.join() === toldHosts;
+    toldHosts = hosts.join();
+    isReady = call.write({ hostId, taskId, pieces: standing.held.bytes, parentHostIds: isSame ? [] : hosts });
   };
   const tellSoon = (): void => {
     isChanged = true;

@@ -149,7 +149,7 @@ export function openError(directory: string, error: unknown): DfpeerError {
   if (code === 'LEVEL_LOCKED')
     return new DfpeerError(
       'DFP_STORE_LOCKED',
-      `another dfdaemon uses ${directory}; stop it, or give this one its own storage.dir`,
+      `another dfdaemon uses ${directory}; stop it (dfdaemon doctor names its process; one that dfget has started ends by itself when idle), or give this one its own storage.dir`,
       { cause: error },
     );
   return new DfpeerError('DFP_STORE_DAMAGED', `can't read the metadata in ${directory}: ${String(cause)}`, {

@@ -231,8 +231,13 @@ export async function mapDiskError<T>(doing: string, work: () => Promise<T>): Pr
     const full = errno === 'ENOSPC' || errno === 'EDQUOT' || /no space left/i.test(String(error));
     throw new DfpeerError(
       full ? 'DFP_STORE_FULL' : 'DFP_STORE_IO',
-      `could not ${doing}: ${errno ?? String(error)}${full ? '; free space, or lower gc.policy.diskThreshold' : ''}`,
+      `could not ${doing}: ${errno ?? String(error)}${full ? '; free space, or lower gc.policy.diskThreshold' : remedyOf(errno)}`,
       { cause: error },
     );
   }
+}
+
+function remedyOf(errno: string | undefined): string {
+  const isForbidden = errno === 'EACCES' || errno === 'EPERM' || errno === 'EROFS';
+  return isForbidden ? "; let the daemon's user write there, or choose another storage.dir" : '';
 }

@@ -1,4 +1,4 @@
-import type { ByteBudget } from '../../core/byte-budget.js';
+import type { ByteBudget, LeaseSize } from '../../core/byte-budget.js';
 
 /**
  * Several budgets spent one within the other: a byte moves only when each of them allows it.
@@ -11,12 +11,12 @@ export class NestedBudget implements ByteBudget {
     this.#budgets = budgets;
   }
 
-  async take(wanted: number, signal: AbortSignal): Promise<number> {
+  async take(wanted: number, signal: AbortSignal, size?: LeaseSize): Promise<number> {
     const granted: number[] = [];
     let lease = wanted;
     try {
       for (const budget of this.#budgets) {
-        lease = await budget.take(lease, signal);
+        lease = await budget.take(lease, signal, size);
         granted.push(lease);
       }
     } catch (error) {

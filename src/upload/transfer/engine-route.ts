@@ -11,10 +11,10 @@ const MAX_ENGINE_HEAD_BYTES = 4096;
 export const MAX_PACED_QUANTUM_BYTES = 64 * 1024 * 1024;
 
 /**
- * A lease up to this goes out on the main thread where it can: waking a worker fifty times a second, and being woken by it, costs more
- * than the half millisecond that sending it takes.
+ * A lease up to this goes out on the main thread where it can: waking a worker for each, and being woken by it, costs more than the
+ * millisecond that sending it takes.
  */
-export const MAX_PACED_INLINE_BYTES = 3 * 1024 * 1024;
+export const MAX_PACED_INLINE_BYTES = 4 * 1024 * 1024;
 
 /** sendfile for the whole segment at once. Never rejects. */
 export async function runSendfile(engine: TransferEngine, segment: Segment): Promise<SegmentEnd> {
@@ -28,7 +28,7 @@ export async function runSendfile(engine: TransferEngine, segment: Segment): Pro
 export async function runPaced(engine: TransferEngine, segment: Segment): Promise<SegmentEnd> {
   if (!isReady(segment)) await prepareSocket(segment);
   while (segment.left > 0) {
-    const lease = await takeLease(segment, Math.min(segment.left, MAX_PACED_QUANTUM_BYTES));
+    const lease = await takeLease(segment, Math.min(segment.left, MAX_PACED_QUANTUM_BYTES), 'large');
     if (typeof lease !== 'number') return lease;
     if (segment.interrupted) {
       segment.budget?.giveBack(lease);

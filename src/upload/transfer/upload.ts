@@ -49,6 +49,8 @@ export interface UploadHost {
   runRoute(choice: RouteChoice, segment: Segment): Promise<SegmentEnd>;
   allow(spec: UploadSpec): UploadAllowance;
   countBytes(protocol: UploadProtocol, choice: RouteChoice, bytes: number): void;
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
   monotonicMs(): number;
 }
 
@@ -57,13 +59,15 @@ const NOTHING = new Uint8Array(0);
 /** One range on its way to one client, by whichever routes until it is there. */
 export class Upload implements Segment {
   readonly spec: UploadSpec;
-  readonly startedMs: number;
+  /** When it began, in milliseconds since the Unix epoch. */
+  readonly sinceMs: number;
   onInterrupt: (() => void) | undefined;
   waitingForBudget = false;
   inFlight: (() => number) | undefined;
   head: Uint8Array;
   budget: ByteBudget | undefined;
   readonly #host: UploadHost;
+  readonly #startedMs: number;
   #choice: RouteChoice;
   #movedBytes = 0;
   #countedInFlight = 0;
@@ -80,7 +84,8 @@ export class Upload implements Segment {
     this.spec = spec;
     this.head = spec.head;
     this.#host = host;
-    this.startedMs = host.monotonicMs();
+    this.sinceMs = host.now();
+    this.#startedMs = host.monotonicMs();
     this.#choice = host.choose(spec.socket, undefined);
   }
 
@@ -136,7 +141,7 @@ export class Upload implements Segment {
       result: this.#result,
       choice: this.#choice,
       bytesSent: this.#movedBytes,
-      durationMs: this.#host.monotonicMs() - this.startedMs,
+      durationMs: this.#host.monotonicMs() - this.#startedMs,
       error: this.#error,
     };
   }

@@ -116,7 +116,6 @@ export class Uploads implements UploadHost {
   }
 
   list(): LiveUpload[] {
-    const [wallMs, nowMs] = [this.#clock.now(), this.#clock.monotonicMs()];
     return [...this.#running].map((upload) => ({
       protocol: upload.spec.protocol,
       taskId: upload.spec.task.taskId,
@@ -127,7 +126,7 @@ export class Uploads implements UploadHost {
       offset: upload.spec.range.offset,
       length: upload.spec.range.length,
       bytesSent: upload.bytesSent,
-      sinceMs: Math.round(wallMs - (nowMs - upload.startedMs)),
+      sinceMs: upload.sinceMs,
       waitingFor: upload.waitingForBudget ? 'bandwidth' : 'client',
     }));
   }
@@ -181,6 +180,10 @@ export class Uploads implements UploadHost {
 
   countBytes(protocol: UploadProtocol, choice: RouteChoice, bytes: number): void {
     this.#options.metrics.bytes(protocol, choice, bytes);
+  }
+
+  now(): number {
+    return this.#clock.now();
   }
 
   monotonicMs(): number {

@@ -6,10 +6,10 @@ function errorOf(message: string, code: string): Error {
 }
 
 describe('the trouble of a connection', () => {
-  it('is told in plain words, and in the system’s', () => {
+  it("is told in plain words, and in the system's", () => {
     assert.equal(
       describeConnectionTrouble(errorOf('getaddrinfo ENOTFOUND nowhere.invalid', 'ENOTFOUND')),
-      'no host has this name; check the URL, and DNS on the daemon’s host (getaddrinfo ENOTFOUND nowhere.invalid)',
+      "no host has this name; check the URL, and DNS on the daemon's host (getaddrinfo ENOTFOUND nowhere.invalid)",
     );
   });
 

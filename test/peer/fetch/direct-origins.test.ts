@@ -68,7 +68,7 @@ describe('a piece straight from an http origin', () => {
     assert.equal(connections, 1);
   });
 
-  it('is asked for with the user’s headers, our own Range, and without compression', async () => {
+  it("is asked for with the user's headers, our own Range, and without compression", async () => {
     const { offset, length } = SLICE;
     const listener = origin(({ headers }) => {
       assert.equal(headers['x-own'], 'value');
@@ -105,7 +105,7 @@ describe('a piece straight from an http origin', () => {
     assert.equal(await fetchPiece(foundAt(url)), undefined);
   });
 
-  it('fails with the origin’s code when it ends too early', async () => {
+  it("fails with the origin's code when it ends too early", async () => {
     const listener = origin((request, response) => {
       const { offset, length } = SLICE;
       response.writeHead(206, {

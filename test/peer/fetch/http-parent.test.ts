@@ -143,7 +143,7 @@ describe('a piece from a parent over HTTP', () => {
     await assert.rejects(fetchPiece(port), coded('DFP_PIECE_DIGEST', /crc32:\d+/));
   });
 
-  it('fails with the parent’s status, words and wish to be left alone', async () => {
+  it("fails with the parent's status, words and wish to be left alone", async () => {
     const { port } = await servers.http((_, response) => {
       response.setHeader('Retry-After', '7');
       response.statusCode = 429;
@@ -161,7 +161,7 @@ describe('a piece from a parent over HTTP', () => {
   });
 
   for (const status of [404, 416, 503])
-    it(`fails with the parent’s ${status}`, async () => {
+    it(`fails with the parent's ${status}`, async () => {
       const { port } = await servers.http((_, response) => response.writeHead(status).end());
       await assert.rejects(fetchPiece(port), coded('DFP_PARENT_REFUSED', new RegExp(`HTTP ${status} \\w+`)));
     });

@@ -57,7 +57,7 @@ describe('a piece from the origin', () => {
     assert.equal(file.readAll().compare(CONTENT), 0);
   });
 
-  it('is asked for with the user’s headers, but with our own Range and without compression', async () => {
+  it("is asked for with the user's headers, but with our own Range and without compression", async () => {
     let seen: Record<string, unknown> = {};
     const listener = origin((request) => {
       seen = request.headers;
@@ -142,7 +142,7 @@ describe('a piece from the origin', () => {
     [500, true],
     [503, true],
   ] as const)
-    it(`fails with the origin’s ${status}, which is ${retryable ? '' : 'not '}worth another try`, async () => {
+    it(`fails with the origin's ${status}, which is ${retryable ? '' : 'not '}worth another try`, async () => {
       const listener: RequestListener = (_, response) =>
         response.writeHead(status, { 'Retry-After': '3', 'X-Why': 'so' }).end('no');
       await assert.rejects(fetchFrom(listener), (error) => {

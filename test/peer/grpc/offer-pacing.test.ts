@@ -5,23 +5,27 @@ import {
   FIRST_OFFER_TIMEOUT_MS,
   MAX_CHILD_SHARE,
   MAX_OFFER_TIMEOUT_MS,
+  MAX_PACED_UPLOAD_MS,
   MAX_UNTAKEN_OFFERS,
   MIN_OFFER_TIMEOUT_MS,
   MIN_PACED_UPLOADS,
   OfferPacing,
   UPLOAD_PATIENCE,
 } from '../../../src/peer/grpc/offer-pacing.js';
-import type { PacedChild } from '../../../src/peer/grpc/paced-child.js';
+import type { PacedChild, Untold } from '../../../src/peer/grpc/paced-child.js';
 import { FakeClock } from '../../scheduler/fake-clock.js';
 
 const TASK = computeTaskId({ url: 'http://example.com/' });
 const PIECE_BYTES = 4 * 1024 * 1024;
 const PIECES = 100;
 
+const ONE: Untold = { some: () => true, choose: () => 1, isNews: () => false };
+
 /** A child that has asked to be told of everything, again and again. */
 class Listener {
   readonly heard: number[] = [];
   readonly child: PacedChild;
+  isNews = (_: number): boolean => false;
   readonly #controller = new AbortController();
 
   constructor(pacing: OfferPacing, index: number) {
@@ -31,13 +35,17 @@ class Listener {
   /** Of numbers from 0 on, the lowest that it lacks and has not heard of. */
   async listen(pieces: number): Promise<void> {
     const left = new Set(Array.from({ length: pieces }, (_, number) => number));
-    const choose = (): number | undefined => {
-      const number = [...left].find((each) => this.child.lacks(each));
-      if (number !== undefined) left.delete(number);
-      return number;
+    const untold: Untold = {
+      some: (isWanted) => [...left].some(isWanted),
+      choose: (isWanted) => {
+        const number = [...left].find(isWanted);
+        if (number !== undefined) left.delete(number);
+        return number;
+      },
+      isNews: (number) => this.isNews(number),
     };
     while (left.size > 0 && !this.#controller.signal.aborted)
-      this.heard.push(...(await this.child.next(choose, this.#controller.signal)));
+      this.heard.push(...(await this.child.next(untold, this.#controller.signal)));
   }
 
   leave(): void {
@@ -73,10 +81,10 @@ describe('offer pacing', () => {
     return all;
   }
 
-  function says(index: number, held: (number: number) => boolean): void {
+  function says(index: number, held: (number: number) => boolean, parentHostIds: string[] = []): void {
     const set = PieceSet.of(PIECES, held);
     assert.ok(set !== undefined);
-    pacing.learn(TASK, `host-${index}`, set);
+    pacing.learn(TASK, `host-${index}`, { held: set, parentHostIds });
   }
 
   const total = (all: readonly Listener[]): number => all.reduce((sum, { heard }) => sum + heard.length, 0);
@@ -139,11 +147,53 @@ describe('offer pacing', () => {
     assert.deepEqual(counts(all), [MIN_PACED_UPLOADS / 2, Math.ceil(MIN_PACED_UPLOADS * MAX_CHILD_SHARE)]);
   });
 
+  it('tells one child only of what comes from the origin, when others have it from there', async () => {
+    const all = listeners(3);
+    const hosts = ['host-0', 'host-1', 'host-2'];
+    for (const [index, each] of all.entries()) {
+      each.isNews = () => true;
+      says(index, () => false, hosts);
+    }
+    for (let round = 0; round < 10; round++) {
+      await settled();
+      for (const [index, each] of all.entries()) says(index, (number) => each.heard.includes(number), hosts);
+      for (const end of all.flatMap(takeAll)) end(1000);
+      clock.advance(10);
+    }
+    await settled();
+    const heard = all.flatMap((each) => each.heard);
+    assert.ok(heard.length > MIN_PACED_UPLOADS);
+    assert.equal(new Set(heard).size, heard.length);
+  });
+
+  it('tells a child of it that has nobody else to have it from', async () => {
+    const all = listeners(2);
+    for (const [index, each] of all.entries()) {
+      each.isNews = () => true;
+      says(index, () => false, ['this-host']);
+    }
+    await settled();
+    assert.deepEqual(all[0]?.heard, all[1]?.heard);
+  });
+
+  it('tells others of it when whoever was told does not pass it on in time', async () => {
+    const all = listeners(2);
+    for (const [index, each] of all.entries()) {
+      each.isNews = (number) => number < 2;
+      says(index, (number) => number >= 2, ['host-0', 'host-1']);
+    }
+    await settled();
+    assert.equal(total(all), 2);
+    clock.advance(MAX_PACED_UPLOAD_MS + 1000);
+    await settled();
+    assert.equal(total(all), 4);
+  });
+
   it('ends the wait of a child for which something else has happened', async () => {
     const all = listeners(2);
     await settled();
     const before = total(all);
-    const waiting = all[0]?.child.next(() => 1, new AbortController().signal);
+    const waiting = all[0]?.child.next(ONE, new AbortController().signal);
     all[0]?.child.recall();
     assert.deepEqual(await waiting, []);
     assert.equal(total(all), before);

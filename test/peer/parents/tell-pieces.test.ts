@@ -40,11 +40,16 @@ describe('a child that tells its parents what it holds', () => {
   let child: PacedChild;
   let download: AbortController;
   const held = new Set<number>();
-  const pieces = new HeldPieces(() => PieceSet.of(PIECES, (number) => held.has(number)));
+  let parentHostIds = ['parent-host'];
+  const pieces = new HeldPieces(() => {
+    const set = PieceSet.of(PIECES, (number) => held.has(number));
+    return set && { held: set, parentHostIds };
+  });
   const dialer = new GrpcParentDialer({ hostId: CHILD_HOST });
 
   beforeEach(() => {
     held.clear();
+    parentHostIds = ['parent-host'];
     pacing = new OfferPacing();
     child = pacing.join({ taskId: TASK, hostId: CHILD_HOST, ip: '127.0.0.1' });
     download = new AbortController();
@@ -96,6 +101,27 @@ describe('a child that tells its parents what it holds', () => {
     pieces.changed();
     await server?.stop(1000);
     assert.ok(child.lacks(9));
+  });
+
+  it('is known with its parents, which it names again only when they change', async () => {
+    const services = [parentService({ isOurs: true }), makePeerService({ pacing, logger: silentLogger })];
+    const named: (readonly string[])[] = [];
+    const learn = pacing.learn.bind(pacing);
+    pacing.learn = (taskId, hostId, standing) => {
+      named.push(standing.parentHostIds);
+      learn(taskId, hostId, standing);
+    };
+    const { end } = await firstOffer(services);
+    await until('the first word', async () => named.length === 1);
+    held.add(8);
+    pieces.changed();
+    await until('the second word', async () => !child.lacks(8));
+    assert.deepEqual([...child.parentHostIds], ['parent-host']);
+    parentHostIds = ['parent-host', 'another'];
+    pieces.changed();
+    await until('the third word', async () => child.parentHostIds.size === 2);
+    assert.deepEqual(named, [['parent-host'], [], ['another', 'parent-host']]);
+    await end();
   });
 
   it('tells many changes at once in few words', async () => {

@@ -119,6 +119,7 @@ describe('tracing of two daemons', function () {
     }
     await until('all spans', async () => collector.named('download task').length === 2);
     await until('all uploads', async () => collector.named('upload').length === 3);
+    await until('the telling', async () => collector.named('tell pieces').length > 0);
     const [first, second] = collector
       .named('download task')
       .sort((x, y) => x.startTimeUnixNano.localeCompare(y.startTimeUnixNano));

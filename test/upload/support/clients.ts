@@ -80,7 +80,12 @@ export async function fetchPiece(
   taskId: TaskId,
   slice: PieceSlice,
 ): Promise<PieceAnswer> {
-  return client.parse(await readToEnd(client.ask(running, taskId, slice)));
+  const socket = client.ask(running, taskId, slice);
+  let failure: Error | undefined;
+  socket.once('error', (error) => (failure = error));
+  const bytes = await readToEnd(socket);
+  if (bytes.length === 0 && failure !== undefined) throw failure;
+  return client.parse(bytes);
 }
 
 /** Everything that comes until the other end closes; a reset ends it as well. */

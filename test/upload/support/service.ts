@@ -50,9 +50,9 @@ async function readMetric(registry: Registry, name: string, labels: Record<strin
     .reduce((sum, sample) => sum + sample.value, 0);
 }
 
-/** Resolves once the condition holds; fails after ten seconds and says what was missing. */
+/** Resolves once the condition holds; fails after a minute and says what was missing. */
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`never happened: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));

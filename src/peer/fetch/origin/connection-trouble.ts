@@ -1,9 +1,9 @@
 /** What codes of Node's mean to whoever asked for a URL, and what to do; see Node's and OpenSSL's lists of errors. */
 const MEANINGS: readonly [codes: readonly string[], meaning: string][] = [
-  [['ENOTFOUND'], 'no host has this name; check the URL, and DNS on the daemon’s host'],
-  [['EAI_AGAIN'], 'names can’t be resolved at the moment; check DNS on the daemon’s host'],
+  [['ENOTFOUND'], "no host has this name; check the URL, and DNS on the daemon's host"],
+  [['EAI_AGAIN'], "names can't be resolved at the moment; check DNS on the daemon's host"],
   [['ECONNREFUSED'], 'nobody listens there; check host and port'],
-  [['EHOSTUNREACH', 'ENETUNREACH'], 'there is no route to it; check the network of the daemon’s host'],
+  [['EHOSTUNREACH', 'ENETUNREACH'], "there is no route to it; check the network of the daemon's host"],
   [['ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT'], 'it does not answer; check host, port and firewalls'],
   [['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'], 'it does not speak TLS; is it http://?'],
   [['CERT_HAS_EXPIRED'], 'its certificate has expired'],
@@ -14,7 +14,7 @@ const MEANINGS: readonly [codes: readonly string[], meaning: string][] = [
       ...['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
       ...['UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'],
     ],
-    'nobody whom this host trusts has signed its certificate; name the authority’s file in NODE_EXTRA_CA_CERTS of the daemon',
+    "nobody whom this host trusts has signed its certificate; name the authority's file in NODE_EXTRA_CA_CERTS of the daemon",
   ],
 ];
 
