@@ -85,11 +85,20 @@ function print(measurements: readonly Measurement[]): void {
   console.log(
     `\n${flags.mib} MiB to all nodes at once, every link ${flags.mbit} Mbit/s both ways, congestion control ${CONGESTION_CONTROL}; bound = size / bandwidth = ${boundSeconds.toFixed(2)} s; ${flags.cold ? 'freshly started daemons' : 'daemons that have downloaded another file before'}.\n`,
   );
-  const header = ['who finds parents', 'nodes', 'first done', 'last done', '/ bound', 'origin sent', 'links used'];
+  const header = [
+    'who finds parents',
+    'nodes',
+    'first done',
+    'last done',
+    '/ bound',
+    'origin sent',
+    'links used',
+    'CPU busy',
+  ];
   console.log(formatTable(header, measurements.map(rowOf)));
 }
 
-function rowOf({ scheduler, nodes, seconds, originBytes, links }: Measurement): string[] {
+function rowOf({ scheduler, nodes, seconds, originBytes, links, processorsBusy }: Measurement): string[] {
   const last = Math.max(...seconds);
   const linkBytes = (bitsPerSecond / 8) * last * nodes;
   const sent = links.reduce((sum, link) => sum + link.sent, 0);
@@ -103,6 +112,7 @@ function rowOf({ scheduler, nodes, seconds, originBytes, links }: Measurement): 
     (last / boundSeconds).toFixed(2),
     `${(originBytes / fileBytes).toFixed(2)} ×`,
     `${Math.round((100 * sent) / linkBytes)} %`,
+    `${Math.round(100 * processorsBusy)} %`,
   ];
 }
 

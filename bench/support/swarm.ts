@@ -7,6 +7,7 @@ import { download } from '../../src/cli/download-client.js';
 import { startDragonflyScheduler } from './dragonfly-scheduler.js';
 import { DaemonProcess } from '../../test/support/daemon-process.js';
 import { linkBytes, type LinkBytes } from './link-meter.js';
+import { meterProcessors } from './processor-meter.js';
 import { startCountingOrigin } from './counting-origin.js';
 import { type ShapedHost, ShapedNetwork } from './shaped-network.js';
 
@@ -36,6 +37,8 @@ export interface SwarmResult {
   links: LinkBytes[];
   /** The same between two looks, if any. */
   samples: LinkBytes[][];
+  /** Share of the machine's processors that was busy: near 1 they were the limit, not the links. */
+  processorsBusy: number;
 }
 
 /** Daemons have started all their threads, and Dragonfly's scheduler has heard of every host. */
@@ -109,6 +112,7 @@ async function downloadAll(
   const before = look();
   const samples = [before];
   const sampling = sampleMs === undefined ? undefined : setInterval(() => samples.push(look()), sampleMs);
+  const readProcessors = meterProcessors();
   const startedAtMs = performance.now();
   const seconds = await Promise.all(
     daemons.map(async ({ socketPath, directory }) => {
@@ -124,10 +128,11 @@ async function downloadAll(
       return (performance.now() - startedAtMs) / 1000;
     }),
   );
+  const processorsBusy = readProcessors();
   clearInterval(sampling);
   const links = look().map(({ sent, received }, index) => ({
     sent: sent - (before[index]?.sent ?? 0),
     received: received - (before[index]?.received ?? 0),
   }));
-  return { seconds, links, samples: sampleMs === undefined ? [] : samples };
+  return { seconds, links, processorsBusy, samples: sampleMs === undefined ? [] : samples };
 }

@@ -5,7 +5,7 @@ import { LOG_LEVELS, type LogLevel } from '../core/log-level.js';
 import { MAX_PIECE_LENGTH, MIN_PIECE_LENGTH } from '../core/piece.js';
 import { DEFAULT_PRIORITY } from '../core/priority.js';
 import { parseTaskDigest, type TaskDigest } from '../core/task-digest.js';
-import { DEFAULT_FILTERED_QUERY_PARAMS } from '../core/task-id.js';
+import { DEFAULT_FILTERED_QUERY_PARAMS } from '../core/signing-query-params.js';
 import { formatBytes, parseByteRate, parseByteSize, parseDurationMs } from '../core/units.js';
 import { FlagReader, parseInteger, parseWord, readValue } from './arguments.js';
 import { parseHeaders, parseRange } from './http-flags.js';

@@ -1,4 +1,4 @@
-import { DEFAULT_FILTERED_QUERY_PARAMS } from './task-id.js';
+import { DEFAULT_FILTERED_QUERY_PARAMS } from './signing-query-params.js';
 
 const REDACTED = 'redacted';
 

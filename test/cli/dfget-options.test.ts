@@ -5,7 +5,7 @@ import { parseDfgetCommand } from '../../src/cli/dfget-program.js';
 import { parseHeaders, parseRange } from '../../src/cli/http-flags.js';
 import { nameFromUrl } from '../../src/cli/source-url.js';
 import { DfpeerError } from '../../src/core/errors.js';
-import { DEFAULT_FILTERED_QUERY_PARAMS } from '../../src/core/task-id.js';
+import { DEFAULT_FILTERED_QUERY_PARAMS } from '../../src/core/signing-query-params.js';
 
 const URL_ = 'https://example.org/a/file.bin';
 

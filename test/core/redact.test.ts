@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { MAX_REDACT_ENTRIES, redactFields, redactText, redactUrl } from '../../src/core/redact.js';
-import { DEFAULT_FILTERED_QUERY_PARAMS } from '../../src/core/task-id.js';
+import { DEFAULT_FILTERED_QUERY_PARAMS } from '../../src/core/signing-query-params.js';
 
 describe('redactUrl', () => {
   const cases: [url: string, redacted: string][] = [

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { DfpeerError } from '../../src/core/errors.js';
-import {
-  computeTaskId,
-  DEFAULT_FILTERED_QUERY_PARAMS,
-  isTaskId,
-  normaliseUrl,
-  parseTaskId,
-} from '../../src/core/task-id.js';
+import { DEFAULT_FILTERED_QUERY_PARAMS } from '../../src/core/signing-query-params.js';
+import { computeTaskId, isTaskId, normaliseUrl, parseTaskId } from '../../src/core/task-id.js';
 
 describe('task id', () => {
   // Computed by Dragonfly's own client (v2 wire facts, 5.5).

@@ -14,6 +14,7 @@ setMaxListeners(0, never);
 /** Leases that come when the test says so. */
 class ManualLeases implements LeaseSource {
   closed = false;
+  askedLeases = 0;
   #grant: ((bytes: number) => void) | undefined;
 
   constructor(readonly leaseBytes: number) {}
@@ -22,14 +23,15 @@ class ManualLeases implements LeaseSource {
     return this.#grant !== undefined;
   }
 
-  next(): Promise<number> {
+  next(leases = 1): Promise<number> {
+    this.askedLeases = leases;
     return new Promise((resolve) => (this.#grant = resolve));
   }
 
   async grant(): Promise<void> {
     const grant = this.#grant;
     this.#grant = undefined;
-    grant?.(this.leaseBytes);
+    grant?.(this.leaseBytes * this.askedLeases);
     await new Promise((resolve) => setImmediate(resolve));
   }
 
@@ -106,6 +108,51 @@ describe('a bandwidth limiter', () => {
     assert.deepEqual(order, ['first', 'second', 'third']);
   });
 
+  it('asks for two leases at once for those who want large ones, and gives them in one piece', async () => {
+    const { limiter, sources } = manualLimiter(MIB);
+    const lease = limiter.take(8 * MIB, never, 'large');
+    assert.equal(sources[0]?.askedLeases, 2);
+    await sources[0].grant();
+    assert.equal(await lease, 2 * MIB);
+  });
+
+  it('does not give those who want large leases what is left, and asks for no more than is missing', async () => {
+    const { limiter, sources } = manualLimiter(MIB);
+    const first = limiter.take(1.5 * MIB, never, 'large');
+    await sources[0]?.grant();
+    assert.equal(await first, 1.5 * MIB);
+    const second = limiter.take(1.5 * MIB, never, 'large');
+    assert.equal(limiter.waiting, 1);
+    assert.equal(sources[0]?.askedLeases, 1);
+    await sources[0].grant();
+    assert.equal(await second, 1.5 * MIB);
+    assert.equal(limiter.spentBytes, 3 * MIB);
+  });
+
+  it('gives many who want large leases a quarter of a mebibyte each, in turn', async () => {
+    const { limiter, sources } = manualLimiter(MIB);
+    const served: number[] = [];
+    const grants = Array.from({ length: 16 }, (_, index) =>
+      limiter.take(MIB, never, 'large').then((bytes) => {
+        served.push(index);
+        return bytes;
+      }),
+    );
+    while (served.length < 16) await sources[0]?.grant();
+    assert.deepEqual(
+      served,
+      Array.from({ length: 16 }, (_, index) => index),
+    );
+    assert.deepEqual((await Promise.all(grants)).slice(0, 8), new Array(8).fill(MIB / 4));
+  });
+
+  it('asks for one lease while anybody wants one soon', () => {
+    const { limiter, sources } = manualLimiter(MIB);
+    void limiter.take(MIB, never, 'soon');
+    void limiter.take(MIB, never, 'large');
+    assert.equal(sources[0]?.askedLeases, 1);
+  });
+
   it('hands what is given back to the next who waits, and keeps one lease at most for later', async () => {
     const { limiter, sources } = manualLimiter(1000);
     const first = limiter.take(1000, never);
@@ -164,7 +211,10 @@ describe('a bandwidth limiter', () => {
     fc.assert(
       fc.asyncProperty(
         fc.array(
-          fc.record({ action: fc.constantFrom('take', 'grant', 'give back', 'abort', 'limit'), n: fc.nat(999) }),
+          fc.record({
+            action: fc.constantFrom('take', 'take large', 'grant', 'give back', 'abort', 'limit'),
+            n: fc.nat(999),
+          }),
           { maxLength: 60 },
         ),
         async (steps) => {
@@ -175,16 +225,16 @@ describe('a bandwidth limiter', () => {
           let given = 0;
           for (const { action, n } of steps) {
             const source = sources.at(-1);
-            if (action === 'take') {
+            if (action === 'take' || action === 'take large') {
               const controller = new AbortController();
               controllers.push(controller);
-              limiter.take(n + 1, controller.signal).then(
+              limiter.take(n + 1, controller.signal, action === 'take' ? 'soon' : 'large').then(
                 (bytes) => held.push(bytes),
                 () => undefined,
               );
             }
             if (action === 'grant' && source?.asked === true) {
-              leased += source.leaseBytes;
+              leased += source.leaseBytes * source.askedLeases;
               await source.grant();
             }
             if (action === 'give back') {

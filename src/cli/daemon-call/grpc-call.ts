@@ -1,10 +1,11 @@
+import { connect as connectHttp2, constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
 import type { Socket } from 'node:net';
 import { AbortedError, DeadlineError, DfpeerError } from '../../core/errors.js';
-import { exchange } from './http2/exchange.js';
-import type { HeaderFields } from './http2/hpack.js';
 import { MessageSplitter } from './message-splitter.js';
 import { GrpcStatusError, statusErrorOf } from './status-error.js';
 
+/** More than this is not taken from the daemon before it was handled. */
+const WINDOW_BYTES = 1024 * 1024;
 /** setTimeout knows nothing later. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** A grpc-timeout has at most eight digits. */
@@ -18,7 +19,7 @@ export interface GrpcCall {
   metadata: Readonly<Record<string, string>>;
   timeoutMs: number;
   signal: AbortSignal;
-  onMetadata: (metadata: HeaderFields) => void;
+  onMetadata: (metadata: IncomingHttpHeaders) => void;
   /** Awaited: meanwhile the daemon is held back. */
   onMessage: (message: Buffer) => Promise<void> | void;
 }
@@ -29,11 +30,12 @@ export interface GrpcCall {
  * @throws GrpcStatusError for a status that is not OK; DeadlineError; AbortedError; DfpeerError DFP_DAEMON_UNREACHABLE when the
  * connection breaks
  */
-export async function callDaemon(call: GrpcCall): Promise<HeaderFields> {
+export async function callDaemon(call: GrpcCall): Promise<IncomingHttpHeaders> {
   let stopped: DfpeerError | undefined;
+  const session = openSession(call.connection);
   const stop = (reason: DfpeerError): void => {
     stopped ??= reason;
-    call.connection.destroy();
+    session.destroy();
   };
   const onAbort = (): void => stop(new AbortedError('the download', { cause: call.signal.reason }));
   const timer = setTimeout(
@@ -43,7 +45,7 @@ export async function callDaemon(call: GrpcCall): Promise<HeaderFields> {
   call.signal.addEventListener('abort', onAbort, { once: true });
   if (call.signal.aborted) onAbort();
   try {
-    return await follow(call);
+    return await follow(session, call);
   } catch (error) {
     if (stopped !== undefined) throw stopped;
     if (error instanceof DfpeerError || error instanceof GrpcStatusError) throw error;
@@ -56,42 +58,49 @@ export async function callDaemon(call: GrpcCall): Promise<HeaderFields> {
   } finally {
     clearTimeout(timer);
     call.signal.removeEventListener('abort', onAbort);
-    call.connection.destroy();
+    session.destroy();
   }
 }
 
-async function follow(call: GrpcCall): Promise<HeaderFields> {
-  const splitter = new MessageSplitter();
-  let answerHeaders: HeaderFields | undefined;
-  const end = await exchange(call.connection, {
-    headers: {
-      ':method': 'POST',
-      ':scheme': 'http',
-      ':path': call.path,
-      ':authority': 'localhost',
-      'content-type': 'application/grpc',
-      te: 'trailers',
-      'grpc-timeout': grpcTimeout(call.timeoutMs),
-      ...call.metadata,
-    },
-    body: frame(call.message),
-    onHeaders: (headers) => {
-      if (answerHeaders !== undefined) return;
-      answerHeaders = headers;
-      // An answer that is a status only has it here.
-      if (headers['grpc-status'] === undefined) call.onMetadata(headers);
-    },
-    onData: async (data) => {
-      for (const message of splitter.push(data)) await call.onMessage(message);
-    },
+function openSession(connection: Socket): ClientHttp2Session {
+  const session = connectHttp2('http://localhost', {
+    createConnection: () => connection,
+    settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
   });
-  if (end['grpc-status'] === undefined) {
-    const httpStatus = answerHeaders?.[':status'] ?? '200';
-    throw new Error(httpStatus === '200' ? 'it ended without a status' : `HTTP status ${httpStatus}`);
-  }
-  const error = statusErrorOf(end);
+  // The stream hears of it too, and reports it.
+  session.on('error', () => undefined);
+  session.once('connect', () => session.setLocalWindowSize(WINDOW_BYTES));
+  return session;
+}
+
+async function follow(session: ClientHttp2Session, call: GrpcCall): Promise<IncomingHttpHeaders> {
+  const stream = session.request({
+    [constants.HTTP2_HEADER_METHOD]: 'POST',
+    [constants.HTTP2_HEADER_PATH]: call.path,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    'grpc-timeout': grpcTimeout(call.timeoutMs),
+    ...call.metadata,
+  });
+  let trailers: IncomingHttpHeaders | undefined;
+  let httpStatus: number | undefined;
+  stream.once('response', (headers) => {
+    httpStatus = headers[':status'];
+    // An answer that is a status only has it here.
+    if (headers['grpc-status'] === undefined) call.onMetadata(headers);
+    else trailers = headers;
+  });
+  stream.once('trailers', (headers: IncomingHttpHeaders) => (trailers = headers));
+  stream.end(frame(call.message));
+  const splitter = new MessageSplitter();
+  for await (const chunk of stream) for (const message of splitter.push(chunk as Buffer)) await call.onMessage(message);
+  if (trailers === undefined)
+    throw new Error(
+      httpStatus === undefined || httpStatus === 200 ? 'it ended without a status' : `HTTP status ${httpStatus}`,
+    );
+  const error = statusErrorOf(trailers);
   if (error !== undefined) throw error;
-  return end;
+  return trailers;
 }
 
 /** Length-prefixed, not compressed. */

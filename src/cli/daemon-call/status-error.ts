@@ -1,8 +1,8 @@
+import type { IncomingHttpHeaders } from 'node:http2';
 import { DfpeerError, isErrorCode } from '../../core/errors.js';
 import { ERROR_CODE_KEY } from '../../grpc/metadata-keys.js';
 import { parseOriginAnswer } from '../../grpc/origin-answer.js';
 import { DETAILS_HEADER } from '../../grpc/origin-details.js';
-import type { HeaderFields } from './http2/hpack.js';
 
 /** By number (github.com/grpc/grpc, statuscodes). */
 const STATUS_NAMES = [
@@ -38,14 +38,14 @@ export class GrpcStatusError extends Error {
 }
 
 /** What a call's trailers say went wrong; undefined when nothing did. One of ours keeps its code, Dragonfly's its origin's answer. */
-export function statusErrorOf(trailers: HeaderFields): DfpeerError | GrpcStatusError | undefined {
+export function statusErrorOf(trailers: IncomingHttpHeaders): DfpeerError | GrpcStatusError | undefined {
   const status = Number(trailers['grpc-status']);
   if (status === 0) return undefined;
-  const details = decodeMessage(trailers['grpc-message'] ?? '');
+  const details = decodeMessage(String(trailers['grpc-message'] ?? ''));
   const code = trailers[ERROR_CODE_KEY];
   if (isErrorCode(code)) return new DfpeerError(code, details);
   const json = trailers[DETAILS_HEADER];
-  const origin = json === undefined ? undefined : parseOriginAnswer(Buffer.from(json, 'base64').toString());
+  const origin = typeof json === 'string' ? parseOriginAnswer(Buffer.from(json, 'base64').toString()) : undefined;
   return origin ?? new GrpcStatusError(status, details);
 }
 

@@ -89,7 +89,7 @@ export class Scheduling {
       // An "empty" task is the scheduler's belief; the origin told us its length.
       return {
         kind: 'origin',
-        reason: decision.kind === 'back-to-source' ? decision.description : `the scheduler answered ${decision.kind}`,
+        reason: `the scheduler says: ${decision.kind === 'back-to-source' ? decision.description : decision.kind}`,
       };
     } catch (thrown) {
       throwIfAborted(signal, 'the download');

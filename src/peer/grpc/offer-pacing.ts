@@ -53,7 +53,7 @@ export class OfferPacing {
   /** Those that others wait for. */
   #uploads = 0;
   #isDue = false;
-  #cancelLater: (() => void) | undefined;
+  #looksLater = false;
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
@@ -144,10 +144,12 @@ export class OfferPacing {
 
   /** Somebody may not have passed a piece on in time. */
   #lookLater(): void {
-    this.#cancelLater ??= this.#clock.after(
+    if (this.#looksLater) return;
+    this.#looksLater = true;
+    this.#clock.after(
       PASSED_ON_CHECK_MS,
       () => {
-        this.#cancelLater = undefined;
+        this.#looksLater = false;
         this.#look();
       },
       { unref: true },

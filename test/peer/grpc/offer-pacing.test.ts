@@ -25,7 +25,7 @@ const ONE: Untold = { some: () => true, choose: () => 1, isNews: () => false };
 class Listener {
   readonly heard: number[] = [];
   readonly child: PacedChild;
-  isNews = (_: number): boolean => false;
+  isNews: (number: number) => boolean = () => false;
   readonly #controller = new AbortController();
 
   constructor(pacing: OfferPacing, index: number) {
