@@ -1,8 +1,6 @@
 import { MAX_PIECE_SET_PIECES } from '../../core/piece-set.js';
 import { DEFAULT_LOG_MAX_FILES, MAX_LOG_FILES } from '../../cli/dfdaemon-options.js';
 import { DEFAULT_TIMEOUT_MS, MAX_JOBS } from '../../cli/dfget-options.js';
-import { MAX_HEADER_BYTES } from '../../cli/daemon-call/http2/exchange.js';
-import { MAX_FRAME_BYTES } from '../../cli/daemon-call/http2/frames.js';
 import { START_TIMEOUT_MS } from '../../cli/start-daemon.js';
 import { MAX_HEADER_CHARACTERS, MAX_HEADERS } from '../../cli/http-flags.js';
 import { LOG_FLUSH_TIMEOUT_MS, MAX_BUFFERED_LOG_BYTES } from '../../cli/log-destination.js';
@@ -198,8 +196,6 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
       bound({ MAX_NETRC_BYTES }, 'bytes', 'A netrc file.', 'DFP_USAGE'),
       bound({ MAX_HEADERS }, 'headers', '`--header`.', 'DFP_USAGE'),
       bound({ MAX_HEADER_CHARACTERS }, 'characters', 'One `--header`.', 'DFP_USAGE'),
-      bound({ MAX_FRAME_BYTES }, 'bytes', 'A frame of HTTP/2 from the daemon.', 'DFP_DAEMON_UNREACHABLE'),
-      bound({ MAX_HEADER_BYTES }, 'bytes', 'A header block from the daemon.', 'DFP_DAEMON_UNREACHABLE'),
     ],
   },
 ];
