@@ -180,6 +180,18 @@ describe('a bandwidth limiter', () => {
     assert.equal(limiter.spentBytes, 900);
   });
 
+  it('keeps no more than one lease of a new limit, also for those who wait for a large one', async () => {
+    const { limiter, sources } = manualLimiter(MIB);
+    const first = limiter.take(1.5 * MIB, never, 'large');
+    await sources[0]?.grant();
+    await first;
+    const second = limiter.take(1.5 * MIB, never, 'large');
+    limiter.setLimit(1000);
+    assert.equal(limiter.waiting, 1);
+    await sources[1]?.grant();
+    assert.equal(await second, 2000);
+  });
+
   it('charges nothing to a request that is aborted, and forgets it', async () => {
     const { limiter, sources } = manualLimiter(10);
     const controller = new AbortController();

@@ -109,7 +109,7 @@ export class BandwidthLimiter implements ByteBudget {
     if (this.#leases === undefined) return;
     this.#balance += unspent;
     this.#serve();
-    this.#capBalance();
+    if (this.#waiters.size === 0) this.#capBalance();
   }
 
   /** Ends the timers; those waiting fail with DFP_SHUTTING_DOWN. */
@@ -179,7 +179,7 @@ export class BandwidthLimiter implements ByteBudget {
       this.#fetching = false;
       this.#balance += bytes;
       this.#serve();
-      this.#capBalance();
+      if (this.#waiters.size === 0) this.#capBalance();
     };
     leases.next(this.#leasesToFetch(leases.leaseBytes)).then(receive, (cause: unknown) => {
       if (leases !== this.#leases) return;
@@ -198,9 +198,8 @@ export class BandwidthLimiter implements ByteBudget {
     return Math.min(Math.max(1, Math.ceil(neededBytes / leaseBytes)), LARGE_LEASES);
   }
 
-  /** What nobody waits for is kept up to one lease: more would be a burst later. */
+  /** What nobody waits for is kept up to one lease, and so is what a former limit granted: more would be a burst. */
   #capBalance(): void {
-    if (this.#waiters.size > 0) return;
     this.#balance = this.#leases === undefined ? 0 : Math.min(this.#balance, this.#leases.leaseBytes);
   }
 }
