@@ -13,7 +13,7 @@ export const MAX_LIMITER_WAITERS = 10_000;
 const MIN_SHARE_BYTES = 64 * 1024;
 /** A large lease is this many ordinary ones: 40 ms keep the peaks of 100 ms windows at 6/5, as 20 ms do. */
 const LARGE_LEASES = 2;
-/** To those who want large leases the same is shared out in parts no smaller than this. */
+/** To those who want large leases the same is shared out in parts no smaller than this; where an ordinary lease is smaller, none is large. */
 const MIN_LARGE_SHARE_BYTES = 256 * 1024;
 
 export interface BandwidthLimiterOptions {
@@ -156,7 +156,7 @@ export class BandwidthLimiter implements ByteBudget {
   /** What one of so many gets at least, unless it wants less. */
   #leastShare(size: LeaseSize, sharers: number): number {
     const leaseBytes = this.#leases?.leaseBytes ?? 0;
-    if (size === 'large') {
+    if (size === 'large' && leaseBytes >= MIN_LARGE_SHARE_BYTES) {
       const largeBytes = leaseBytes * LARGE_LEASES;
       return Math.min(Math.max(MIN_LARGE_SHARE_BYTES, Math.ceil(largeBytes / sharers)), largeBytes);
     }
@@ -192,6 +192,7 @@ export class BandwidthLimiter implements ByteBudget {
   /** As many as the next large share still needs, if nobody waits for a small one: each wakes the thread. */
   #leasesToFetch(leaseBytes: number): number {
     const [next] = this.#waiters;
+    if (leaseBytes < MIN_LARGE_SHARE_BYTES) return 1;
     for (const { size } of this.#waiters) if (size === 'soon') return 1;
     if (next === undefined) return 1;
     const neededBytes = Math.min(next.wanted, this.#leastShare('large', this.#waiters.size)) - this.#balance;

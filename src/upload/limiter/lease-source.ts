@@ -15,7 +15,7 @@ export interface LeaseSource {
 /** 20 ms a lease keeps the peaks of 100 ms windows at 6/5. */
 export const LEASES_PER_SECOND = 50;
 /** What one Bottleneck job grants, to be handed out by the clock: a job wakes the thread ten times as often as a timer does. */
-const LEASES_PER_JOB = 50;
+const LEASES_PER_JOB = 10;
 /** The reservoir fills this much sooner than due, so that late timers hold nobody up: the clock keeps the rate. */
 const REFILL_SHARE = 0.9;
 /** A lease that comes late grows by what its own lateness cost, up to this share: the time it covers is that much longer. */
