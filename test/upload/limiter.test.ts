@@ -186,10 +186,24 @@ describe('a bandwidth limiter', () => {
     await sources[0]?.grant();
     await first;
     const second = limiter.take(1.5 * MIB, never, 'large');
-    limiter.setLimit(1000);
+    limiter.setLimit(300_000);
     assert.equal(limiter.waiting, 1);
     await sources[1]?.grant();
-    assert.equal(await second, 2000);
+    assert.equal(await second, 600_000);
+  });
+
+  it('gives those who want large leases ordinary ones where these are small', async () => {
+    const { limiter, sources } = manualLimiter(MIB);
+    const first = limiter.take(1.5 * MIB, never, 'large');
+    await sources[0]?.grant();
+    await first;
+    const second = limiter.take(1.5 * MIB, never, 'large');
+    limiter.setLimit(1000);
+    assert.equal(await second, 1000, 'what is left of the former limit');
+    const third = limiter.take(MIB, never, 'large');
+    assert.equal(sources[1]?.askedLeases, 1);
+    await sources[1].grant();
+    assert.equal(await third, 1000);
   });
 
   it('charges nothing to a request that is aborted, and forgets it', async () => {
