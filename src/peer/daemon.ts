@@ -7,13 +7,12 @@ import type { Tracer } from '../core/tracing.js';
 import { loadChannelCredentials } from '../grpc/credentials.js';
 import { startEmbeddedScheduler } from '../scheduler/embedded-scheduler.js';
 import { createSchedulerClient, HostLoadSampler, type DaemonSchedulerClient } from '../scheduler-client/index.js';
-import { BandwidthLimiter, type UploadService } from '../upload/index.js';
+import type { UploadService } from '../upload/index.js';
 import { StoredTaskAnnouncer } from './announcer.js';
 import type { BandwidthLimits, DaemonSettings, ListenAddress } from './daemon-settings.js';
 import { DownloadLimits } from './download-limits.js';
-import { DownloadManager } from './download/download-manager.js';
+import { createDownloadManager } from './download-side.js';
 import { proxyVariables } from './fetch/origin/proxy-choice.js';
-import type { PieceFetcher } from './fetch/piece-fetcher.js';
 import { ThreadedPieceFetcher } from './fetch/threaded-piece-fetcher.js';
 import { Collector, type GcSettings } from './gc/collector.js';
 import { OfferPacing } from './grpc/offer-pacing.js';
@@ -175,7 +174,12 @@ export class Daemon {
     });
     this.#shutdown.add('parents', async () => parents.close());
     const fetcher = this.#createFetcher();
-    const manager = this.#createDownloads({ store, identity, scheduler, announcer, metrics, parents, fetcher, tracer });
+    const { interfaceBytesPerSecond } = uploads;
+    const budgets = new DownloadLimits(this.#limits.current, { interfaceBytesPerSecond, clock: this.#clock });
+    this.#downloadLimits = budgets;
+    this.#shutdown.add('download limits', async () => budgets.close());
+    const ofDownloads = { store, identity, scheduler, announcer, metrics, parents, fetcher, tracer, budgets };
+    const manager = createDownloadManager(settings, { ...shared, ...ofDownloads });
 
     const servers: ServerDependencies = {
       ...shared,
@@ -296,43 +300,6 @@ export class Daemon {
       onSchedulerJoined: () => announcer.announceAll(client),
     });
     return client;
-  }
-
-  #createDownloads(parts: {
-    store: TaskStore;
-    identity: HostIdentity;
-    scheduler: DaemonSchedulerClient | undefined;
-    announcer: StoredTaskAnnouncer;
-    metrics: DownloadMetrics;
-    parents: GrpcParentDialer;
-    fetcher: PieceFetcher;
-    tracer: Tracer;
-  }): DownloadManager {
-    const { store, identity, scheduler, announcer, metrics, parents, fetcher, tracer } = parts;
-    const { download, maxDownloads } = this.#settings;
-    const logger = this.#logger.child({ module: 'download' });
-    const limits = new DownloadLimits(this.#limits.current, this.#clock);
-    this.#downloadLimits = limits;
-    this.#shutdown.add('download limits', async () => limits.close());
-    return new DownloadManager(
-      {
-        store,
-        fetcher,
-        scheduler,
-        parents,
-        host: { id: identity.description.id, newPeerId: identity.newPeerId },
-        downloadBudgets: () => limits.forDownload(),
-        sourceBudgets: () => limits.forSource(),
-        createBudget: (bytesPerSecond) => new BandwidthLimiter(bytesPerSecond, { clock: this.#clock }),
-        ...(scheduler === undefined ? {} : { announceCopy: (task) => announcer.announceSoon(scheduler, task) }),
-        observer: metrics,
-        settings: download,
-        clock: this.#clock,
-        random: Math.random,
-        logger,
-      },
-      { maxDownloads, tracer },
-    );
   }
 
   async #startOperations(): Promise<{ metrics: number; health: number }> {

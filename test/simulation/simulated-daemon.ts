@@ -1,5 +1,6 @@
 import { toDfpeerError } from '../../src/core/errors.js';
 import type { ByteRange } from '../../src/core/piece.js';
+import { NO_BUDGETS } from '../../src/peer/download/download-budgets.js';
 import { DownloadManager } from '../../src/peer/download/download-manager.js';
 import { FIRST_STALL_MS } from '../../src/peer/download/stall-watch.js';
 import type { StoredTask } from '../../src/peer/store/stored-task.js';
@@ -163,8 +164,7 @@ export class SimulatedDaemon {
       scheduler: this.#scheduler,
       parents: this.#dialer,
       host: { id: 'host', newPeerId: () => `peer-${++peers}` },
-      downloadBudgets: () => [],
-      sourceBudgets: () => [],
+      budgets: NO_BUDGETS,
       createBudget: () => {
         throw new Error('no download has a limit of its own');
       },

@@ -8,6 +8,7 @@ import type { PieceFetcher } from '../fetch/piece-fetcher.js';
 import type { ParentDialer } from '../parents/parent-dialer.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { TaskStore } from '../store/task-store.js';
+import type { DownloadBudgets } from './download-budgets.js';
 import type { DistrustedHosts } from './distrusted-hosts.js';
 import type { DownloadSettings } from './download-request.js';
 import type { SilentHosts } from './silent-hosts.js';
@@ -21,10 +22,7 @@ export interface DownloadDependencies {
   parents: ParentDialer;
   /** Ours, for registrations. */
   host: { id: string; newPeerId(): string };
-  /** The limits in force now that every downloaded byte spends; none when it is unlimited. */
-  downloadBudgets(): ByteBudget[];
-  /** Those that bytes from the origin spend in addition. */
-  sourceBudgets(): ByteBudget[];
+  budgets: DownloadBudgets;
   /** A budget of one download's own; closed with it. */
   createBudget(bytesPerSecond: number): ByteBudget & { close(): void };
   /** Takes over work that nobody need wait for; a shutdown does. A failure is logged. */

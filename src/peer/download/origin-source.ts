@@ -49,12 +49,12 @@ export class OriginSource {
     slice: PieceSlice,
     signal: AbortSignal = this.#signal,
   ): Promise<FetchedPiece> {
-    const { fetcher, tracer } = this.#dependencies;
+    const { fetcher, tracer, budgets } = this.#dependencies;
     const attributes = { 'piece.number': slice.number, 'piece.size': slice.length };
     return traced(tracer, 'piece from origin', attributes, () =>
       this.#retrying(
         `fetch piece ${slice.number} from the origin`,
-        () => fetcher.fromOrigin({ ...this.#common(path), signal, origin, slice }),
+        () => fetcher.fromOrigin({ ...this.#common(path), budgets: budgets.forOriginPiece(), signal, origin, slice }),
         signal,
       ),
     );
@@ -67,10 +67,13 @@ export class OriginSource {
     { pieceLength, storedNow }: { pieceLength: number; storedNow: () => number[] },
     onPiece: (piece: FetchedPiece) => Promise<void>,
   ): Promise<number> {
-    const { fetcher, tracer } = this.#dependencies;
+    const { fetcher, tracer, budgets } = this.#dependencies;
     return traced(tracer, 'stream from origin', {}, async (span) => {
       const { contentLength } = await this.#retrying('stream from the origin', () =>
-        fetcher.streamFromOrigin({ ...this.#common(path), pieceLength, stored: storedNow(), origin, onPiece }),
+        fetcher.streamFromOrigin({
+          ...this.#common(path),
+          ...{ budgets: budgets.forOriginStream(), pieceLength, stored: storedNow(), origin, onPiece },
+        }),
       );
       span.set({ 'task.size': contentLength });
       return contentLength;
@@ -78,15 +81,13 @@ export class OriginSource {
   }
 
   #common(path: string): FetchCommon {
-    const { settings, downloadBudgets, sourceBudgets } = this.#dependencies;
-    const budgets = [...downloadBudgets(), ...sourceBudgets()];
+    const { settings } = this.#dependencies;
     return {
       path,
       signal: this.#signal,
       idleTimeoutMs: settings.idleTimeoutMs,
       timeoutMs: settings.pieceTimeoutMs,
       onProgress: this.#onBytes,
-      budgets,
     };
   }
 

@@ -106,7 +106,7 @@ export class ParentFetches {
   get #isSilent(): boolean {
     const { originRace, dependencies } = this.#context;
     if (originRace.width === 0) return false;
-    return !originRace.wasHeard || (this.#races.parentCount > 0 && dependencies.downloadBudgets().length === 0);
+    return !originRace.wasHeard || (this.#races.parentCount > 0 && dependencies.budgets.forParentPiece().length === 0);
   }
 
   #mayAskOrigin(slots: number): boolean {

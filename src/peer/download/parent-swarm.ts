@@ -154,7 +154,7 @@ export class ParentSwarm {
     session: PeerSession | undefined,
     signal: AbortSignal,
   ): Promise<CollectedPiece | undefined> {
-    const { fetcher, settings, clock, downloadBudgets, tracer } = this.#dependencies;
+    const { fetcher, settings, clock, tracer } = this.#dependencies;
     const offer = link.offerOf(number);
     const slice = this.#task.slice(number);
     if (offer === undefined || slice === undefined) return undefined;
@@ -179,7 +179,7 @@ export class ParentSwarm {
         path: this.#task.path,
         signal: stop,
         onProgress: this.#onBytes,
-        budgets: downloadBudgets(),
+        budgets: this.#dependencies.budgets.forParentPiece(),
         idleTimeoutMs: settings.idleTimeoutMs,
         timeoutMs: settings.pieceTimeoutMs,
         traceParent: span.traceParent,

@@ -4,6 +4,7 @@ import type { TaskId } from '../../core/task-id.js';
 import type { Span, Tracer } from '../../core/tracing.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { DownloadDependencies } from './dependencies.js';
+import { withBudget } from './download-budgets.js';
 import { DownloadAttempt } from './download-attempt.js';
 import type { DownloadRequest } from './download-request.js';
 import type { DownloadFacts } from './download-story.js';
@@ -142,7 +143,7 @@ export class TaskDownload {
     if (rateLimitBytesPerSecond === undefined) return { ...dependencies, logger };
     const own = dependencies.createBudget(rateLimitBytesPerSecond);
     this.#ownBudget = own;
-    return { ...dependencies, logger, downloadBudgets: () => [...dependencies.downloadBudgets(), own] };
+    return { ...dependencies, logger, budgets: withBudget(dependencies.budgets, own) };
   }
 }
 

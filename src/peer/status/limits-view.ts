@@ -1,7 +1,6 @@
-import { effectiveLimit } from '../../upload/route.js';
 import type { DaemonSettings } from '../daemon-settings.js';
 import { LIMIT_NAMES, type LimitName, type LimitOrigin, type LimitsInForce } from '../limits-in-force.js';
-import { DEFAULT_UPLOAD_BOUNDS } from '../../upload/index.js';
+import { DEFAULT_UPLOAD_BOUNDS, effectiveLimit } from '../../upload/index.js';
 
 export interface LimitView {
   name: LimitName;
