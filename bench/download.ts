@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
@@ -10,10 +10,13 @@ import { startOrigin } from './support/origin.js';
 import { startDfpeer, type DfpeerServer } from './support/servers.js';
 import { median } from './support/statistics.js';
 import { formatTable, writeResults } from './support/table.js';
+import { warmMemory } from './support/warm-memory.js';
 
 /** npm run bench:download [-- --mib N --rounds N]: dfget of a file that one parent has, against curl from the same piece port. */
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
+/** What a new daemon fetches before it is measured: daemons run for months, and V8 interprets what it has not seen yet. */
+const WARM_UP_BYTES = 64 * MIB;
 
 interface Measurement {
   client: 'dfget' | 'curl';
@@ -39,12 +42,14 @@ async function main(): Promise<void> {
   try {
     const origin = await startOrigin(directory, fileBytes);
     stops.push(() => origin.stop());
+    const warmUp = await startWarmUp(directory);
+    stops.push(() => warmUp.stop());
     const parent = await startDfpeer('parent', join(directory, 'parent'), origin.url);
     stops.push(() => parent.stop());
     const measurements: Measurement[] = [];
     // The first round fills pages and compiles code: it does not count.
     for (let round = 0; round <= rounds; round++) {
-      const pair = [await runDfget(parent, origin.url, directory, round), await runCurl(parent, directory, round)];
+      const pair = [await runDfget(parent, { url: origin.url, warmUpUrl: warmUp.url }, directory, round), await runCurl(parent, directory, round)];
       if (round > 0) measurements.push(...pair);
     }
     print(measurements, congestionControl);
@@ -55,12 +60,27 @@ async function main(): Promise<void> {
   }
 }
 
+async function startWarmUp(directory: string): ReturnType<typeof startOrigin> {
+  const own = join(directory, 'warm-up');
+  mkdirSync(own);
+  return startOrigin(own, WARM_UP_BYTES);
+}
+
 /** A daemon of its own each round: a second dfget would find the task stored. */
-async function runDfget(parent: DfpeerServer, url: string, directory: string, round: number): Promise<Measurement> {
+async function runDfget(
+  parent: DfpeerServer,
+  { url, warmUpUrl }: { url: string; warmUpUrl: string },
+  directory: string,
+  round: number,
+): Promise<Measurement> {
   const own = join(directory, 'child');
   const scheduler = { embedded: { enable: false }, addrs: [`127.0.0.1:${parent.daemon.ports.scheduler ?? 0}`] };
   const child = await DaemonProcess.start(own, { scheduler });
   try {
+    const warmUp = await child.dfget(warmUpUrl, '-O', join(own, 'warm-up'), '--no-progress');
+    if (warmUp.code !== 0) throw new Error(warmUp.stderr);
+    const warmUpFromParent = await bytesFromParents(child);
+    warmMemory(directory, fileBytes);
     const [childBefore, parentBefore] = [cpuSeconds(child.pid), cpuSeconds(parent.pid)];
     const childrenBefore = endedChildrenSeconds();
     const startedAtMs = performance.now();
@@ -68,7 +88,7 @@ async function runDfget(parent: DfpeerServer, url: string, directory: string, ro
     const seconds = (performance.now() - startedAtMs) / 1000;
     if (result.code !== 0) throw new Error(result.stderr);
     const dfgetCpu = endedChildrenSeconds() - childrenBefore;
-    const fromParent = await child.metric('dragonfly_client_download_traffic', { type: 'REMOTE_PEER' });
+    const fromParent = (await bytesFromParents(child)) - warmUpFromParent;
     if (fromParent !== fileBytes) throw new Error(`only ${fromParent} bytes came from the parent`);
     return {
       ...{ client: 'dfget', round, seconds },
@@ -81,9 +101,14 @@ async function runDfget(parent: DfpeerServer, url: string, directory: string, ro
   }
 }
 
+async function bytesFromParents(child: DaemonProcess): Promise<number> {
+  return child.metric('dragonfly_client_download_traffic', { type: 'REMOTE_PEER' });
+}
+
 /** The whole task in one range. */
 async function runCurl(parent: DfpeerServer, directory: string, round: number): Promise<Measurement> {
   const output = join(directory, 'curl-output');
+  warmMemory(directory, fileBytes);
   const parentBefore = cpuSeconds(parent.pid);
   const childrenBefore = endedChildrenSeconds();
   const startedAtMs = performance.now();
