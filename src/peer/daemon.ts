@@ -19,6 +19,7 @@ import { OfferPacing } from './grpc/offer-pacing.js';
 import { startDownloadServer, startUploadServer, type ServerDependencies } from './grpc-servers.js';
 import { describeHost, type HostIdentity } from './host-identity.js';
 import { watchIdle } from './idle-watch.js';
+import { LineShare } from './line-share.js';
 import { LimitsInForce, type LimitName } from './limits-in-force.js';
 import { MemoryKeeper } from './memory-keeper.js';
 import { DownloadMetrics } from './metrics.js';
@@ -136,10 +137,12 @@ export class Daemon {
     this.#shutdown.add('the store', () => store.close());
     const tracer = await this.#openTracing();
     const pacing = new OfferPacing(this.#clock);
+    const share = new LineShare({ clock: this.#clock, isPeer: (taskId, ip) => pacing.hasChild(taskId, ip) });
+    const onUpload = allOf(this.#watch.onUpload, pacing.onUpload, share.onUpload, countUploads(store));
     const uploads = await createUploadSide(settings, {
       ...shared,
       store,
-      onUpload: traceUploads(tracer, allOf(this.#watch.onUpload, pacing.onUpload, countUploads(store))),
+      onUpload: traceUploads(tracer, onUpload),
       registry: this.#registry,
       shutdown: this.#shutdown,
     });
@@ -178,7 +181,7 @@ export class Daemon {
     const budgets = new DownloadLimits(this.#limits.current, { interfaceBytesPerSecond, clock: this.#clock });
     this.#downloadLimits = budgets;
     this.#shutdown.add('download limits', async () => budgets.close());
-    const ofDownloads = { store, identity, scheduler, announcer, metrics, parents, fetcher, tracer, budgets };
+    const ofDownloads = { store, identity, scheduler, announcer, metrics, parents, fetcher, tracer, budgets, pacing };
     const manager = createDownloadManager(settings, { ...shared, ...ofDownloads });
 
     const servers: ServerDependencies = {

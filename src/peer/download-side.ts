@@ -8,6 +8,7 @@ import type { DaemonSettings } from './daemon-settings.js';
 import type { DownloadBudgets } from './download/download-budgets.js';
 import { DownloadManager } from './download/download-manager.js';
 import type { PieceFetcher } from './fetch/piece-fetcher.js';
+import type { OfferPacing } from './grpc/offer-pacing.js';
 import type { HostIdentity } from './host-identity.js';
 import type { DownloadMetrics } from './metrics.js';
 import type { ParentDialer } from './parents/parent-dialer.js';
@@ -27,11 +28,12 @@ export function createDownloadManager(
     fetcher: PieceFetcher;
     tracer: Tracer;
     budgets: DownloadBudgets;
+    pacing: OfferPacing;
     logger: Logger;
     clock: Clock;
   },
 ): DownloadManager {
-  const { store, identity, scheduler, announcer, metrics, parents, fetcher, tracer, budgets, clock } = parts;
+  const { store, identity, scheduler, announcer, metrics, parents, fetcher, tracer, budgets, pacing, clock } = parts;
   return new DownloadManager(
     {
       store,
@@ -40,6 +42,7 @@ export function createDownloadManager(
       parents,
       host: { id: identity.description.id, newPeerId: identity.newPeerId },
       budgets,
+      copies: (taskId, number) => pacing.copies(taskId, number),
       createBudget: (bytesPerSecond) => new BandwidthLimiter(bytesPerSecond, { clock }),
       ...(scheduler === undefined ? {} : { announceCopy: (task) => announcer.announceSoon(scheduler, task) }),
       observer: metrics,

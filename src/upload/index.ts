@@ -9,6 +9,8 @@ export type { PieceSource, ServedTask } from './piece-source.js';
 export { BandwidthLimiter } from './limiter/bandwidth-limiter.js';
 export { NestedBudget } from './limiter/nested-budget.js';
 export type { UploadRates } from './limiter/upload-limits.js';
+export { UNSENT_LIMIT_BYTES } from './unsent-limit.js';
+export { setRateCeiling } from './rate-ceiling.js';
 export { effectiveLimit } from './route.js';
 export type { EngineUnavailableReason, LimitedRoute, Route, RouteReason } from './route.js';
 export type { EngineSupport, LiveUpload, UploadsOptions } from './transfer/uploads.js';

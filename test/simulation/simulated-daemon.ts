@@ -165,6 +165,7 @@ export class SimulatedDaemon {
       parents: this.#dialer,
       host: { id: 'host', newPeerId: () => `peer-${++peers}` },
       budgets: NO_BUDGETS,
+      copies: () => 0,
       createBudget: () => {
         throw new Error('no download has a limit of its own');
       },

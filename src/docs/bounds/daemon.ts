@@ -19,6 +19,7 @@ import { DEFAULT_GRPC_SERVER_LIMITS } from '../../grpc/server.js';
 import { GRPC_STOP_GRACE_MS } from '../../peer/grpc-servers.js';
 import { STREAM_WRITE_TIMEOUT_MS } from '../../peer/grpc/handlers.js';
 import {
+  CROSSED_OFFER_TIMEOUT_MS,
   FIRST_OFFER_TIMEOUT_MS,
   MAX_CHILD_SHARE,
   MAX_OFFER_TIMEOUT_MS,
@@ -96,6 +97,7 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
       bound({ MIN_TELLING_INTERVAL_MS }, 'ms', 'Between two messages of a child on what it holds.', 'it waits'),
       bound({ MAX_UNTAKEN_OFFERS }, 'pieces', 'Open offers to a child alone with a task.', 'further offers wait'),
       bound({ FIRST_OFFER_TIMEOUT_MS }, 'ms', 'An offer, before children were seen to take any.', 'it lapses'),
+      bound({ CROSSED_OFFER_TIMEOUT_MS }, 'ms', 'An offer of what the child has just said it asked for.', 'it lapses'),
       bound({ MIN_OFFER_TIMEOUT_MS }, 'ms', 'An offer to quick children, at least.', 'it lapses'),
       bound({ MAX_OFFER_TIMEOUT_MS }, 'ms', 'An offer to slow children, at most.', 'it lapses'),
       bound(

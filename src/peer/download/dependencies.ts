@@ -2,6 +2,7 @@ import type { ByteBudget } from '../../core/byte-budget.js';
 import type { Clock } from '../../core/clock.js';
 import type { Logger } from '../../core/logger.js';
 import type { TrafficType } from '../../core/piece.js';
+import type { TaskId } from '../../core/task-id.js';
 import type { Tracer } from '../../core/tracing.js';
 import type { SchedulerClient } from '../../scheduler-client/scheduler-client.js';
 import type { PieceFetcher } from '../fetch/piece-fetcher.js';
@@ -25,6 +26,8 @@ export interface DownloadDependencies {
   budgets: DownloadBudgets;
   /** A budget of one download's own; closed with it. */
   createBudget(bytesPerSecond: number): ByteBudget & { close(): void };
+  /** How many of those who listen to us have a piece of a task, or have asked for it. */
+  copies(taskId: TaskId, number: number): number;
   /** Takes over work that nobody need wait for; a shutdown does. A failure is logged. */
   inBackground(work: Promise<void>): void;
   /** A complete copy was made without the scheduler's help, so it knows nothing of it. Must return at once. */

@@ -53,7 +53,7 @@ export class DownloadAttempt {
     this.#context = context;
     const { signal } = this.#controller;
     this.#story = new DownloadStory(logger, dependencies.clock);
-    this.#board = new PieceBoard(dependencies.random);
+    this.#board = new PieceBoard(dependencies.random, (number) => dependencies.copies(request.taskId, number));
     const onBytes = (): void => {
       context.stall.moved();
       this.#story.moved();

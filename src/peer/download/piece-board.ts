@@ -13,19 +13,22 @@ export interface ParentStanding {
 
 /**
  * Which pieces are wanted, under way, here; and which parent has offered which. Pure bookkeeping and choice, no I/O.
- * Choice: the piece that fewest parents hold, so that it can soon be had from more of them; of those, one whose parent has the most idle
+ * Choice: the piece that fewest are known to have, so that it can soon be had from more of them; of those, one whose parent has the most idle
  * weight; ties by chance.
  */
 export class PieceBoard {
   readonly #random: () => number;
+  readonly #copies: (number: number) => number;
   /** Wanted and neither under way nor here. */
   readonly #missing = new Set<number>();
   readonly #inFlight = new Set<number>();
   readonly #offers = new Map<string, Set<number>>();
   readonly #holders = new Map<number, number>();
 
-  constructor(random: () => number) {
+  /** `copies`: how many who listen to us have a piece, or have asked for it; parents that pace their offers tell less. */
+  constructor(random: () => number, copies: (number: number) => number = () => 0) {
     this.#random = random;
+    this.#copies = copies;
   }
 
   /** Returns false when it was wanted before. */
@@ -100,7 +103,7 @@ export class PieceBoard {
     let fewest = Number.POSITIVE_INFINITY;
     for (const { id } of free) {
       const number = this.#rarestOf(id);
-      const holders = number === undefined ? fewest : (this.#holders.get(number) ?? 0);
+      const holders = number === undefined ? fewest : this.#commonness(number);
       if (number !== undefined && holders < fewest) [best, fewest] = [{ parentId: id, number }, holders];
     }
     return best;
@@ -130,6 +133,10 @@ export class PieceBoard {
     this.#inFlight.delete(number);
   }
 
+  #commonness(number: number): number {
+    return (this.#holders.get(number) ?? 0) + this.#copies(number);
+  }
+
   #rarestOf(parentId: string): number | undefined {
     const offered = this.#offers.get(parentId);
     if (offered === undefined) return undefined;
@@ -141,7 +148,7 @@ export class PieceBoard {
     for (const number of walked) {
       if (!other.has(number)) continue;
       if (examined++ === MAX_EXAMINED) break;
-      const rank = (this.#holders.get(number) ?? 0) + this.#random();
+      const rank = this.#commonness(number) + this.#random();
       if (rank < bestRank) [best, bestRank] = [number, rank];
     }
     return best;

@@ -15,8 +15,10 @@ export const MAX_CHILD_SHARE = 0.75;
 /** An offer that is not taken for so many times as long as children take when they are quick has lapsed: the child has the piece from elsewhere. */
 export const OFFER_PATIENCE = 3;
 /** Bounds of that, and what is assumed at first. */
-export const MIN_OFFER_TIMEOUT_MS = 100;
+export const MIN_OFFER_TIMEOUT_MS = 300;
 export const MAX_OFFER_TIMEOUT_MS = 2_000;
+/** An offer of what the child has just said it asked for: here, and its request is on its way, or of somebody else. */
+export const CROSSED_OFFER_TIMEOUT_MS = 100;
 export const FIRST_OFFER_TIMEOUT_MS = 300;
 /** A child alone with a task is not kept waiting; so many offers ahead of what it takes, so that others who come have something to hear. */
 export const MAX_UNTAKEN_OFFERS = 16;
@@ -61,7 +63,8 @@ export class OfferPacing {
 
   /** For the upload side: uploads are what offers wait for. */
   readonly onUpload: NonNullable<UploadsOptions['onUpload']> = ({ task, range, childIp }) => {
-    const child = this.#take(task.taskId, Math.floor(range.offset / task.pieceLength), childIp);
+    const number = Math.floor(range.offset / task.pieceLength);
+    const child = this.#take(task.taskId, number, childIp);
     let isOnLine = true;
     const leaveLine = (): void => {
       if (!isOnLine) return;
@@ -80,6 +83,7 @@ export class OfferPacing {
         this.#uploadTimes.add(durationMs);
       }
       if (child !== undefined) child.uploads--;
+      if (result !== 'complete') child?.taken.delete(number);
       leaveLine();
       this.#look();
     };
@@ -96,6 +100,18 @@ export class OfferPacing {
     return child;
   }
 
+  /** Somebody at this address listens to what we have of the task. */
+  hasChild(taskId: TaskId, ip: string): boolean {
+    return this.#childrenOf(taskId).some((child) => child.ip === ip);
+  }
+
+  /** Children that have a piece or have asked for it, by what they say. */
+  copies(taskId: TaskId, number: number): number {
+    let copies = 0;
+    for (const { held } of this.#children.get(taskId) ?? []) if (held?.has(number) === true) copies++;
+    return copies;
+  }
+
   /** A child says what it needs no more, and who else may give it the rest. */
   learn(taskId: TaskId, hostId: string, { held, parentHostIds }: ChildStanding): void {
     for (const child of this.#childrenOf(taskId)) {
@@ -104,7 +120,7 @@ export class OfferPacing {
       if (parentHostIds.length > 0) child.parentHostIds = new Set(parentHostIds);
       // Asked for: here, and we shall know at once, or of somebody else.
       for (const [number, offer] of child.offers)
-        if (offer.isOpen && held.has(number)) this.#lapseAfter(MIN_OFFER_TIMEOUT_MS, child, offer);
+        if (offer.isOpen && held.has(number)) this.#lapseAfter(CROSSED_OFFER_TIMEOUT_MS, child, offer);
       child.recall();
     }
     this.#look();
@@ -189,7 +205,8 @@ export class OfferPacing {
       untold.isNews(number) && parents.some((each) => each.mayHave(number) && each.wasToldAfter(sinceMs, number));
     const number = untold.choose(
       (each) => child.lacks(each) && !isPassedOn(each),
-      (each) => children.filter((other) => other.mayHave(each)).length,
+      // An offer that has lapsed may still be taken: what nobody was told of yet comes before it.
+      (each) => children.filter((other) => other.mayHave(each) || other.wasToldAfter(sinceMs, each)).length,
     );
     if (number === undefined) {
       if (untold.some((each) => child.lacks(each))) this.#lookLater();
@@ -227,6 +244,7 @@ export class OfferPacing {
     this.#takeTimes.add(this.#clock.monotonicMs() - offer.madeAtMs);
     this.#lapse(child, offer);
     child.offers.delete(number);
+    child.taken.add(number);
     return child;
   }
 

@@ -32,6 +32,8 @@ export class PacedChild {
   readonly ip: string;
   /** By piece. */
   readonly offers = new Map<number, Offer>();
+  /** Asked of us; it says so itself a moment later. */
+  readonly taken = new Set<number>();
   openOffers = 0;
   uploads = 0;
   /** Here or asked of somebody, as it said last; undefined while it says nothing. */
@@ -65,7 +67,7 @@ export class PacedChild {
   /** It has the piece, has asked for it or is about to; of a child that says nothing, it was told of it. */
   mayHave(number: number): boolean {
     if (this.held === undefined) return this.#toldAtMs.has(number);
-    return this.held.has(number) || this.offers.get(number)?.isOpen === true;
+    return this.held.has(number) || this.taken.has(number) || this.offers.get(number)?.isOpen === true;
   }
 
   wasToldAfter(ms: number, number: number): boolean {

@@ -6,7 +6,7 @@ type OnUpload = NonNullable<UploadsOptions['onUpload']>;
 /** A span for each upload, besides whoever else listens. */
 export function traceUploads(tracer: Tracer, next?: OnUpload): OnUpload | undefined {
   if (tracer === noTracing) return next;
-  return (spec) => {
+  return (spec, progress) => {
     const { protocol, task, range, childIp, childPeerId, traceParent } = spec;
     const attributes = {
       'task.id': task.taskId,
@@ -17,7 +17,7 @@ export function traceUploads(tracer: Tracer, next?: OnUpload): OnUpload | undefi
       'upload.length': range.length,
     };
     const span = tracer.begin('upload', attributes, traceParent);
-    const onEnd = next?.(spec);
+    const onEnd = next?.(spec, progress);
     return (outcome) => {
       const { choice, bytesSent, result, error } = outcome;
       span.set({ 'upload.route': choice.route, 'upload.reason': choice.reason });

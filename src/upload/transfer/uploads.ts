@@ -40,10 +40,15 @@ export interface UploadsOptions {
   pool?: BufferPool;
   clock?: Clock;
   logger?: Logger;
-  /** Told of each upload; what it returns, of its end. */
-  onUpload?: ((spec: UploadSpec) => (outcome: UploadOutcome) => void) | undefined;
+  /** Told of each upload, and where to see how far it is; what it returns, of its end. */
+  onUpload?: ((spec: UploadSpec, progress: UploadProgress) => (outcome: UploadOutcome) => void) | undefined;
   /** Undefined leaves the page cache to the kernel. */
   dropBehind?: DropBehind | undefined;
+}
+
+/** Of a running upload. */
+export interface UploadProgress {
+  readonly bytesSent: number;
 }
 
 /** One running upload, as operators see it. */
@@ -100,7 +105,7 @@ export class Uploads implements UploadHost {
   async send(spec: UploadSpec): Promise<UploadOutcome> {
     const { metrics, onUpload, dropBehind } = this.#options;
     const upload = new Upload(spec, this);
-    const onEnd = onUpload?.(spec);
+    const onEnd = onUpload?.(spec, upload);
     const onRead = dropBehind?.begin(spec);
     this.#running.add(upload);
     this.#scheduleCheck();

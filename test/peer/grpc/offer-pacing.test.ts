@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { PieceSet } from '../../../src/core/piece-set.js';
 import { computeTaskId } from '../../../src/core/task-id.js';
 import {
+  CROSSED_OFFER_TIMEOUT_MS,
   FIRST_OFFER_TIMEOUT_MS,
   MAX_CHILD_SHARE,
   MAX_OFFER_TIMEOUT_MS,
@@ -66,7 +67,7 @@ describe('offer pacing', () => {
   function upload(number: number, childIp: string): (durationMs: number) => void {
     const task = { taskId: TASK, pieceLength: PIECE_BYTES };
     const spec = { task, range: { offset: number * PIECE_BYTES, length: PIECE_BYTES }, childIp };
-    const end = pacing.onUpload(spec as unknown as Parameters<typeof pacing.onUpload>[0]);
+    const end = pacing.onUpload(spec as unknown as Parameters<typeof pacing.onUpload>[0], { bytesSent: 0 });
     return (durationMs) => end({ result: 'complete', bytesSent: PIECE_BYTES, durationMs } as Parameters<typeof end>[0]);
   }
 
@@ -142,7 +143,7 @@ describe('offer pacing', () => {
     await settled();
     says(0, () => true);
     await settled();
-    clock.advance(MIN_OFFER_TIMEOUT_MS);
+    clock.advance(CROSSED_OFFER_TIMEOUT_MS);
     await settled();
     assert.deepEqual(counts(all), [MIN_PACED_UPLOADS / 2, Math.ceil(MIN_PACED_UPLOADS * MAX_CHILD_SHARE)]);
   });
@@ -197,6 +198,18 @@ describe('offer pacing', () => {
     all[0]?.child.recall();
     assert.deepEqual(await waiting, []);
     assert.equal(total(all), before);
+  });
+
+  it('counts who says that it has a piece, and forgets who is gone', async () => {
+    const all = listeners(3);
+    says(0, (number) => number < 2);
+    says(1, (number) => number < 1);
+    assert.deepEqual([pacing.copies(TASK, 0), pacing.copies(TASK, 1), pacing.copies(TASK, 2)], [2, 1, 0]);
+    assert.ok(pacing.hasChild(TASK, all[0]?.child.ip ?? ''));
+    for (const { child } of all) child.leave();
+    await settled();
+    assert.equal(pacing.copies(TASK, 0), 0);
+    assert.equal(pacing.hasChild(TASK, all[0]?.child.ip ?? ''), false);
   });
 
   it('lets a child alone with a task hear far ahead of what it takes', async () => {
