@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { FAST_LINE, HEADROOM, LineShare, SHARE_INTERVAL_MS } from '../../src/peer/line-share.js';
 import { UNSENT_LIMIT_BYTES } from '../../src/upload/index.js';
 import { FakeClock } from '../scheduler/fake-clock.js';
@@ -11,7 +11,7 @@ const STRANGER = '10.0.0.99';
 class FakeUpload {
   bytesSent = UNSENT_LIMIT_BYTES;
   ceiling: number | undefined;
-  readonly socket = { destroyed: false } as Socket;
+  readonly socket = new Socket();
   readonly #end: (outcome: never) => void;
 
   constructor(share: LineShare, childIp = '10.0.0.1') {
