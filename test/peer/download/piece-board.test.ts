@@ -30,6 +30,17 @@ describe('piece board', () => {
     assert.equal(board.choose([standing('a')])?.number, 3);
   });
 
+  it('counts copies that were not offered to us', () => {
+    const board = new PieceBoard(
+      () => 0,
+      (number) => (number === 2 ? 3 : 0),
+    );
+    for (const number of [1, 2]) board.want(number);
+    for (const parent of ['a', 'b', 'c']) board.offer(parent, 1);
+    board.offer('a', 2);
+    assert.equal(board.choose([standing('a'), standing('b')])?.number, 1);
+  });
+
   it('asks no parent beyond its slots, and none for what it did not offer', () => {
     const board = new PieceBoard(() => 0);
     board.want(1);
