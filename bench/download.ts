@@ -49,7 +49,10 @@ async function main(): Promise<void> {
     const measurements: Measurement[] = [];
     // The first round fills pages and compiles code: it does not count.
     for (let round = 0; round <= rounds; round++) {
-      const pair = [await runDfget(parent, { url: origin.url, warmUpUrl: warmUp.url }, directory, round), await runCurl(parent, directory, round)];
+      const pair = [
+        await runDfget(parent, { url: origin.url, warmUpUrl: warmUp.url }, directory, round),
+        await runCurl(parent, directory, round),
+      ];
       if (round > 0) measurements.push(...pair);
     }
     print(measurements, congestionControl);
