@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { DaemonProcess, run } from '../test/support/daemon-process.js';
 import { type Circumstance, CIRCUMSTANCES } from './support/circumstances.js';
@@ -12,7 +12,7 @@ import { startNginx } from './support/servers.js';
 import { median } from './support/statistics.js';
 import { formatTable, writeResults } from './support/table.js';
 
-/** npm run bench:dfget [-- --quick --only=healthy --netem="delay 10ms rate 500mbit"]: dfget against curl, in the same rounds. */
+/** npm run bench:dfget [-- --quick --only=healthy --qdisc="netem delay 10ms rate 500mbit"]: dfget against curl, in the same rounds. */
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const DFGET = join(import.meta.dirname, '..', '..', 'bin', 'dfget');
@@ -25,7 +25,7 @@ const { values: flags } = parseArgs({
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     only: { type: 'string' },
-    netem: { type: 'string' },
+    qdisc: { type: 'string' },
   },
 });
 const rounds = Number(flags.rounds ?? (flags.quick ? 5 : 9));
@@ -106,11 +106,19 @@ function measureStarts(): { nodeMs: number; dfgetMs: number } {
   return { nodeMs: median(times.map(([node]) => node)), dfgetMs: median(times.map(([, dfget]) => dfget)) };
 }
 
+/** As tc(8) takes it; some kernels lack netem. */
+function shapeLoopback(qdisc: string): void {
+  const { status, stderr } = spawnSync('tc', ['qdisc', 'add', 'dev', 'lo', 'root', ...qdisc.split(' ')], {
+    encoding: 'utf8',
+  });
+  if (status !== 0)
+    throw new Error(`tc refuses "${qdisc}" (${stderr.trim()}): try "tbf rate 500mbit burst 1mb latency 50ms"`);
+}
+
 async function main(): Promise<void> {
   if (!hasProgram('curl') || !hasProgram('nginx')) throw new Error('this needs curl and nginx');
   const congestionControl = enterBenchNetwork();
-  if (flags.netem !== undefined)
-    execFileSync('tc', ['qdisc', 'add', 'dev', 'lo', 'root', 'netem', ...flags.netem.split(' ')]);
+  if (flags.qdisc !== undefined) shapeLoopback(flags.qdisc);
   const directory = mkdtempSync(join(tmpdir(), 'dfpeer-bench-'));
   const files = join(directory, 'files');
   mkdirSync(files);
@@ -129,7 +137,7 @@ async function main(): Promise<void> {
     for (const circumstance of CIRCUMSTANCES.filter(({ name }) => only.test(name)))
       measurements.push(...(await measure(circumstance, originUrl, join(directory, `case-${measurements.length}`))));
     print(measurements, starts, congestionControl);
-    writeResults('dfget', { congestionControl, netem: flags.netem, starts, measurements });
+    writeResults('dfget', { congestionControl, qdisc: flags.qdisc, starts, measurements });
   } finally {
     await nginx.stop();
     rmSync(directory, { recursive: true, force: true });
@@ -142,7 +150,7 @@ function print(
   congestionControl: string,
 ): void {
   console.log(
-    `\nOrigin nginx on loopback${flags.netem === undefined ? '' : ` with netem ${flags.netem}`}, ${congestionControl}; medians of ${rounds} rounds, in ms. Node's own start: ${nodeMs.toFixed(0)}, dfget's without a daemon to ask: ${dfgetMs.toFixed(0)}. Allowed: curl + 5 % + 50 ms.\n`,
+    `\nOrigin nginx on loopback${flags.qdisc === undefined ? '' : ` with ${flags.qdisc}`}, ${congestionControl}; medians of ${rounds} rounds, in ms. Node's own start: ${nodeMs.toFixed(0)}, dfget's without a daemon to ask: ${dfgetMs.toFixed(0)}. Allowed: curl + 5 % + 50 ms.\n`,
   );
   const rows: string[][] = [];
   for (const circumstance of new Set(measurements.map((each) => each.circumstance)))
