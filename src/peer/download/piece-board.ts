@@ -1,5 +1,4 @@
-/** Pieces examined per choice: enough for a good one, bounded for tasks of many thousand pieces. */
-const MAX_EXAMINED = 512;
+import { pickRarest } from '../../core/pick-rarest.js';
 
 /** How a parent stands when a piece is to be chosen. */
 export interface ParentStanding {
@@ -142,15 +141,11 @@ export class PieceBoard {
     if (offered === undefined) return undefined;
     // Whichever of the two sets is smaller is walked.
     const [walked, other] = offered.size < this.#missing.size ? [offered, this.#missing] : [this.#missing, offered];
-    let best: number | undefined;
-    let bestRank = Number.POSITIVE_INFINITY;
-    let examined = 0;
-    for (const number of walked) {
-      if (!other.has(number)) continue;
-      if (examined++ === MAX_EXAMINED) break;
-      const rank = this.#commonness(number) + this.#random();
-      if (rank < bestRank) [best, bestRank] = [number, rank];
-    }
-    return best;
+    return pickRarest(
+      walked,
+      (number) => other.has(number),
+      (number) => this.#commonness(number),
+      this.#random,
+    );
   }
 }

@@ -1,5 +1,6 @@
 import { Metadata, type ServerWritableStream } from '@grpc/grpc-js';
 import { DfpeerError, UsageError } from '../../core/errors.js';
+import { pickRarest } from '../../core/pick-rarest.js';
 import { CONTENT_VERSION_HEADER } from '../../core/piece-header.js';
 import { TrafficType } from '../../core/piece.js';
 import { parseTaskId } from '../../core/task-id.js';
@@ -12,7 +13,6 @@ import { contentVersionOf } from '../store/content-version.js';
 import { HTTP_PORT_HEADER } from '../parents/grpc-parent-dialer.js';
 import type { SendMessage } from './handlers.js';
 import type { OfferPacing } from './offer-pacing.js';
-import { pickRarest } from './pick-rarest.js';
 import type { PacedChild, Untold } from './paced-child.js';
 
 /** A task of 64 MiB pieces with this many would hold 64 TiB. */
@@ -86,11 +86,14 @@ async function announceAll(
   { child, announce }: Telling,
   signal: AbortSignal,
 ): Promise<void> {
+  const isHere = (number: number): boolean => task.piece(number) !== undefined;
   const untold: Untold = {
-    some: (isWanted) => [...interested].some((number) => task.piece(number) !== undefined && isWanted(number)),
+    some: (isWanted) => {
+      for (const number of interested) if (isHere(number) && isWanted(number)) return true;
+      return false;
+    },
     choose: (isWanted, havers) => {
-      const isHere = (number: number): boolean => task.piece(number) !== undefined && isWanted(number);
-      const next = pickRarest(interested, isHere, havers);
+      const next = pickRarest(interested, (number) => isHere(number) && isWanted(number), havers);
       if (next !== undefined) interested.delete(next);
       return next;
     },

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { pickRarest } from '../../../src/peer/grpc/pick-rarest.js';
+import { pickRarest } from '../../src/core/pick-rarest.js';
 
 describe('the choice of a piece to tell of', () => {
   const numbers = Array.from({ length: 8 }, (_, number) => number);
