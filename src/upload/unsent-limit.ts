@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import { NativeError, setUnsentLimit } from '../../native/index.js';
+import { setUnsentLimit } from '../../native/index.js';
+import { hint } from './kernel-hint.js';
 
 /**
  * What an upload's connection may hold in the kernel beyond what is on its way. A thousand clients that hardly read would
@@ -9,9 +10,5 @@ export const UNSENT_LIMIT_BYTES = 512 * 1024;
 
 /** A hint: where it can't be given the kernel's own limit holds. */
 export function limitUnsent(socket: Socket): void {
-  try {
-    setUnsentLimit(socket, UNSENT_LIMIT_BYTES);
-  } catch (thrown) {
-    if (!(thrown instanceof NativeError)) throw thrown;
-  }
+  hint(() => setUnsentLimit(socket, UNSENT_LIMIT_BYTES));
 }
