@@ -16,7 +16,12 @@ export async function startOrigin(directory: string, bytes: number): Promise<Mea
 /** Random bytes; `bytes` is a multiple of 8 MiB. */
 export function makeFile(path: string, bytes: number): void {
   const block = Buffer.alloc(BLOCK_BYTES);
+  writeBlocks(path, bytes, () => randomFillSync(block));
+}
+
+/** A file of whole blocks. */
+export function writeBlocks(path: string, bytes: number, next: () => Buffer): void {
   const file = openSync(path, 'w', 0o644);
-  for (let written = 0; written < bytes; written += block.length) writeSync(file, randomFillSync(block));
+  for (let written = 0; written < bytes;) written += writeSync(file, next());
   closeSync(file);
 }

@@ -1,5 +1,6 @@
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeBlocks } from './origin.js';
 
 const BLOCK_BYTES = 8 * 1024 * 1024;
 
@@ -10,8 +11,6 @@ const BLOCK_BYTES = 8 * 1024 * 1024;
 export function warmMemory(directory: string, bytes: number): void {
   const path = join(directory, 'warm-memory');
   const block = Buffer.alloc(BLOCK_BYTES);
-  const file = openSync(path, 'w');
-  for (let written = 0; written < bytes; written += block.length) writeSync(file, block);
-  closeSync(file);
+  writeBlocks(path, bytes, () => block);
   rmSync(path);
 }

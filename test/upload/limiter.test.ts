@@ -117,10 +117,7 @@ describe('a bandwidth limiter', () => {
   });
 
   it('does not give those who want large leases what is left, and asks for no more than is missing', async () => {
-    const { limiter, sources } = manualLimiter(MIB);
-    const first = limiter.take(1.5 * MIB, never, 'large');
-    await sources[0]?.grant();
-    assert.equal(await first, 1.5 * MIB);
+    const { limiter, sources } = await limiterWithRemainder();
     const second = limiter.take(1.5 * MIB, never, 'large');
     assert.equal(limiter.waiting, 1);
     assert.equal(sources[0]?.askedLeases, 1);
@@ -180,11 +177,17 @@ describe('a bandwidth limiter', () => {
     assert.equal(limiter.spentBytes, 900);
   });
 
+  /** Half a lease is left over, and too little for who wants a large one. */
+  async function limiterWithRemainder(): Promise<ReturnType<typeof manualLimiter>> {
+    const manual = manualLimiter(MIB);
+    const first = manual.limiter.take(1.5 * MIB, never, 'large');
+    await manual.sources[0]?.grant();
+    assert.equal(await first, 1.5 * MIB);
+    return manual;
+  }
+
   it('keeps no more than one lease of a new limit, also for those who wait for a large one', async () => {
-    const { limiter, sources } = manualLimiter(MIB);
-    const first = limiter.take(1.5 * MIB, never, 'large');
-    await sources[0]?.grant();
-    await first;
+    const { limiter, sources } = await limiterWithRemainder();
     const second = limiter.take(1.5 * MIB, never, 'large');
     limiter.setLimit(300_000);
     assert.equal(limiter.waiting, 1);
@@ -193,10 +196,7 @@ describe('a bandwidth limiter', () => {
   });
 
   it('gives those who want large leases ordinary ones where these are small', async () => {
-    const { limiter, sources } = manualLimiter(MIB);
-    const first = limiter.take(1.5 * MIB, never, 'large');
-    await sources[0]?.grant();
-    await first;
+    const { limiter, sources } = await limiterWithRemainder();
     const second = limiter.take(1.5 * MIB, never, 'large');
     limiter.setLimit(1000);
     assert.equal(await second, 1000, 'what is left of the former limit');
