@@ -12,7 +12,6 @@ import type { OfferPacing } from './grpc/offer-pacing.js';
 import type { HostIdentity } from './host-identity.js';
 import type { DownloadMetrics } from './metrics.js';
 import type { ParentDialer } from './parents/parent-dialer.js';
-
 import type { TaskStore } from './store/task-store.js';
 
 /** The fetching half. */

@@ -1,6 +1,7 @@
+import type { Socket } from 'node:net';
 import { type Clock, systemClock } from '../core/clock.js';
 import type { TaskId } from '../core/task-id.js';
-import { setRateCeiling, UNSENT_LIMIT_BYTES, type UploadsOptions } from '../upload/index.js';
+import { setRateCeiling, UNSENT_LIMIT_BYTES, type OnUpload, type UploadProgress } from '../upload/index.js';
 
 /** How often it is seen what the line carries. */
 export const SHARE_INTERVAL_MS = 250;
@@ -9,7 +10,7 @@ const LOOKS = 4;
 /** All ceilings together are this much more than the line has carried, so that it can turn out to carry more… */
 export const HEADROOM = 1.3;
 /** …and grow by this much with each look at a line that carries more than was known, or less: some connections don't take their share. */
-export const HEADROOM_GROWTH = 1.5;
+const HEADROOM_GROWTH = 1.5;
 const MIN_USED = 0.75;
 const MAX_SURPRISE = 1.05;
 /** What it shrinks by otherwise. */
@@ -19,11 +20,9 @@ const LINE_DECAY = 0.995;
 /** A line that carries this much, in bytes per second, needs no care: a piece takes milliseconds, and pacing costs processor time. */
 export const FAST_LINE = 300_000_000;
 
-type OnUpload = NonNullable<UploadsOptions['onUpload']>;
-
 interface Sharer {
-  socket: Parameters<typeof setRateCeiling>[0];
-  progress: { readonly bytesSent: number };
+  socket: Socket;
+  progress: UploadProgress;
   seenBytes: number;
   ceiling: number | undefined;
 }
@@ -50,9 +49,8 @@ export class LineShare {
   #headroom = HEADROOM;
   /** Sent since the last look by uploads that have ended. */
   #endedBytes = 0;
-  /** The last ones, the first of them when it all began. */
+  /** The last ones, the first of them when it all began; none while nobody sends. */
   #looks: { atMs: number; bytes: number }[] = [];
-  #isLooking = false;
 
   constructor({ clock = systemClock, isPeer, setCeiling = setRateCeiling }: LineShareOptions) {
     this.#clock = clock;
@@ -95,8 +93,7 @@ export class LineShare {
   }
 
   #startLooking(): void {
-    if (this.#isLooking) return;
-    this.#isLooking = true;
+    if (this.#looks.length > 0) return;
     // An idle line says nothing of what it can carry.
     this.#looks = [{ atMs: this.#clock.monotonicMs(), bytes: 0 }];
     this.#endedBytes = 0;
@@ -115,8 +112,8 @@ export class LineShare {
       : Math.min(this.#headroom * HEADROOM_GROWTH, Math.max(HEADROOM, this.#sharers.size));
     this.#line = Math.max(rate, this.#line * LINE_DECAY);
     this.#share();
-    this.#isLooking = this.#sharers.size > 0;
-    if (this.#isLooking) this.#lookLater();
+    if (this.#sharers.size > 0) this.#lookLater();
+    else this.#looks = [];
   }
 
   /** Of the last looks, in bytes per second. */

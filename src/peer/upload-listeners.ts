@@ -1,7 +1,5 @@
-import type { UploadsOptions } from '../upload/index.js';
+import type { OnUpload } from '../upload/index.js';
 import type { TaskStore } from './store/task-store.js';
-
-type OnUpload = NonNullable<UploadsOptions['onUpload']>;
 
 /** All of them hear of each upload, and of its end. */
 export function allOf(...listeners: readonly OnUpload[]): OnUpload {

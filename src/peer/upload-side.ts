@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
 import { HostLoadSampler } from '../scheduler-client/index.js';
-import { UploadService, type UploadRates, type UploadsOptions } from '../upload/index.js';
+import { UploadService, type UploadRates, type OnUpload } from '../upload/index.js';
 import type { BandwidthLimits, DaemonSettings } from './daemon-settings.js';
 import type { Shutdown } from './shutdown.js';
 import type { TaskStore } from './store/task-store.js';
@@ -24,7 +24,7 @@ export async function createUploadSide(
     logger: Logger;
     clock: Clock;
     shutdown: Shutdown;
-    onUpload?: UploadsOptions['onUpload'];
+    onUpload?: OnUpload | undefined;
   },
 ): Promise<UploadSide> {
   const { store, registry, clock, shutdown } = parts;

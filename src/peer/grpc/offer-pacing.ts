@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../../core/clock.js';
 import type { TaskId } from '../../core/task-id.js';
-import type { UploadsOptions } from '../../upload/index.js';
+import type { OnUpload } from '../../upload/index.js';
 import type { ChildStanding } from '../download/held-pieces.js';
 import { RequestWindow } from '../request-window.js';
 import { PacedChild, type Offer, type Untold } from './paced-child.js';
@@ -62,7 +62,7 @@ export class OfferPacing {
   }
 
   /** For the upload side: uploads are what offers wait for. */
-  readonly onUpload: NonNullable<UploadsOptions['onUpload']> = ({ task, range, childIp }) => {
+  readonly onUpload: OnUpload = ({ task, range, childIp }) => {
     const number = Math.floor(range.offset / task.pieceLength);
     const child = this.#take(task.taskId, number, childIp);
     let isOnLine = true;

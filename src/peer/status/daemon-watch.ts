@@ -1,7 +1,7 @@
 import type { Registry } from 'prom-client';
 import type { Clock } from '../../core/clock.js';
 import type { Logger } from '../../core/logger.js';
-import type { UploadsOptions } from '../../upload/index.js';
+import type { OnUpload } from '../../upload/index.js';
 import type { PieceFetcher } from '../fetch/piece-fetcher.js';
 import { DaemonView, type DaemonViewSources } from './daemon-view.js';
 import { HostLedger } from './host-ledger.js';
@@ -25,7 +25,7 @@ export class DaemonWatch {
   }
 
   /** For the upload side. */
-  readonly onUpload: NonNullable<UploadsOptions['onUpload']> = ({ childIp }) => {
+  readonly onUpload: OnUpload = ({ childIp }) => {
     const transfer = this.ledger.begin(childIp, 'uploads');
     return ({ bytesSent, result }) => {
       const left = result === 'client-closed' || result === 'stopped';

@@ -1,7 +1,5 @@
 import { noTracing, type Tracer } from '../../core/tracing.js';
-import type { UploadsOptions } from '../../upload/index.js';
-
-type OnUpload = NonNullable<UploadsOptions['onUpload']>;
+import type { OnUpload } from '../../upload/index.js';
 
 /** A span for each upload, besides whoever else listens. */
 export function traceUploads(tracer: Tracer, next?: OnUpload): OnUpload | undefined {

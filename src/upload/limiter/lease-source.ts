@@ -28,7 +28,7 @@ const MAX_ARREARS_LEASES = 5;
 const IDLE_LEASES = 5;
 
 /**
- * Leases of about limit/50 bytes, each cut from a grant of fifty out of a Bottleneck reservoir.
+ * Leases of about limit/50 bytes, each cut from a grant of ten out of a Bottleneck reservoir.
  *
  * Timers come late and unevenly, so the reservoir alone stays some percent below the limit: it says that there may be
  * leases, the clock says when and how large.

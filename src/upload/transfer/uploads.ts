@@ -41,7 +41,7 @@ export interface UploadsOptions {
   clock?: Clock;
   logger?: Logger;
   /** Told of each upload, and where to see how far it is; what it returns, of its end. */
-  onUpload?: ((spec: UploadSpec, progress: UploadProgress) => (outcome: UploadOutcome) => void) | undefined;
+  onUpload?: OnUpload | undefined;
   /** Undefined leaves the page cache to the kernel. */
   dropBehind?: DropBehind | undefined;
 }
@@ -50,6 +50,8 @@ export interface UploadsOptions {
 export interface UploadProgress {
   readonly bytesSent: number;
 }
+
+export type OnUpload = (spec: UploadSpec, progress: UploadProgress) => (outcome: UploadOutcome) => void;
 
 /** One running upload, as operators see it. */
 export interface LiveUpload {
