@@ -4,6 +4,8 @@ import type { PieceSet } from '../../core/piece-set.js';
 export interface ChildStanding {
   /** Here, or asked of somebody. */
   held: PieceSet;
+  /** Of these what is here. */
+  here: PieceSet;
   /** Hosts that tell it what they have. */
   parentHostIds: readonly string[];
 }

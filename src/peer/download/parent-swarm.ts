@@ -59,9 +59,11 @@ export class ParentSwarm {
     this.#demandsVersion = context.demandsVersion;
     const { board, task } = context;
     this.#held = new HeldPieces(() => {
-      const held = PieceSet.of(task.layout?.count ?? Infinity, (number) => !board.isMissing(number));
+      const count = task.layout?.count ?? Infinity;
+      const held = PieceSet.of(count, (number) => !board.isMissing(number));
+      const here = PieceSet.of(count, (number) => task.piece(number) !== undefined);
       const streaming = this.links.filter((link) => link.streaming);
-      return held && { held, parentHostIds: streaming.map(({ parent }) => parent.hostId) };
+      return held && here && { held, here, parentHostIds: streaming.map(({ parent }) => parent.hostId) };
     });
   }
 

@@ -27,8 +27,13 @@ export const UPLOAD_PATIENCE = 3;
 /** Nor for one that takes this long, whatever is usual. */
 export const MAX_PACED_UPLOAD_MS = 10_000;
 
+/** A child that waits so long for what it asked of others hears of it from us as well, or longer where uploads take longer than that. */
+export const SPARE_PATIENCE_MS = 1_000;
+
 /** How often to see whether a piece was passed on. */
 const PASSED_ON_CHECK_MS = 100;
+/** How often to see who waits too long. */
+const SPARE_CHECK_MS = 250;
 
 interface Waiter {
   child: PacedChild;
@@ -56,6 +61,7 @@ export class OfferPacing {
   #uploads = 0;
   #isDue = false;
   #looksLater = false;
+  #looksForSpares = false;
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
@@ -113,15 +119,15 @@ export class OfferPacing {
   }
 
   /** A child says what it needs no more, and who else may give it the rest. */
-  learn(taskId: TaskId, hostId: string, { held, parentHostIds }: ChildStanding): void {
+  learn(taskId: TaskId, hostId: string, { held, here, parentHostIds }: ChildStanding): void {
     for (const child of this.#childrenOf(taskId)) {
       if (child.hostId !== hostId) continue;
       child.held = held;
+      child.here = here;
       if (parentHostIds.length > 0) child.parentHostIds = new Set(parentHostIds);
       // Asked for: here, and we shall know at once, or of somebody else.
       for (const [number, offer] of child.offers)
         if (offer.isOpen && held.has(number)) this.#lapseAfter(CROSSED_OFFER_TIMEOUT_MS, child, offer);
-      child.recall();
     }
     this.#look();
   }
@@ -151,7 +157,35 @@ export class OfferPacing {
       signal.addEventListener('abort', onAbort, { once: true });
       this.#waiting.add(waiter);
       this.#look();
+      this.#lookForSparesLater();
     });
+  }
+
+  /** What children asked of others they may need of us, if those fail them: that waits for no turn, and is told only when it may be so. */
+  #lookForSparesLater(): void {
+    if (this.#looksForSpares) return;
+    this.#looksForSpares = true;
+    this.#clock.after(
+      SPARE_CHECK_MS,
+      () => {
+        this.#looksForSpares = false;
+        for (const waiter of [...this.#waiting]) this.#tellSpares(waiter);
+        if (this.#waiting.size > 0) this.#lookForSparesLater();
+      },
+      { unref: true },
+    );
+  }
+
+  #tellSpares({ child, untold, settle }: Waiter): void {
+    const nowMs = this.#clock.monotonicMs();
+    const patienceMs = Math.min(Math.max(SPARE_PATIENCE_MS, this.#longUploadMs ?? 0), MAX_PACED_UPLOAD_MS);
+    const spares: number[] = [];
+    for (;;) {
+      const spare = untold.choose((number) => child.waitsLongerThan(patienceMs, number, nowMs));
+      if (spare === undefined) break;
+      spares.push(spare);
+    }
+    if (spares.length > 0) settle(spares);
   }
 
   #recall(child: PacedChild): void {
@@ -210,7 +244,8 @@ export class OfferPacing {
     );
     if (number === undefined) {
       if (untold.some((each) => child.lacks(each))) this.#lookLater();
-      else settle(chosen);
+      // What it waits for from others it may need of us yet.
+      else if (!untold.some((each) => !child.has(each))) settle(chosen);
       return false;
     }
     chosen.push(number);
@@ -255,9 +290,15 @@ export class OfferPacing {
     return Math.min(Math.max(OFFER_PATIENCE * quickMs, MIN_OFFER_TIMEOUT_MS), MAX_OFFER_TIMEOUT_MS);
   }
 
+  /** When an upload takes too long. */
   #uploadTimeoutMs(): number {
+    return Math.min(this.#longUploadMs ?? Infinity, MAX_PACED_UPLOAD_MS);
+  }
+
+  /** Much longer than is usual; undefined while that is not known. */
+  get #longUploadMs(): number | undefined {
     const usualMs = this.#uploadTimes.quantile(0.5);
-    return usualMs === undefined ? MAX_PACED_UPLOAD_MS : Math.min(UPLOAD_PATIENCE * usualMs, MAX_PACED_UPLOAD_MS);
+    return usualMs === undefined ? undefined : UPLOAD_PATIENCE * usualMs;
   }
 }
 

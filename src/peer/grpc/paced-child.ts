@@ -14,7 +14,7 @@ export interface Offer {
 export interface Untold {
   some(isWanted: (number: number) => boolean): boolean;
   /** At the moment of its turn: of those that are wanted the one that fewest have; undefined when there is none. It counts as told. */
-  choose(isWanted: (number: number) => boolean, havers: (number: number) => number): number | undefined;
+  choose(isWanted: (number: number) => boolean, havers?: (number: number) => number): number | undefined;
   /** Fetched from the origin, which still gives more: our line is the only way that pieces have into the swarm. */
   isNews(number: number): boolean;
 }
@@ -38,9 +38,13 @@ export class PacedChild {
   uploads = 0;
   /** Here or asked of somebody, as it said last; undefined while it says nothing. */
   held: PieceSet | undefined;
+  /** Of `held` what is here; it need never hear of that. */
+  here: PieceSet | undefined;
   /** Hosts that may give it pieces, as it said last. */
   parentHostIds: ReadonlySet<string> = new Set();
   readonly #toldAtMs = new Map<number, number>();
+  /** When it was first seen to wait for a piece that somebody is to give it. */
+  readonly #waitsSinceMs = new Map<number, number>();
   readonly #turns: Turns;
 
   constructor(who: { taskId: TaskId; hostId: string; ip: string }, turns: Turns) {
@@ -62,6 +66,21 @@ export class PacedChild {
 
   lacks(number: number): boolean {
     return this.held?.has(number) !== true;
+  }
+
+  has(number: number): boolean {
+    return this.here?.has(number) === true;
+  }
+
+  /** It asked somebody for the piece, was seen to do so `patienceMs` ago, and doesn't have it yet. */
+  waitsLongerThan(patienceMs: number, number: number, nowMs: number): boolean {
+    if (this.lacks(number) || this.has(number)) {
+      this.#waitsSinceMs.delete(number);
+      return false;
+    }
+    const sinceMs = this.#waitsSinceMs.get(number) ?? nowMs;
+    this.#waitsSinceMs.set(number, sinceMs);
+    return nowMs - sinceMs > patienceMs;
   }
 
   /** It has the piece, has asked for it or is about to; of a child that says nothing, it was told of it. */

@@ -18,9 +18,10 @@ export function makePeerService({ pacing, logger }: { pacing: OfferPacing; logge
     TellPieces: clientStream(logger, async (messages, signal) => {
       for await (const message of messages) {
         validateMessage('dfpeer.v1.PiecesHeld', message);
-        const held = PieceSet.from(message.pieces);
-        if (held !== undefined)
-          pacing.learn(parseTaskId(message.taskId), message.hostId, { held, parentHostIds: message.parentHostIds });
+        const [held, here] = [PieceSet.from(message.pieces), PieceSet.from(message.here)];
+        const { parentHostIds } = message;
+        if (held !== undefined && here !== undefined)
+          pacing.learn(parseTaskId(message.taskId), message.hostId, { held, here, parentHostIds });
         await sleep(MIN_TELLING_INTERVAL_MS, signal);
       }
       return {};

@@ -92,7 +92,7 @@ async function announceAll(
       for (const number of interested) if (isHere(number) && isWanted(number)) return true;
       return false;
     },
-    choose: (isWanted, havers) => {
+    choose: (isWanted, havers = () => 0) => {
       const next = pickRarest(interested, (number) => isHere(number) && isWanted(number), havers);
       if (next !== undefined) interested.delete(next);
       return next;
@@ -117,12 +117,8 @@ async function announceAll(
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     for (;;) {
-      // What it doesn't lack it may need again, if others fail it: that waits for no turn.
-      const spare = untold.choose(
-        (number) => !child.lacks(number),
-        () => 0,
-      );
-      const chosen = spare === undefined ? await child.next(untold, signal) : [spare];
+      for (const number of interested) if (child.has(number)) interested.delete(number);
+      const chosen = await child.next(untold, signal);
       for (const number of chosen) await announce(number);
       if (chosen.length > 0) continue;
       if (signal.aborted || interested.size === 0) return;

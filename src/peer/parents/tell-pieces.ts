@@ -28,7 +28,8 @@ export function tellPieces(
     const hosts = [...standing.parentHostIds].sort();
     const isSame = hosts.join() === toldHosts;
     toldHosts = hosts.join();
-    isReady = call.write({ hostId, taskId, pieces: standing.held.bytes, parentHostIds: isSame ? [] : hosts });
+    const [pieces, here] = [standing.held.bytes, standing.here.bytes];
+    isReady = call.write({ hostId, taskId, pieces, here, parentHostIds: isSame ? [] : hosts });
   };
   const tellSoon = (): void => {
     isChanged = true;

@@ -10,6 +10,7 @@ import {
   MAX_UNTAKEN_OFFERS,
   MIN_PACED_UPLOADS,
   OfferPacing,
+  SPARE_PATIENCE_MS,
   UPLOAD_PATIENCE,
 } from '../../../src/peer/grpc/offer-pacing.js';
 import type { PacedChild, Untold } from '../../../src/peer/grpc/paced-child.js';
@@ -81,10 +82,15 @@ describe('offer pacing', () => {
     return all;
   }
 
-  function says(index: number, held: (number: number) => boolean, parentHostIds: string[] = []): void {
-    const set = PieceSet.of(PIECES, held);
-    assert.ok(set !== undefined);
-    pacing.learn(TASK, `host-${index}`, { held: set, parentHostIds });
+  function says(
+    index: number,
+    isHeld: (number: number) => boolean,
+    parentHostIds: string[] = [],
+    isHere: (number: number) => boolean = isHeld,
+  ): void {
+    const [held, here] = [PieceSet.of(PIECES, isHeld), PieceSet.of(PIECES, isHere)];
+    assert.ok(held !== undefined && here !== undefined);
+    pacing.learn(TASK, `host-${index}`, { held, here, parentHostIds });
   }
 
   const total = (all: readonly Listener[]): number => all.reduce((sum, { heard }) => sum + heard.length, 0);
@@ -135,6 +141,42 @@ describe('offer pacing', () => {
     await settled();
     assert.ok(total(all) > 0);
     assert.ok(all.every(({ heard }) => heard.every((number) => number >= 90)));
+  });
+
+  it('tells a child late of what it waits for from others, and never of what it has', async () => {
+    const all = listeners(2);
+    const isHeld = (number: number): boolean => number < 90;
+    says(0, isHeld, [], (number) => number < 80);
+    says(1, isHeld);
+    await passes(SPARE_PATIENCE_MS);
+    assert.deepEqual(heardBelow(90), [[], []]);
+    await passes(SPARE_PATIENCE_MS);
+    assert.deepEqual(heardBelow(90), [[80, 81, 82, 83, 84, 85, 86, 87, 88, 89], []]);
+
+    function heardBelow(limit: number): number[][] {
+      return all.map(({ heard }) => heard.filter((number) => number < limit).sort((a, b) => a - b));
+    }
+  });
+
+  it('is more patient with children that share a slow line, and begins anew with what they lack in between', async () => {
+    const all = listeners(2);
+    await settled();
+    for (const end of all.flatMap(takeAll)) end(SPARE_PATIENCE_MS);
+    for (const each of all) each.heard.length = 0;
+    const isHeld = (number: number): boolean => number >= 90;
+    for (const index of [0, 1]) says(index, isHeld, [], () => false);
+    await passes(2 * SPARE_PATIENCE_MS);
+    says(
+      0,
+      () => false,
+      [],
+      () => false,
+    );
+    await passes(500);
+    says(0, isHeld, [], () => false);
+    await passes(2 * SPARE_PATIENCE_MS);
+    const spares = all.map(({ heard }) => heard.filter(isHeld).length);
+    assert.deepEqual(spares, [0, PIECES - 90]);
   });
 
   it('gives the place of an offer to others soon when the child says that it has the piece from elsewhere', async () => {
@@ -257,9 +299,17 @@ describe('offer pacing', () => {
     const all = listeners(3);
     await settled();
     for (const each of all) each.leave();
-    await settled();
+    await passes(SPARE_PATIENCE_MS);
     assert.equal(clock.pendingTimers, 0);
   });
+
+  async function passes(ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 50) {
+      await settled();
+      clock.advance(50);
+    }
+    await settled();
+  }
 
   /** Everything that can go on without time passing has gone on. */
   async function settled(): Promise<void> {

@@ -40,15 +40,18 @@ describe('a child that tells its parents what it holds', () => {
   let child: PacedChild;
   let download: AbortController;
   const held = new Set<number>();
+  const arrived = new Set<number>();
   let parentHostIds = ['parent-host'];
   const pieces = new HeldPieces(() => {
     const set = PieceSet.of(PIECES, (number) => held.has(number));
-    return set && { held: set, parentHostIds };
+    const here = PieceSet.of(PIECES, (number) => arrived.has(number));
+    return set && here && { held: set, here, parentHostIds };
   });
   const dialer = new GrpcParentDialer({ hostId: CHILD_HOST });
 
   beforeEach(() => {
     held.clear();
+    arrived.clear();
     parentHostIds = ['parent-host'];
     pacing = new OfferPacing();
     child = pacing.join({ taskId: TASK, hostId: CHILD_HOST, ip: '127.0.0.1' });
@@ -94,8 +97,10 @@ describe('a child that tells its parents what it holds', () => {
     await until('the first word', async () => child.held?.size === 1);
     assert.ok(!child.lacks(7) && child.lacks(8));
     held.add(8);
+    arrived.add(7);
     pieces.changed();
     await until('the second word', async () => !child.lacks(8));
+    assert.ok(child.has(7) && !child.has(8));
     await end();
     held.add(9);
     pieces.changed();
