@@ -34,6 +34,7 @@ export interface HostLoadOptions {
 
 interface Reading {
   atMs: number;
+  logicalCount: number;
   busyMs: number;
   totalMs: number;
   processMs: number;
@@ -47,6 +48,8 @@ export class HostLoadSampler {
   readonly #clock: Clock;
   readonly #readText: (path: string) => Promise<string>;
   #previous: Reading | undefined;
+  /** Doesn't change while we run. */
+  #physicalCores: Promise<number | undefined> | undefined;
   #latest: { atMs: number; load: Promise<HostLoad> } | undefined;
 
   constructor(options: HostLoadOptions) {
@@ -67,13 +70,13 @@ export class HostLoadSampler {
       this.#interfaces(),
       this.#memory(),
       this.#disk(),
-      this.#physicalCores(),
+      (this.#physicalCores ??= this.#readPhysicalCores()),
       this.#tcpConnections(),
     ]);
     const now = this.#read(interfaces);
     const before = this.#previous ?? now;
     this.#previous = now;
-    const logicalCount = Math.max(1, os.cpus().length);
+    const logicalCount = Math.max(1, now.logicalCount);
     const seconds = (now.atMs - before.atMs) / 1000;
     const bitsPerSecond = (bytes: number): number => (seconds > 0 ? Math.max(0, bytes * 8) / seconds : 0);
     return {
@@ -102,6 +105,7 @@ export class HostLoadSampler {
     const process_ = process.cpuUsage();
     return {
       atMs: this.#clock.monotonicMs(),
+      logicalCount: times.length,
       busyMs: totalMs - idleMs,
       totalMs,
       processMs: (process_.user + process_.system) / 1000,
@@ -158,7 +162,7 @@ export class HostLoadSampler {
     };
   }
 
-  async #physicalCores(): Promise<number | undefined> {
+  async #readPhysicalCores(): Promise<number | undefined> {
     return parsePhysicalCores(await this.#text('/proc/cpuinfo'));
   }
 
