@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { systemClock } from '../../src/core/clock.js';
-import { NO_BUDGETS, withBudget } from '../../src/peer/download/download-budgets.js';
+import { withBudget } from '../../src/peer/download/download-budgets.js';
 import { DownloadLimits } from '../../src/peer/download-limits.js';
 import { BandwidthLimiter } from '../../src/upload/index.js';
+import { NO_BUDGETS } from '../support/no-budgets.js';
 
 const GBIT = 125_000_000;
 /** Dragonfly's default. */

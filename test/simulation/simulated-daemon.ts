@@ -1,6 +1,5 @@
 import { toDfpeerError } from '../../src/core/errors.js';
 import type { ByteRange } from '../../src/core/piece.js';
-import { NO_BUDGETS } from '../../src/peer/download/download-budgets.js';
 import { DownloadManager } from '../../src/peer/download/download-manager.js';
 import { FIRST_STALL_MS } from '../../src/peer/download/stall-watch.js';
 import type { StoredTask } from '../../src/peer/store/stored-task.js';
@@ -15,6 +14,7 @@ import { SimulatedScheduler } from './simulated-scheduler.js';
 import { SimulatedUploads } from './simulated-uploads.js';
 import { TASK_ID, type Surroundings } from './surroundings.js';
 import type { VirtualClock } from './virtual-clock.js';
+import { NO_BUDGETS } from '../support/no-budgets.js';
 
 /** Questions of chance at one moment; more is a loop that never waits. */
 const MAX_CHANCES_AT_ONCE = 100_000;

@@ -1,5 +1,6 @@
 import { cidrs, count, duration, fileMode, path, rate, size, text } from '../key-kinds.js';
 import { ignored, section } from '../key-spec.js';
+import { DEFAULT_BANDWIDTH_LIMIT } from './bandwidth.js';
 
 const server = section({
   socketPath: path({
@@ -32,13 +33,13 @@ export const download = section({
   bandwidthLimit: rate({
     meaning:
       'All downloads together, from parents and origins. At or above the speed of the interface it has no effect.',
-    default: '50GB',
+    default: DEFAULT_BANDWIDTH_LIMIT,
     reload: true,
     whenReached: 'downloads wait for their turn',
   }),
   backToSourceBandwidthLimit: rate({
     meaning: 'Downloads from origins, in addition to `download.bandwidthLimit`.',
-    default: '50GB',
+    default: DEFAULT_BANDWIDTH_LIMIT,
     reload: true,
     whenReached: 'downloads from origins wait for their turn',
   }),

@@ -1,5 +1,6 @@
 import { announcedPort, choice, count, duration, flag, ipAddress, path, rate, size } from '../key-kinds.js';
 import { ignored, section } from '../key-spec.js';
+import { DEFAULT_BANDWIDTH_LIMIT } from './bandwidth.js';
 
 const server = section({
   ip: ipAddress({ meaning: 'Address that the upload gRPC service listens on.', otherwise: '0.0.0.0' }),
@@ -29,7 +30,7 @@ export const upload = section({
   disableShared: flag({ meaning: "Announce that this node is nobody's parent.", default: false }),
   bandwidthLimit: rate({
     meaning: 'All uploads together. At or above the speed of the interface it has no effect: uploads go by sendfile.',
-    default: '50GB',
+    default: DEFAULT_BANDWIDTH_LIMIT,
     reload: true,
     whenReached: 'uploads share it, by the route of `upload.limitedRoute`',
   }),

@@ -8,12 +8,6 @@ export interface DownloadBudgets {
   forOriginStream(): ByteBudget[];
 }
 
-export const NO_BUDGETS: DownloadBudgets = {
-  forParentPiece: () => [],
-  forOriginPiece: () => [],
-  forOriginStream: () => [],
-};
-
 /** One more that every byte spends. */
 export function withBudget(budgets: DownloadBudgets, own: ByteBudget): DownloadBudgets {
   return {
