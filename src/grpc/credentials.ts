@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { ChannelCredentials, ServerCredentials } from '@grpc/grpc-js';
 import { DfpeerError } from '../core/errors.js';
+import { IpTargetCredentials } from './ip-target-credentials.js';
 
 /** PEM files, by the names of dfdaemon.yaml. */
 export interface TlsFiles {
@@ -18,7 +19,7 @@ export interface TlsFiles {
 export async function loadChannelCredentials(files: TlsFiles | undefined): Promise<ChannelCredentials> {
   const { caCert, cert, key } = await readTlsFiles(files);
   if (caCert === undefined && cert === undefined) return ChannelCredentials.createInsecure();
-  return guard(() => ChannelCredentials.createSsl(caCert ?? null, key ?? null, cert ?? null));
+  return guard(() => new IpTargetCredentials(ChannelCredentials.createSsl(caCert ?? null, key ?? null, cert ?? null)));
 }
 
 /**

@@ -72,6 +72,25 @@ describe('TLS credentials', () => {
       await healthWith({ caCert, ...client });
     });
 
+    it('name no server that goes by an address, which RFC 6066 forbids, but check its certificate for it', async () => {
+      const warnings: (string | undefined)[] = [];
+      const onWarning = (warning: Error & { code?: string }): void => void warnings.push(warning.code);
+      process.on('warning', onWarning);
+      await healthWith({ caCert, ...client });
+      process.off('warning', onWarning);
+      assert.deepEqual(warnings, []);
+      const elsewhere = await createAuthority(await mkdtemp(join(directory, 'elsewhere-')), ['127.0.0.9']);
+      scheduler.kill();
+      scheduler = new ScriptedScheduler();
+      await scheduler.listen(
+        await loadServerCredentials({ caCert: elsewhere.caCert, ...(await elsewhere.issue('server')) }),
+      );
+      await assert.rejects(healthWith({ caCert: elsewhere.caCert, ...(await elsewhere.issue('client')) }), {
+        code: 'DFP_SCHEDULER_UNREACHABLE',
+        message: /127\.0\.0\.1 is not in the cert's list/,
+      });
+    });
+
     it('keep out a client without certificate, or without TLS', async () => {
       await assert.rejects(healthWith({ caCert }), { code: 'DFP_SCHEDULER_UNREACHABLE' });
       await assert.rejects(healthWith(undefined), { code: 'DFP_SCHEDULER_UNREACHABLE' });
