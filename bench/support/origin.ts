@@ -15,13 +15,16 @@ export async function startOrigin(directory: string, bytes: number): Promise<Mea
 
 /** Random bytes; `bytes` is a multiple of 8 MiB. */
 export function makeFile(path: string, bytes: number): void {
-  const block = Buffer.alloc(BLOCK_BYTES);
-  writeBlocks(path, bytes, () => randomFillSync(block));
+  writeBlocks(path, bytes, randomFillSync);
 }
 
-/** A file of whole blocks. */
-export function writeBlocks(path: string, bytes: number, next: () => Buffer): void {
+/** A file of whole blocks of 8 MiB: of zeros, or what `fill` makes of each. */
+export function writeBlocks(path: string, bytes: number, fill?: (block: Buffer) => unknown): void {
+  const block = Buffer.alloc(BLOCK_BYTES);
   const file = openSync(path, 'w', 0o644);
-  for (let written = 0; written < bytes;) written += writeSync(file, next());
+  for (let written = 0; written < bytes;) {
+    fill?.(block);
+    written += writeSync(file, block);
+  }
   closeSync(file);
 }

@@ -1,2 +1,2 @@
-/** Dragonfly's default for uploads, downloads and origins, in bytes per second: beyond the links there are, so in effect none. */
+/** Dragonfly's default for uploads, downloads and origins, a second: beyond the links there are, so in effect none. */
 export const DEFAULT_BANDWIDTH_LIMIT = '50GB';

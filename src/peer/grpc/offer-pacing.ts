@@ -60,8 +60,8 @@ export class OfferPacing {
   /** Those that others wait for. */
   #uploads = 0;
   #isDue = false;
-  #looksLater = false;
-  #looksForSpares = false;
+  /** What is done a while later, once, however often it was wished. */
+  readonly #wished = new Set<() => void>();
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
@@ -157,24 +157,15 @@ export class OfferPacing {
       signal.addEventListener('abort', onAbort, { once: true });
       this.#waiting.add(waiter);
       this.#look();
-      this.#lookForSparesLater();
+      this.#onceAfter(SPARE_CHECK_MS, this.#lookForSpares);
     });
   }
 
   /** What children asked of others they may need of us, if those fail them: that waits for no turn, and is told only when it may be so. */
-  #lookForSparesLater(): void {
-    if (this.#looksForSpares) return;
-    this.#looksForSpares = true;
-    this.#clock.after(
-      SPARE_CHECK_MS,
-      () => {
-        this.#looksForSpares = false;
-        for (const waiter of [...this.#waiting]) this.#tellSpares(waiter);
-        if (this.#waiting.size > 0) this.#lookForSparesLater();
-      },
-      { unref: true },
-    );
-  }
+  readonly #lookForSpares = (): void => {
+    for (const waiter of [...this.#waiting]) this.#tellSpares(waiter);
+    if (this.#waiting.size > 0) this.#onceAfter(SPARE_CHECK_MS, this.#lookForSpares);
+  };
 
   #tellSpares({ child, untold, settle }: Waiter): void {
     const nowMs = this.#clock.monotonicMs();
@@ -192,22 +183,18 @@ export class OfferPacing {
     for (const waiter of [...this.#waiting]) if (waiter.child === child) waiter.settle([]);
   }
 
-  /** Somebody may not have passed a piece on in time. */
-  #lookLater(): void {
-    if (this.#looksLater) return;
-    this.#looksLater = true;
-    this.#clock.after(
-      PASSED_ON_CHECK_MS,
-      () => {
-        this.#looksLater = false;
-        this.#look();
-      },
-      { unref: true },
-    );
+  #onceAfter(ms: number, work: () => void): void {
+    if (this.#wished.has(work)) return;
+    this.#wished.add(work);
+    const run = (): void => {
+      this.#wished.delete(work);
+      work();
+    };
+    this.#clock.after(ms, run, { unref: true });
   }
 
   /** A little later: whoever waits for the same event is to be there then, so that coming first is no advantage. */
-  #look(): void {
+  readonly #look = (): void => {
     if (this.#isDue || this.#waiting.size === 0) return;
     this.#isDue = true;
     this.#clock.after(0, () => {
@@ -217,7 +204,7 @@ export class OfferPacing {
       while (this.#uploads + this.#openOffers < this.#window.size && this.#serveNext());
       for (const { chosen, settle } of [...this.#waiting]) if (chosen.length > 0) settle(chosen);
     });
-  }
+  };
 
   /** False when it is nobody's turn. */
   #serveNext(): boolean {
@@ -243,7 +230,8 @@ export class OfferPacing {
       (each) => children.filter((other) => other.mayHave(each) || other.wasToldAfter(sinceMs, each)).length,
     );
     if (number === undefined) {
-      if (untold.some((each) => child.lacks(each))) this.#lookLater();
+      // Somebody may not pass a piece on in time.
+      if (untold.some((each) => child.lacks(each))) this.#onceAfter(PASSED_ON_CHECK_MS, this.#look);
       // What it waits for from others it may need of us yet.
       else if (!untold.some((each) => !child.has(each))) settle(chosen);
       return false;
