@@ -29,6 +29,7 @@ export class ManagerApi {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ name: 'root', password: 'dragonfly' }),
     });
+    if (!answer.ok) throw new Error(`the manager answers ${answer.status} to a sign-in: ${await answer.text()}`);
     const { token } = (await answer.json()) as { token: string };
     return new ManagerApi(base, token);
   }

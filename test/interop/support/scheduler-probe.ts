@@ -1,4 +1,4 @@
-import { credentials, status, type ServiceError } from '@grpc/grpc-js';
+import { credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import type { ListHostsResponse__Output } from '../../../src/generated/scheduler/v2/ListHostsResponse.js';
 import { Scheduler } from '../../../src/grpc/protos.js';
 import { scrape, sumSamples } from '../../support/metrics.js';
@@ -7,6 +7,8 @@ import { SCHEDULER_PORT } from './cluster.js';
 
 const METRICS_PORT = 8000;
 const DEADLINE_MS = 5000;
+/** A scheduler that was just restarted is connected to again first, however long ago the last attempt failed. */
+const WAIT_FOR_READY = new Metadata({ waitForReady: true });
 
 /** Lets a probe count; to be merged into the scheduler's configuration. */
 export const PROBED: Config = { metrics: { enable: true, addr: `:${METRICS_PORT}` } };
@@ -24,7 +26,7 @@ export class SchedulerProbe {
   /** The names of the hosts that were announced to it, sorted. */
   async hostnames(): Promise<string[]> {
     const answer = await new Promise<ListHostsResponse__Output>((resolve, reject) =>
-      this.#client.listHosts({}, { deadline: Date.now() + DEADLINE_MS }, (error, value) =>
+      this.#client.listHosts({}, WAIT_FOR_READY, { deadline: Date.now() + DEADLINE_MS }, (error, value) =>
         value === undefined ? reject(error ?? new Error('no answer')) : resolve(value),
       ),
     );
@@ -33,7 +35,12 @@ export class SchedulerProbe {
 
   async knows(taskId: string): Promise<boolean> {
     const error = await new Promise<ServiceError | null>((resolve) =>
-      this.#client.statTask({ hostId: 'probe', taskId }, { deadline: Date.now() + DEADLINE_MS }, resolve),
+      this.#client.statTask(
+        { hostId: 'probe', taskId },
+        WAIT_FOR_READY,
+        { deadline: Date.now() + DEADLINE_MS },
+        resolve,
+      ),
     );
     if (error !== null && error.code !== status.NOT_FOUND) throw error;
     return error === null;
