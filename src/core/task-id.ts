@@ -6,7 +6,7 @@ declare const taskIdBrand: unique symbol;
 export type TaskId = string & { readonly [taskIdBrand]: true };
 
 const TASK_ID = /^[0-9a-f]{64}$/;
-const BLOB_URL = /^.*:\/\/.*\/v2\/.*\/blobs\/([^?]+)(?:\?.*)?$/;
+const BLOBS = '/blobs/';
 
 export function isTaskId(text: string): text is TaskId {
   return TASK_ID.test(text);
@@ -47,10 +47,22 @@ export function computeTaskId(identity: TaskIdentity): TaskId {
   return sha256Hex([url, identity.tag, identity.application, identity.revision, pieceLength, 'STANDARD'].join(''));
 }
 
-/** The SHA-256 in the URL of a registry's blob, in hex: the task id of such a blob where a client says so. */
+/**
+ * The SHA-256 in the URL of a registry's blob, in hex: the task id of such a blob where a client says so. It is what stands last between
+ * `…://…/v2/…/blobs/` and a question mark; Dragonfly's pattern for that would take time with the cube of a hostile URL's length.
+ */
 export function blobDigestOf(url: string): TaskId | undefined {
-  const digest = BLOB_URL.exec(url)?.[1]?.split(':').at(-1);
-  return digest !== undefined && isTaskId(digest) ? digest : undefined;
+  let blobs = url.lastIndexOf(BLOBS);
+  while (blobs > 0 && isEnd(url[blobs + BLOBS.length])) blobs = url.lastIndexOf(BLOBS, blobs - 1);
+  const [scheme, version] = [url.indexOf('://'), url.lastIndexOf('/v2/', blobs - '/v2/'.length)];
+  if (scheme < 0 || version < scheme + '://'.length) return undefined;
+  const [reference = ''] = url.slice(blobs + BLOBS.length).split('?', 1);
+  const digest = reference.slice(reference.lastIndexOf(':') + 1);
+  return isTaskId(digest) ? digest : undefined;
+}
+
+function isEnd(character: string | undefined): boolean {
+  return character === undefined || character === '?';
 }
 
 /** The URL as it counts for the id: WHATWG form, without the filtered query parameters, no slash for a bare host. */
@@ -67,7 +79,14 @@ export function normaliseUrl(url: string, filteredQueryParams: readonly string[]
     parsed.search = kept.length === 0 ? '' : new URLSearchParams(kept).toString();
   }
   const text = parsed.toString();
-  return parsed.pathname === '/' && text.endsWith('/') ? text.replace(/\/+$/, '') : text;
+  return parsed.pathname === '/' ? withoutTrailingSlashes(text) : text;
+}
+
+/** By hand: a regular expression looks at each run of slashes again from each of its slashes. */
+function withoutTrailingSlashes(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === '/') end--;
+  return text.slice(0, end);
 }
 
 function sha256Hex(text: string): TaskId {

@@ -25,6 +25,13 @@ describe('Range header', () => {
   for (const [header, length, parsed] of cases)
     it(`${String(header)} of ${length} bytes`, () => assert.deepEqual(parseRangeHeader(header, length), parsed));
 
+  it('is read in one go, however many blanks are in it', () => {
+    const blanks = ' '.repeat(1024 * 1024);
+    for (const text of [`bytes=0-${blanks}x`, `bytes=${blanks}x`, `bytes=0${blanks}x`, `bytes${blanks}x`])
+      assert.deepEqual(parseRangeHeader(text, 10), { kind: 'none' });
+    assert.deepEqual(parseRangeHeader(`bytes=1${blanks}-${blanks}2${blanks}`, 10).kind, 'range');
+  });
+
   it('never leaves the content, whatever is sent', () => {
     const texts = fc.oneof(fc.string(), fc.stringMatching(/^bytes=\d{0,20}-\d{0,20}$/));
     fc.assert(

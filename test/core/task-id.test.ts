@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { DfpeerError } from '../../src/core/errors.js';
 import { DEFAULT_FILTERED_QUERY_PARAMS } from '../../src/core/signing-query-params.js';
-import { computeTaskId, isTaskId, normaliseUrl, parseTaskId } from '../../src/core/task-id.js';
+import { blobDigestOf, computeTaskId, isTaskId, normaliseUrl, parseTaskId } from '../../src/core/task-id.js';
 
 describe('task id', () => {
   // Computed by Dragonfly's own client (v2 wire facts, 5.5).
@@ -36,6 +36,25 @@ describe('task id', () => {
     const url = `https://registry.example.com/v2/library/x/blobs/sha256:${digest}?ns=docker.io`;
     assert.equal(computeTaskId({ url, enableTaskIdBasedBlobDigest: true }), digest);
     assert.notEqual(computeTaskId({ url }), digest);
+  });
+
+  it('is found in a registry URL as Dragonfly’s pattern finds it', () => {
+    const digest = 'cd'.repeat(32);
+    const part = fc.constantFrom('://', '/v2/', '/blobs/', '?', ':', 'sha256:', digest, 'x', '/');
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 12 }), (parts) => {
+        const url = parts.join('');
+        const found = /^.*:\/\/.*\/v2\/.*\/blobs\/([^?]+)(?:\?.*)?$/.exec(url)?.[1]?.split(':').at(-1);
+        assert.equal(blobDigestOf(url), found !== undefined && isTaskId(found) ? found : undefined, url);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('is found in one go, however hostile the URL', () => {
+    const [parts, slashes] = ['/v2/'.repeat(100_000), '/'.repeat(500_000)];
+    assert.equal(blobDigestOf(`http://h/${'://'.repeat(100_000)}${parts}${'/blobs/?'.repeat(100_000)}`), undefined);
+    assert.equal(normaliseUrl(`http://h/#${slashes}x/`, []), `http://h/#${slashes}x`);
   });
 
   const urls: [string, string[], string][] = [
