@@ -1,5 +1,6 @@
 import { credentials } from '@grpc/grpc-js';
 import { DfpeerError } from '../core/errors.js';
+import { WITHIN_CLUSTER } from '../grpc/channel-options.js';
 import { DfpeerAdmin } from '../grpc/protos.js';
 import { callUnary, type UnaryMethod } from '../scheduler-client/unary-call.js';
 
@@ -13,8 +14,7 @@ export async function callAdmin<Request, Response>(
   request: Request,
 ): Promise<Response> {
   const client = new DfpeerAdmin(`unix:${socketPath}`, credentials.createInsecure(), {
-    'grpc.enable_retries': 0,
-    'grpc.enable_http_proxy': 0,
+    ...WITHIN_CLUSTER,
     'grpc.max_receive_message_length': -1,
   });
   const unreachable = 'DFP_DAEMON_UNREACHABLE';

@@ -8,6 +8,11 @@ export interface HostPort {
 
 const HOST_PORT = /^(?:https?:\/\/)?(?:\[([0-9a-f:.]+)\]|([^\s/:[\]]+)):(\d{1,5})\/?$/i;
 
+/** "10.0.0.1:8002", "scheduler.svc:8002" or "[fd00::1]:8002", as {@link parseHostPort} takes it and gRPC dials it. */
+export function formatHostPort(host: string, port: number): string {
+  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 /** "10.0.0.1:8002", "scheduler.svc:8002", "[fd00::1]:8002"; a leading http:// or https:// is ignored. @throws DfpeerError (DFP_CONFIG) */
 export function parseHostPort(text: string, what: string): HostPort {
   const [, bracketed, plain, digits] = HOST_PORT.exec(text.trim()) ?? [];

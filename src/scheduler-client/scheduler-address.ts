@@ -3,7 +3,7 @@ import { isIP, isIPv4 } from 'node:net';
 import { type Clock } from '../core/clock.js';
 import { withDeadline } from '../core/deadline.js';
 import { DfpeerError } from '../core/errors.js';
-import type { HostPort } from '../core/host-port.js';
+import { formatHostPort, type HostPort } from '../core/host-port.js';
 
 export const DNS_TIMEOUT_MS = 10_000;
 
@@ -24,7 +24,7 @@ export const systemLookup: Lookup = (name) => lookup(name, { all: true });
 
 /** "10.0.0.1:8002" or "[fd00::1]:8002": the form gRPC dials, and the key of a scheduler everywhere here. */
 export function formatAddress({ ip, port }: Pick<SchedulerAddress, 'ip' | 'port'>): string {
-  return isIPv4(ip) ? `${ip}:${port}` : `[${ip}]:${port}`;
+  return formatHostPort(ip, port);
 }
 
 /**

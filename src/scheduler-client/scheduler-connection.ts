@@ -2,6 +2,7 @@ import { Client, connectivityState, Metadata, type ChannelCredentials, type Clie
 import type { Peer__Output } from '../generated/common/v2/Peer.js';
 import type { Task__Output } from '../generated/common/v2/Task.js';
 import type { AnnounceHostRequest } from '../generated/scheduler/v2/AnnounceHostRequest.js';
+import { WITHIN_CLUSTER } from '../grpc/channel-options.js';
 import { Scheduler } from '../grpc/protos.js';
 import { PARENTS_KEY, PUSHED_PARENTS } from '../grpc/metadata-keys.js';
 import {
@@ -129,15 +130,13 @@ export class SchedulerConnection {
 /** Options of every channel to a scheduler or manager. */
 export function channelOptions(serverName: string | undefined): Record<string, string | number> {
   return {
+    ...WITHIN_CLUSTER,
     'grpc.max_receive_message_length': MAX_RECEIVE_BYTES,
     'grpc.keepalive_time_ms': KEEPALIVE_INTERVAL_MS,
     'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
     'grpc.initial_reconnect_backoff_ms': 200,
     'grpc.max_reconnect_backoff_ms': MAX_RECONNECT_BACKOFF_MS,
     'grpc.use_local_subchannel_pool': 1,
-    // A proxy for the outside world must not see the cluster's traffic.
-    'grpc.enable_http_proxy': 0,
-    'grpc.enable_retries': 0,
     'grpc.service_config_disable_resolution': 1,
     ...(serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),
   };

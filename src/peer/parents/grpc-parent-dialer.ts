@@ -8,10 +8,12 @@ import { isIP } from 'node:net';
 import { type Clock, systemClock } from '../../core/clock.js';
 import { abortReason } from '../../core/deadline.js';
 import { DfpeerError } from '../../core/errors.js';
+import { formatHostPort } from '../../core/host-port.js';
 import { CONTENT_VERSION_HEADER } from '../../core/piece-header.js';
 import { TRACE_PARENT_HEADER } from '../../core/tracing.js';
 import type { Host__Output } from '../../generated/common/v2/Host.js';
 import type { SyncPiecesResponse__Output } from '../../generated/dfdaemon/v2/SyncPiecesResponse.js';
+import { WITHIN_CLUSTER } from '../../grpc/channel-options.js';
 import { DfdaemonUpload, DfpeerPeer } from '../../grpc/protos.js';
 import { fromGrpcError } from '../../grpc/status.js';
 import type { CandidateParent } from '../../scheduler-client/scheduler-client.js';
@@ -98,9 +100,9 @@ export class GrpcParentDialer implements ParentDialer {
     signal: AbortSignal,
     onMetadata?: (metadata: Metadata, client: UploadClient) => void,
   ): AsyncGenerator<T> {
-    const address = isIP(parent.ip) === 6 ? `[${parent.ip}]:${parent.port}` : `${parent.ip}:${parent.port}`;
+    const address = formatHostPort(parent.ip, parent.port);
     const doing = `parent ${parent.peerId} at ${address} did not tell ${what}`;
-    const client = new DfdaemonUpload(address, this.#credentials, { 'grpc.enable_retries': 0 });
+    const client = new DfdaemonUpload(address, this.#credentials, WITHIN_CLUSTER);
     this.#clients.add(client);
     let onAbort: (() => void) | undefined;
     try {
