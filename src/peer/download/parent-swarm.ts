@@ -35,6 +35,7 @@ export class ParentSwarm {
   readonly #onWord: () => void;
   readonly #demandsVersion: boolean;
   readonly #held: HeldPieces;
+  #isClosed = false;
 
   constructor(context: {
     dependencies: DownloadDependencies;
@@ -94,7 +95,9 @@ export class ParentSwarm {
     return failed;
   }
 
+  /** They are asked what they have; nobody is once this is closed. */
   add(parents: readonly CandidateParent[]): void {
+    if (this.#isClosed) return;
     for (const parent of parents) {
       if (this.#links.has(parent.peerId) || this.#links.size >= MAX_PARENTS) continue;
       if (this.#liars.has(parent.hostId) || this.#dependencies.distrusted.has(parent.hostId)) {
@@ -228,6 +231,7 @@ export class ParentSwarm {
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const link of this.links) this.#remove(link);
   }
 
