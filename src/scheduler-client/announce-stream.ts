@@ -54,11 +54,6 @@ export class AnnounceStream {
     });
   }
 
-  /** Why the stream broke; undefined as long as it did not. */
-  get broken(): DfpeerError | undefined {
-    return this.#broken;
-  }
-
   /** Never blocks and never throws; what can't be sent any more is dropped. */
   send(message: OutgoingMessage): void {
     if (this.#state !== 'open') return;
@@ -94,10 +89,13 @@ export class AnnounceStream {
     }
   }
 
-  /** Sends a last message, half-closes, and waits for the server's end, at most `timeoutMs` once everything is written. */
-  async end(message: OutgoingMessage, timeoutMs: number): Promise<void> {
+  /**
+   * Sends a last message, half-closes, and waits for the server's end, at most `timeoutMs` once everything is written. Resolves with whether
+   * that came: only then it has read all.
+   */
+  async end(message: OutgoingMessage, timeoutMs: number): Promise<boolean> {
     this.send(message);
-    if (this.#state !== 'open') return;
+    if (this.#state !== 'open') return false;
     this.#state = 'ending';
     const closed = new Promise<void>((resolve) => (this.#onClosed = resolve));
     this.#pump();
@@ -106,10 +104,12 @@ export class AnnounceStream {
     const bound = timeoutMs + (this.#resume === undefined ? 0 : MAX_BLOCKED_MS);
     try {
       await withDeadline({ waitingFor: `${name} to end the stream`, timeoutMs: bound, clock }, () => closed);
+      return this.#broken === undefined;
     } catch (error) {
       this.#options.logger.debug({ err: error }, 'the scheduler did not end a finished stream');
       this.#close();
       this.#call.cancel();
+      return false;
     }
   }
 

@@ -204,11 +204,10 @@ export class AnnouncePeerSession implements PeerSession {
     const stream = this.#stream;
     const wasBroken = this.failed.aborted;
     this.#state = 'ended';
-    await stream?.end(this.#message(event), END_TIMEOUT_MS);
-    const told = stream !== undefined && stream.broken === undefined;
+    const isTold = await stream?.end(this.#message(event), END_TIMEOUT_MS);
     // Otherwise the scheduler would offer a peer that has nothing until its own cleaning, half an hour later.
-    if (stream !== undefined && !told && !succeeded) await this.#options.scheduler.forgetPeer(this.peerId);
-    if (!wasBroken) this.#options.onEnded?.({ succeeded: succeeded && told });
+    if (isTold === false && !succeeded) await this.#options.scheduler.forgetPeer(this.peerId);
+    if (!wasBroken) this.#options.onEnded?.({ succeeded: succeeded && isTold === true });
   }
 
   #break(error: DfpeerError): void {

@@ -53,6 +53,7 @@ describe('a peer session', () => {
   let connection: SchedulerConnection;
   let announcedAgain: number;
   let forgotten: string[];
+  let endings: boolean[];
 
   async function open(
     script: Script,
@@ -76,6 +77,7 @@ describe('a peer session', () => {
         },
         forgetPeer: async (peerId) => void forgotten.push(peerId),
       },
+      onEnded: ({ succeeded }) => endings.push(succeeded),
       scheduleTimeoutMs: options.scheduleTimeoutMs ?? 5000,
       clock: options.clock ?? systemClock,
       logger: silentLogger,
@@ -85,6 +87,7 @@ describe('a peer session', () => {
   beforeEach(() => {
     announcedAgain = 0;
     forgotten = [];
+    endings = [];
   });
 
   afterEach(() => {
@@ -354,27 +357,41 @@ describe('a peer session', () => {
     await session.register();
     await Promise.all([session.finish('source'), session.finish('source'), session.fail('source', 'too late')]);
     assert.equal(closed, true);
+    assert.deepEqual(endings, [true]);
     assert.deepEqual(
       scheduler.messages.map(({ request }) => request),
       ['registerPeerRequest', 'downloadPeerBackToSourceFinishedRequest'],
     );
   });
 
-  it('does not wait for ever for a scheduler that never closes', async () => {
-    const clock = new ManualClock();
-    const session = await open(
-      async (conversation) => {
-        await conversation.next();
-        conversation.answer({ metadataOnlyResponse: {} });
-      },
-      { clock },
-    );
-    await session.register();
-    const finished = session.finish('parents');
-    await scheduler.until(() => scheduler.messages.length === 2);
-    clock.advance(END_TIMEOUT_MS);
-    await finished;
-    assert.equal(session.failed.aborted, false);
+  describe('with a scheduler that never closes', () => {
+    async function end(tell: (session: AnnouncePeerSession) => Promise<void>): Promise<AnnouncePeerSession> {
+      const clock = new ManualClock();
+      const session = await open(
+        async (conversation) => {
+          await conversation.next();
+          conversation.answer({ metadataOnlyResponse: {} });
+        },
+        { clock },
+      );
+      await session.register();
+      const told = tell(session);
+      await scheduler.until(() => scheduler.messages.length === 2);
+      clock.advance(END_TIMEOUT_MS);
+      await told;
+      return session;
+    }
+
+    it('does not wait for ever, and does not count on what it said of its success', async () => {
+      const session = await end((each) => each.finish('parents'));
+      assert.equal(session.failed.aborted, false);
+      assert.deepEqual({ endings, forgotten }, { endings: [false], forgotten: [] });
+    });
+
+    it('has a peer that failed forgotten', async () => {
+      const session = await end((each) => each.fail('parents', 'the client went away'));
+      assert.deepEqual({ endings, forgotten }, { endings: [false], forgotten: [session.peerId] });
+    });
   });
 
   describe('with a scheduler that stops reading', () => {
