@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { limitMallocArenas } from '../../native/index.js';
 import { type Clock, systemClock } from '../core/clock.js';
 import { DfpeerError } from '../core/errors.js';
+import { formatHostPort } from '../core/host-port.js';
 import type { Logger } from '../core/logger.js';
 import type { Tracer } from '../core/tracing.js';
 import { loadChannelCredentials } from '../grpc/credentials.js';
@@ -283,9 +284,10 @@ export class Daemon {
     announcer: StoredTaskAnnouncer,
   ): DaemonSchedulerClient | undefined {
     const { schedulers, schedulerClient, embeddedScheduler, version } = this.#settings;
-    const ownIp = embeddedScheduler?.ip === '0.0.0.0' ? '127.0.0.1' : (embeddedScheduler?.ip ?? '');
     const own =
-      embeddedPort === undefined ? undefined : ({ kind: 'static', addrs: [`${ownIp}:${embeddedPort}`] } as const);
+      embeddedScheduler === undefined || embeddedPort === undefined
+        ? undefined
+        : ({ kind: 'static', addrs: [formatHostPort(ownIp(embeddedScheduler.ip), embeddedPort)] } as const);
     // One that others use may run here beside the one that we are told to use.
     const source = schedulers ?? own;
     if (source === undefined) return undefined;
@@ -368,4 +370,9 @@ export class Daemon {
       return start({ ...address, port: 0 });
     }
   }
+}
+
+/** Where to find on this host what listens there on `listenIp`. */
+function ownIp(listenIp: string): string {
+  return { '0.0.0.0': '127.0.0.1', '::': '::1' }[listenIp] ?? listenIp;
 }

@@ -1,10 +1,13 @@
 import { rm } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import type { Clock } from '../core/clock.js';
 import { DfpeerError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
+import { parseHostPort } from '../core/host-port.js';
 import { parseTaskId } from '../core/task-id.js';
 import type { Tracer } from '../core/tracing.js';
 import { loadServerCredentials } from '../grpc/credentials.js';
+import { isSameIp, peerIp } from '../grpc/peer-ip.js';
 import { startGrpcServer } from '../grpc/server.js';
 import type { DaemonSchedulerClient, HostLoadSampler } from '../scheduler-client/index.js';
 import { createSharedPortServer, type UploadService } from '../upload/index.js';
@@ -149,9 +152,7 @@ function callerRights({ socketAccess }: DaemonSettings): CallerRights {
 
 /** Only a scheduler that we announce to may start downloads here or delete tasks. */
 function isScheduler(scheduler: DaemonSchedulerClient | undefined, peer: string): boolean {
-  const caller = peer
-    .replace(/:\d+$/, '')
-    .replace(/^ipv[46]:/, '')
-    .replace(/^::ffff:/, '');
-  return scheduler?.status().some(({ address }) => address.replace(/:\d+$/, '') === caller) ?? false;
+  const caller = peerIp(peer);
+  if (isIP(caller) === 0 || scheduler === undefined) return false;
+  return scheduler.status().some(({ address }) => isSameIp(parseHostPort(address, 'a scheduler').host, caller));
 }

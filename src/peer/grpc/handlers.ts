@@ -79,10 +79,13 @@ export function serverStream<Request, Response>(
   };
 }
 
-/** The same boundary for streams of requests, which `handle` reads one after the other: the client waits meanwhile. */
+/**
+ * The same boundary for streams of requests, which `handle` reads one after the other: the client waits meanwhile. `peer` is the client as
+ * grpc-js names it.
+ */
 export function clientStream<Request, Response>(
   logger: Logger,
-  handle: (requests: AsyncIterable<Request>, signal: AbortSignal) => Promise<Response>,
+  handle: (requests: AsyncIterable<Request>, peer: string, signal: AbortSignal) => Promise<Response>,
 ): handleClientStreamingCall<Request, Response> {
   return (call: ServerReadableStream<Request, Response>, callback: sendUnaryData<Response>) => {
     const controller = new AbortController();
@@ -90,7 +93,7 @@ export function clientStream<Request, Response>(
       controller.abort(new AbortedError(`call ${call.getPath()}`));
       call.destroy();
     });
-    handle(call, controller.signal).then(
+    handle(call, call.getPeer(), controller.signal).then(
       (response) => callback(null, response),
       (error: unknown) => {
         if (!controller.signal.aborted)

@@ -3,7 +3,7 @@ import type { TaskId } from '../../core/task-id.js';
 import type { OnUpload } from '../../upload/index.js';
 import type { ChildStanding } from '../download/held-pieces.js';
 import { RequestWindow } from '../request-window.js';
-import { PacedChild, type Offer, type Untold } from './paced-child.js';
+import { type ChildName, PacedChild, type Offer, type Untold } from './paced-child.js';
 import { RecentTimes } from './recent-times.js';
 
 /** Pieces on their way to children, and offers that may still be taken, together: at least so many before further offers wait… */
@@ -96,7 +96,7 @@ export class OfferPacing {
   };
 
   /** A child that is to hear of a task's pieces; it must leave exactly once. */
-  join(who: { taskId: TaskId; hostId: string; ip: string }): PacedChild {
+  join(who: ChildName): PacedChild {
     const child = new PacedChild(who, {
       next: (...turn) => this.#next(...turn),
       recall: () => this.#recall(child),
@@ -119,9 +119,9 @@ export class OfferPacing {
   }
 
   /** A child says what it needs no more, and who else may give it the rest. */
-  learn(taskId: TaskId, hostId: string, { held, here, parentHostIds }: ChildStanding): void {
+  learn({ taskId, hostId, ip }: ChildName, { held, here, parentHostIds }: ChildStanding): void {
     for (const child of this.#childrenOf(taskId)) {
-      if (child.hostId !== hostId) continue;
+      if (child.hostId !== hostId || child.ip !== ip) continue;
       child.held = held;
       child.here = here;
       if (parentHostIds.length > 0) child.parentHostIds = new Set(parentHostIds);

@@ -25,6 +25,15 @@ interface Turns {
   leave(child: PacedChild): void;
 }
 
+/** Who listens to what we have of which task. */
+export interface ChildName {
+  taskId: TaskId;
+  /** As it calls itself. */
+  hostId: string;
+  /** Where its connection comes from. */
+  ip: string;
+}
+
 /** One child of one task, as a parent sees it. */
 export class PacedChild {
   readonly taskId: TaskId;
@@ -47,7 +56,7 @@ export class PacedChild {
   readonly #waitsSinceMs = new Map<number, number>();
   readonly #turns: Turns;
 
-  constructor(who: { taskId: TaskId; hostId: string; ip: string }, turns: Turns) {
+  constructor(who: ChildName, turns: Turns) {
     this.taskId = who.taskId;
     this.hostId = who.hostId;
     this.ip = who.ip;

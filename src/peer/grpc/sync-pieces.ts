@@ -10,6 +10,7 @@ import type { SyncPiecesResponse } from '../../generated/dfdaemon/v2/SyncPiecesR
 import type { StoredTask } from '../store/stored-task.js';
 import type { TaskStore } from '../store/task-store.js';
 import { contentVersionOf } from '../store/content-version.js';
+import { peerIp } from '../../grpc/peer-ip.js';
 import { HTTP_PORT_HEADER } from '../parents/grpc-parent-dialer.js';
 import type { SendMessage } from './handlers.js';
 import type { OfferPacing } from './offer-pacing.js';
@@ -55,13 +56,16 @@ export async function syncPieces(
     const piece = task.piece(number);
     if (piece !== undefined) await send({ number, offset: piece.offset, length: piece.length, ip, tcpPort });
   };
+  // A child may name a million pieces of a task that has three.
+  const interested = request.interestedPieceNumbers.filter((number) => task.layout?.has(number) !== false);
+  request.interestedPieceNumbers = [];
   const child = pacing.join({
     taskId: task.taskId,
     hostId: request.hostId,
-    ip: addressOf(call.getPeer()),
+    ip: peerIp(call.getPeer()),
   });
   try {
-    await announceAll(task, new Set(request.interestedPieceNumbers), { child, announce }, signal);
+    await announceAll(task, new Set(interested), { child, announce }, signal);
   } finally {
     child.leave();
   }
@@ -70,14 +74,6 @@ export async function syncPieces(
 interface Telling {
   child: PacedChild;
   announce: (number: number) => Promise<void>;
-}
-
-/** `10.0.0.1:8002` or `[::1]:8002`, as the piece servers name a child. */
-function addressOf(peer: string): string {
-  return peer
-    .slice(0, peer.lastIndexOf(':'))
-    .replace(/^\[(.*)\]$/, '$1')
-    .replace(/^::ffff:/, '');
 }
 
 async function announceAll(

@@ -22,6 +22,8 @@ const PIECES = 100;
 
 const ONE: Untold = { some: () => true, choose: () => 1, isNews: () => false };
 
+const ipOf = (index: number): string => `10.0.0.${index + 1}`;
+
 /** A child that has asked to be told of everything, again and again. */
 class Listener {
   readonly heard: number[] = [];
@@ -30,7 +32,7 @@ class Listener {
   readonly #controller = new AbortController();
 
   constructor(pacing: OfferPacing, index: number) {
-    this.child = pacing.join({ taskId: TASK, hostId: `host-${index}`, ip: `10.0.0.${index + 1}` });
+    this.child = pacing.join({ taskId: TASK, hostId: `host-${index}`, ip: ipOf(index) });
   }
 
   /** Of numbers from 0 on, the lowest that it lacks and has not heard of. */
@@ -87,10 +89,11 @@ describe('offer pacing', () => {
     isHeld: (number: number) => boolean,
     parentHostIds: string[] = [],
     isHere: (number: number) => boolean = isHeld,
+    ip = ipOf(index),
   ): void {
     const [held, here] = [PieceSet.of(PIECES, isHeld), PieceSet.of(PIECES, isHere)];
     assert.ok(held !== undefined && here !== undefined);
-    pacing.learn(TASK, `host-${index}`, { held, here, parentHostIds });
+    pacing.learn({ taskId: TASK, hostId: `host-${index}`, ip }, { held, here, parentHostIds });
   }
 
   const total = (all: readonly Listener[]): number => all.reduce((sum, { heard }) => sum + heard.length, 0);
@@ -141,6 +144,20 @@ describe('offer pacing', () => {
     await settled();
     assert.ok(total(all) > 0);
     assert.ok(all.every(({ heard }) => heard.every((number) => number >= 90)));
+  });
+
+  it('hears what a child holds only from the host that it is on', () => {
+    listeners(1);
+    says(
+      0,
+      () => true,
+      [],
+      () => true,
+      '10.0.0.99',
+    );
+    assert.equal(pacing.copies(TASK, 7), 0);
+    says(0, () => true);
+    assert.equal(pacing.copies(TASK, 7), 1);
   });
 
   it('tells a child late of what it waits for from others, and never of what it has', async () => {

@@ -112,9 +112,9 @@ describe('a child that tells its parents what it holds', () => {
     const services = [parentService({ isOurs: true }), makePeerService({ pacing, logger: silentLogger })];
     const named: (readonly string[])[] = [];
     const learn = pacing.learn.bind(pacing);
-    pacing.learn = (taskId, hostId, standing) => {
+    pacing.learn = (who, standing) => {
       named.push(standing.parentHostIds);
-      learn(taskId, hostId, standing);
+      learn(who, standing);
     };
     const { end } = await firstOffer(services);
     await until('the first word', async () => named.length === 1);
