@@ -2,8 +2,9 @@ import { constants, type ServerHttp2Stream } from 'node:http2';
 import { ResponderBuilder, ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import { http2StreamOf } from './http2-stream.js';
 
-/** No event tells when trailers have left; a socket that is full delays them. */
-const RECHECK_MS = 5;
+/** No event tells when trailers have left; a socket that is full delays them, for as long as the client reads nothing. */
+const FIRST_RECHECK_MS = 5;
+const MAX_RECHECK_MS = 1000;
 
 /**
  * Ends both halves of a streaming call once its status is sent: trailers, then RST_STREAM(NO_ERROR) when the client's half
@@ -27,8 +28,8 @@ export const closeHalfOpenStreams: ServerInterceptor = (method, call) => {
 };
 
 /** A reset overtakes whatever of the stream is still queued, so it has to wait until the last frame is written. */
-function closeOnceSent(stream: ServerHttp2Stream): void {
+function closeOnceSent(stream: ServerHttp2Stream, recheckMs = FIRST_RECHECK_MS): void {
   if (stream.destroyed || stream.closed) return;
   if (stream.state.localClose === 1) stream.close(constants.NGHTTP2_NO_ERROR);
-  else setTimeout(closeOnceSent, RECHECK_MS, stream).unref();
+  else setTimeout(closeOnceSent, recheckMs, stream, Math.min(recheckMs * 2, MAX_RECHECK_MS)).unref();
 }

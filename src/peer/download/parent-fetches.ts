@@ -8,7 +8,7 @@ import type { OriginRace } from './origin-race.js';
 import { ParentLink } from './parent-link.js';
 import type { ParentSwarm } from './parent-swarm.js';
 import type { PieceBoard } from './piece-board.js';
-import { ORIGIN, PieceRaces, type PieceSource } from './piece-races.js';
+import { ORIGIN, PieceRaces, type PieceGiver } from './piece-races.js';
 
 export interface ParentFetchesContext {
   dependencies: DownloadDependencies;
@@ -60,7 +60,7 @@ export class ParentFetches {
   }
 
   /** Undefined when it could not be had. @throws DfpeerError DFP_STORE_* */
-  async fetch(number: number, source: PieceSource): Promise<CollectedPiece | undefined> {
+  async fetch(number: number, source: PieceGiver): Promise<CollectedPiece | undefined> {
     // Those who are asked only now can't have been silent.
     if (source !== ORIGIN && this.#races.parentCount === 0) this.#context.originRace.moved();
     const running = this.#races.run(number, source);
@@ -114,13 +114,13 @@ export class ParentFetches {
     return this.#races.originCount < slots && mayUseOrigin() && originPieces.mayRace;
   }
 
-  #findSlow(): { number: number; asked: PieceSource[] } | undefined {
+  #findSlow(): { number: number; asked: PieceGiver[] } | undefined {
     const { idleTimeoutMs } = this.#context.dependencies.settings;
     if (!this.#isSilent) return this.#races.slowest(idleTimeoutMs / 2);
     return this.#races.oldest(0, (sources) => !sources.includes(ORIGIN));
   }
 
-  #findOther({ number, asked }: { number: number; asked: PieceSource[] }): PieceSource | undefined {
+  #findOther({ number, asked }: { number: number; asked: PieceGiver[] }): PieceGiver | undefined {
     if (this.#isSilent) return this.mayRaceOrigin ? ORIGIN : undefined;
     const links = asked.filter((source) => source instanceof ParentLink);
     const link = this.#context.swarm.chooseFor(number, links);

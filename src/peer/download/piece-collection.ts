@@ -15,7 +15,7 @@ import { ParentFetches } from './parent-fetches.js';
 import { ENOUGH_PARENTS, ParentSearch } from './parent-search.js';
 import { ParentSwarm } from './parent-swarm.js';
 import type { PieceBoard } from './piece-board.js';
-import { ORIGIN, type PieceSource } from './piece-races.js';
+import { ORIGIN, type PieceGiver } from './piece-races.js';
 import { makeRegistration, type QuestionContext, type Schedule, type Scheduling } from './scheduling.js';
 import type { StallWatch } from './stall-watch.js';
 import { RequestWindow } from '../request-window.js';
@@ -66,7 +66,6 @@ export class PieceCollection {
   #source: 'parents' | 'origin' = 'parents';
   /** The scheduler's answer is awaited. */
   #isAsking = false;
-  #isOver = false;
 
   constructor(context: PieceCollectionContext) {
     const { dependencies, board, task, peerId, demandsVersion, stall, signal, scheduling, originPieces } = context;
@@ -101,7 +100,7 @@ export class PieceCollection {
 
   /** More is wanted. False when it is too late: all is there that was wanted, or nothing more will be. */
   wantMore(): boolean {
-    if (this.#isOver) return false;
+    if (this.#over.signal.aborted) return false;
     this.#swarm.ask(this.#want());
     this.#wakeup.notify();
     return true;
@@ -142,7 +141,6 @@ export class PieceCollection {
       // The origin has given all: that is how it ends for the scheduler, too.
       if (this.#isAsking) this.#source = 'origin';
     } finally {
-      this.#isOver = true;
       this.#over.abort();
       this.#search.stop();
       this.#swarm.close();
@@ -230,7 +228,7 @@ export class PieceCollection {
   }
 
   #addParents(parents: readonly CandidateParent[]): void {
-    if (this.#isOver || this.#context.signal.aborted) return;
+    if (this.#over.signal.aborted || this.#context.signal.aborted) return;
     this.#context.story.moreParents(parents);
     this.#swarm.add(parents);
     this.#wakeup.notify();
@@ -259,7 +257,7 @@ export class PieceCollection {
     if (this.#source === 'parents') this.#parentFetches.hedge();
   }
 
-  #start(number: number, source: PieceSource | undefined): void {
+  #start(number: number, source: PieceGiver | undefined): void {
     const { board, fail } = this.#context;
     board.start(number);
     this.#swarm.missingChanged();
@@ -275,7 +273,7 @@ export class PieceCollection {
   }
 
   /** From a parent, or from the origin in the place of one. */
-  async #fetchRaced(number: number, source: PieceSource): Promise<void> {
+  async #fetchRaced(number: number, source: PieceGiver): Promise<void> {
     const collected = await this.#parentFetches.fetch(number, source);
     if (collected === undefined) return;
     const { carriage, ...piece } = collected;

@@ -6,7 +6,7 @@ import type { ParentLink } from './parent-link.js';
 /** The origin, as one of those who race for a piece. */
 export const ORIGIN = { id: 'the origin' } as const;
 /** Whom a piece is asked of. */
-export type PieceSource = ParentLink | typeof ORIGIN;
+export type PieceGiver = ParentLink | typeof ORIGIN;
 
 /** A piece is asked of a second one once it has taken so many times as long as the usual piece… */
 export const HEDGE_FACTOR = 3;
@@ -20,7 +20,7 @@ export interface PieceRacesContext {
   /** Ends all races. */
   signal: AbortSignal;
   /** Fetches from one of them into the file; undefined when that failed. Settles only when it writes no more. */
-  fetch: (source: PieceSource, number: number, signal: AbortSignal) => Promise<CollectedPiece | undefined>;
+  fetch: (source: PieceGiver, number: number, signal: AbortSignal) => Promise<CollectedPiece | undefined>;
   /** Whether the bytes in the file are those of the piece. */
   verify: (piece: CollectedPiece) => Promise<boolean>;
 }
@@ -28,7 +28,7 @@ export interface PieceRacesContext {
 interface Race {
   number: number;
   startedAtMs: number;
-  lanes: Map<PieceSource, AbortController>;
+  lanes: Map<PieceGiver, AbortController>;
   isHedged: boolean;
   outcome: CollectedPiece | undefined;
   error: DfpeerError | undefined;
@@ -68,7 +68,7 @@ export class PieceRaces {
   }
 
   /** Who is asked for what, and since when. */
-  underWay(): { number: number; sources: PieceSource[]; forMs: number }[] {
+  underWay(): { number: number; sources: PieceGiver[]; forMs: number }[] {
     const now = this.#context.clock.monotonicMs();
     return [...this.#races.values()].map(({ number, lanes, startedAtMs }) => ({
       number,
@@ -78,7 +78,7 @@ export class PieceRaces {
   }
 
   /** The piece once it is in the file; undefined when nobody could give it. @throws DfpeerError DFP_STORE_* */
-  async run(number: number, source: PieceSource): Promise<CollectedPiece | undefined> {
+  async run(number: number, source: PieceGiver): Promise<CollectedPiece | undefined> {
     const { clock, signal, verify } = this.#context;
     let settle: () => void = () => undefined;
     const settled = new Promise<void>((resolve) => (settle = resolve));
@@ -104,7 +104,7 @@ export class PieceRaces {
   }
 
   /** The piece that is slowest compared with those before it, and who is asked already; none is hedged again that was spoilt by it. */
-  slowest(unknownCostMs: number): { number: number; asked: PieceSource[] } | undefined {
+  slowest(unknownCostMs: number): { number: number; asked: PieceGiver[] } | undefined {
     const usualMs = median(this.#costsMs);
     return this.oldest(Math.max(MIN_HEDGE_MS, usualMs === undefined ? unknownCostMs : HEDGE_FACTOR * usualMs));
   }
@@ -112,8 +112,8 @@ export class PieceRaces {
   /** The same of those that take longer than `patienceMs`, whatever is usual; of some only, by who is asked for them. */
   oldest(
     patienceMs: number,
-    isEligible: (asked: PieceSource[]) => boolean = () => true,
-  ): { number: number; asked: PieceSource[] } | undefined {
+    isEligible: (asked: PieceGiver[]) => boolean = () => true,
+  ): { number: number; asked: PieceGiver[] } | undefined {
     const since = this.#context.clock.monotonicMs() - patienceMs;
     let slowest: Race | undefined;
     for (const race of this.#races.values())
@@ -130,7 +130,7 @@ export class PieceRaces {
   }
 
   /** Asks one more for a piece that is under way. */
-  hedge(number: number, source: PieceSource): void {
+  hedge(number: number, source: PieceGiver): void {
     const race = this.#races.get(number);
     if (race === undefined || race.lanes.has(source)) return;
     race.isHedged = true;
@@ -143,7 +143,7 @@ export class PieceRaces {
     return count;
   }
 
-  #enter(race: Race, source: PieceSource): void {
+  #enter(race: Race, source: PieceGiver): void {
     const controller = new AbortController();
     race.lanes.set(source, controller);
     if (this.#context.signal.aborted) controller.abort(this.#context.signal.reason);
@@ -160,7 +160,7 @@ export class PieceRaces {
   }
 }
 
-function leave(race: Race, source: PieceSource): void {
+function leave(race: Race, source: PieceGiver): void {
   race.lanes.delete(source);
   if (race.outcome !== undefined || race.error !== undefined) abortAll(race, new Error('another one was faster'));
   if (race.lanes.size === 0) race.settle();

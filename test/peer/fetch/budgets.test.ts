@@ -139,7 +139,7 @@ describe('fetching under budgets', () => {
       return undefined;
     });
     const budget = new ClosedBudget();
-    const limits = common([budget], { idleTimeoutMs: 500 });
+    const limits = common([budget], { idleTimeoutMs: 1500 });
     const piece = fetcher.fromParent({
       ...limits,
       endpoint: parent,
@@ -148,7 +148,7 @@ describe('fetching under budgets', () => {
       slice: LAYOUT.slice(3),
     });
     await budget.asked;
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    await new Promise((resolve) => setTimeout(resolve, 1600));
     assert.equal(requests, 0);
     budget.release();
     assert.equal((await piece).slice.number, 3);
