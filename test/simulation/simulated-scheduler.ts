@@ -191,11 +191,12 @@ class SimulatedSession implements PeerSession {
     this.#onEnded();
   }
 
-  /** Parents that have joined meanwhile, known ones among them. */
+  /** Parents that have joined meanwhile, known ones among them, also for who was sent to the origin before. */
   #push(): void {
     const { plan, parents, random, log, exercised } = this.#world;
     const joined = random.shuffled(parents.filter(({ peerId }) => !this.#blocked.has(peerId))).slice(0, 2);
-    if (plan.kind !== 'good' || joined.length === 0 || this.#state !== 'registered' || this.failed.aborted) return;
+    const tells = plan.kind === 'good' || plan.kind === 'to-source';
+    if (!tells || joined.length === 0 || this.#state !== 'registered' || this.failed.aborted) return;
     exercised.fault('scheduler: tells of more parents');
     log.add(`the scheduler tells ${this.peerId} of ${joined.map(({ peerId }) => peerId).join(' ')}`);
     this.#onMoreParents(joined);
@@ -220,7 +221,7 @@ class SimulatedSession implements PeerSession {
       log.add(
         `the scheduler decides for ${this.peerId}: ${decision.kind}${decision.kind === 'parents' ? ` ${decision.parents.map(({ peerId }) => peerId).join(' ')}` : ''}`,
       );
-      if (decision.kind === 'parents') clock.script(random.between(0, MAX_JOIN_MS), () => this.#push());
+      if (decision.kind !== 'empty') clock.script(random.between(0, MAX_JOIN_MS), () => this.#push());
       return decision;
     } finally {
       signal?.removeEventListener('abort', abort);
