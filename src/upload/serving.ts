@@ -9,6 +9,7 @@ import type { PieceSource, ServedTask } from './piece-source.js';
 import type { RouteChoice } from './route.js';
 import type { UploadOutcome, UploadSpec } from './transfer/upload.js';
 import type { Uploads } from './transfer/uploads.js';
+import { UnderWay } from './under-way.js';
 
 /** How long a request waits for bytes that are being downloaded here. */
 export const DEFAULT_AVAILABILITY_TIMEOUT_MS = 30_000;
@@ -30,6 +31,8 @@ export class Serving {
   readonly #clock: Clock;
   readonly #availabilityTimeoutMs: number;
   readonly #maxWaiting: number;
+  readonly #underWay: UnderWay;
+  readonly #waits = new Set<AbortController>();
   #waiting = 0;
   #draining = false;
 
@@ -38,6 +41,7 @@ export class Serving {
     this.#clock = options.clock ?? systemClock;
     this.#availabilityTimeoutMs = options.availabilityTimeoutMs ?? DEFAULT_AVAILABILITY_TIMEOUT_MS;
     this.#maxWaiting = options.maxWaitingForPiece ?? DEFAULT_MAX_WAITING_FOR_PIECE;
+    this.#underWay = new UnderWay(this.#clock);
   }
 
   /** Requests waiting for bytes still being downloaded. */
@@ -49,9 +53,20 @@ export class Serving {
     return this.#draining;
   }
 
-  /** From now on every new request is refused with DFP_SHUTTING_DOWN. */
+  /** From now on every new request is refused with DFP_SHUTTING_DOWN, and so is each that waits for anything now. */
   drain(): void {
     this.#draining = true;
+    for (const wait of this.#waits) wait.abort(shuttingDown());
+  }
+
+  /** Runs what answers a request: until then there is something to wait for at a shutdown. */
+  answering<T>(answer: () => Promise<T>): Promise<T> {
+    return this.#underWay.during(answer);
+  }
+
+  /** Resolves true when no request is being answered any more, false after `timeoutMs`. */
+  whenIdle(timeoutMs: number): Promise<boolean> {
+    return this.#underWay.whenIdle(timeoutMs);
   }
 
   /** As {@link open}, but undefined where that throws. */
@@ -61,7 +76,7 @@ export class Serving {
 
   /** The pinned task, to be released exactly once. @throws DFP_TASK_NOT_FOUND, DFP_SHUTTING_DOWN */
   open(taskId: string): ServedTask {
-    if (this.#draining) throw new DfpeerError('DFP_SHUTTING_DOWN', 'this peer is shutting down; ask another one');
+    if (this.#draining) throw shuttingDown();
     const task = isTaskId(taskId) ? this.#options.source.open(taskId) : undefined;
     if (task === undefined)
       throw new DfpeerError('DFP_TASK_NOT_FOUND', `task ${taskId.slice(0, 80)} is not stored here`);
@@ -70,7 +85,8 @@ export class Serving {
 
   /**
    * Resolves once every byte of the range is stored and verified.
-   * @throws DFP_PIECE_NOT_FOUND when nobody is downloading it, DFP_DEADLINE, DFP_LIMIT, or why the download failed.
+   * @throws DFP_PIECE_NOT_FOUND when nobody is downloading it, DFP_DEADLINE, DFP_LIMIT, DFP_SHUTTING_DOWN, or why the
+   * download failed.
    */
   async available(task: ServedTask, range: ByteRange, socket: Socket): Promise<void> {
     if (task.has(range)) return;
@@ -79,14 +95,14 @@ export class Serving {
     if (this.#waiting >= this.#maxWaiting)
       throw new DfpeerError('DFP_LIMIT', `${this.#waiting} requests already wait for pieces; try again later`);
     this.#waiting++;
-    const closed = closeSignal(socket);
+    const wait = this.#beginWait(socket);
     try {
       const timeoutMs = this.#availabilityTimeoutMs;
-      await withDeadline({ waitingFor: what, timeoutMs, signal: closed.signal, clock: this.#clock }, (signal) =>
+      await withDeadline({ waitingFor: what, timeoutMs, signal: wait.signal, clock: this.#clock }, (signal) =>
         task.whenAvailable(range, signal),
       );
     } finally {
-      closed.release();
+      wait.end();
       this.#waiting--;
     }
   }
@@ -96,19 +112,35 @@ export class Serving {
     return this.#options.uploads.choose(socket, undefined);
   }
 
-  /** Waits for a slot, then sends what `prepare` makes. @throws DFP_LIMIT, or what `prepare` throws. */
+  /** Waits for a slot, then sends what `prepare` makes. @throws DFP_LIMIT, DFP_SHUTTING_DOWN, or what `prepare` throws. */
   async send(childIp: string, socket: Socket, prepare: () => UploadSpec): Promise<UploadOutcome> {
     const { admission } = this.#options;
     if (!admission.tryEnter(childIp)) {
-      const closed = closeSignal(socket);
-      await admission.enter(childIp, closed.signal).finally(closed.release);
+      const wait = this.#beginWait(socket);
+      await admission.enter(childIp, wait.signal).finally(wait.end);
     }
     return this.#sendAdmitted(childIp, prepare);
   }
 
   /** Sends at once, or returns undefined when there is no free slot. Rejects with what `prepare` throws. */
   trySend(childIp: string, prepare: () => UploadSpec): Promise<UploadOutcome> | undefined {
-    return this.#options.admission.tryEnter(childIp) ? this.#sendAdmitted(childIp, prepare) : undefined;
+    if (!this.#options.admission.tryEnter(childIp)) return undefined;
+    return this.answering(() => this.#sendAdmitted(childIp, prepare));
+  }
+
+  /** The signal aborts when the socket closes, and when this peer shuts down. */
+  #beginWait(socket: Socket): { signal: AbortSignal; end: () => void } {
+    const controller = new AbortController();
+    const onClose = (): void => controller.abort(new AbortedError('a request whose client is gone'));
+    if (socket.destroyed) onClose();
+    if (this.#draining) controller.abort(shuttingDown());
+    socket.once('close', onClose);
+    this.#waits.add(controller);
+    const end = (): void => {
+      socket.off('close', onClose);
+      this.#waits.delete(controller);
+    };
+    return { signal: controller.signal, end };
   }
 
   async #sendAdmitted(childIp: string, prepare: () => UploadSpec): Promise<UploadOutcome> {
@@ -120,11 +152,6 @@ export class Serving {
   }
 }
 
-/** A signal that aborts when the socket closes. */
-function closeSignal(socket: Socket): { signal: AbortSignal; release: () => void } {
-  const controller = new AbortController();
-  const onClose = (): void => controller.abort(new AbortedError('a request whose client is gone'));
-  if (socket.destroyed) onClose();
-  else socket.once('close', onClose);
-  return { signal: controller.signal, release: () => void socket.off('close', onClose) };
+function shuttingDown(): DfpeerError {
+  return new DfpeerError('DFP_SHUTTING_DOWN', 'this peer is shutting down; ask another one');
 }

@@ -135,12 +135,15 @@ export class UploadService {
     return this.#uploads.list();
   }
 
-  /** Takes no new work; resolves true when running uploads have ended, false when some still run at the deadline. */
+  /**
+   * Takes no new work and refuses what waits; resolves true when running uploads have ended and everybody has an answer, false when
+   * that is not so at the deadline.
+   */
   async drain(deadlineMs: number): Promise<boolean> {
     this.#serving.drain();
     this.#http.stopAccepting();
     this.#vortex.stopAccepting();
-    return this.#uploads.whenIdle(deadlineMs);
+    return this.#serving.whenIdle(deadlineMs);
   }
 
   /** Ends everything at once. When it resolves no socket or file is in use any more. */

@@ -5,7 +5,15 @@ import { Registry } from 'prom-client';
 import { SendFileEngine } from '../../native/index.js';
 import { UploadService } from '../../src/upload/index.js';
 import { taskSizeLevel } from '../../src/upload/metrics.js';
-import { fetchPiece, httpClient, httpRequest, parseHttp, readToEnd, vortexClient } from './support/clients.js';
+import {
+  fetchPiece,
+  generalHttpClient,
+  httpClient,
+  httpRequest,
+  parseHttp,
+  readToEnd,
+  vortexClient,
+} from './support/clients.js';
 import { type RunningService, firstLive, startService, until } from './support/service.js';
 
 const MIB = 1024 * 1024;
@@ -37,6 +45,42 @@ describe('the upload service', () => {
     );
     assert.ok(vortexClient.parse(await readToEnd(socket)).body.equals(task.content));
     assert.equal(await drained, true);
+  });
+
+  for (const client of [httpClient, generalHttpClient, vortexClient])
+    it(`drains: tells those that wait for a slot or a piece, and finishes what runs (${client.name})`, async () => {
+      const narrow = await startService({ bounds: { maxConcurrentTransfers: 1 } });
+      const task = narrow.source.add({ content: randomBytes(24 * MIB), pieceLength: 24 * MIB });
+      const missing = narrow.source.add({ content: randomBytes(10), stored: [], downloading: true });
+      const holder = client.ask(narrow, task.taskId, task.layout.slice(0));
+      await firstLive(narrow);
+      const waiting = [
+        client.ask(narrow, task.taskId, task.layout.slice(0)),
+        client.ask(narrow, missing.taskId, missing.layout.slice(0)),
+      ];
+      await until(async () => (await narrow.metric('dfpeer_upload_queue_length')) === 1, 'one waits for a slot');
+      await until(async () => (await narrow.metric('dfpeer_upload_waiting_for_piece')) === 1, 'one waits for a piece');
+      const drained = narrow.service.drain(60_000);
+      for (const socket of waiting) {
+        const { ok, text } = client.parse(await readToEnd(socket));
+        assert.deepEqual([ok, text.trim()], [false, 'this peer is shutting down; ask another one']);
+      }
+      assert.ok(client.parse(await readToEnd(holder)).body.equals(task.content));
+      assert.equal(await drained, true);
+      assert.equal(await narrow.metric('dfpeer_upload_refused_total', { cause: 'shutting-down' }), 2);
+      await narrow.stop();
+    });
+
+  it('has given every answer when it says that it is drained', async () => {
+    const missing = running.source.add({ content: randomBytes(10), stored: [], downloading: true });
+    const clients = [httpClient, vortexClient];
+    const answers = clients.map((client) =>
+      readToEnd(client.ask(running, missing.taskId, missing.layout.slice(0))).then((bytes) => client.parse(bytes)),
+    );
+    await until(async () => (await running.metric('dfpeer_upload_waiting_for_piece')) === 2, 'two requests wait');
+    assert.equal(await running.service.drain(60_000), true);
+    await running.service.close();
+    for (const { text } of await Promise.all(answers)) assert.match(text, /shutting down/);
   });
 
   it('closes with uploads under way, and lets go of every task', async () => {

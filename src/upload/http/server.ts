@@ -109,8 +109,11 @@ export class HttpPieceServer {
       return;
     }
     this.#underWay.set(socket, underWay);
-    await this.#options.handler.handle(request, response);
-    this.#expectTaken(response, socket);
+    await this.#options.serving.answering(async () => {
+      await this.#options.handler.handle(request, response);
+      this.#expectTaken(response, socket);
+      await handedOver(response, socket);
+    });
     this.#underWay.set(socket, (this.#underWay.get(socket) ?? 1) - 1);
   }
 
@@ -121,6 +124,20 @@ export class HttpPieceServer {
     const cancel = this.#clock.after(DEFAULT_ANSWER_TIMEOUT_MS, () => socket.destroy(), { unref: true });
     response.once('close', cancel);
   }
+}
+
+/** Resolves once the kernel has the whole answer, or the connection is gone. */
+async function handedOver(response: ServerResponse, socket: Socket): Promise<void> {
+  if (response.writableFinished || response.destroyed || socket.destroyed) return;
+  await new Promise<void>((resolve) => {
+    const settle = (): void => {
+      response.off('close', settle);
+      socket.off('close', settle);
+      resolve();
+    };
+    response.once('close', settle);
+    socket.once('close', settle);
+  });
 }
 
 /** Node's own listener, which parses what a connection sends, taken off so that it can be called later or not at all. */

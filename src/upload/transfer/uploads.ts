@@ -77,10 +77,10 @@ export class Uploads implements UploadHost {
   readonly #copy: CopyRoute;
   readonly #noProgressTimeoutMs: number;
   readonly #running = new Set<Upload>();
-  readonly #idleListeners = new Set<() => void>();
   readonly #stopListening: () => void;
   #limitedRoute: LimitedRoute;
   #cancelCheck: (() => void) | undefined;
+  #onIdle: (() => void) | undefined;
 
   constructor(options: UploadsOptions) {
     const { clock = systemClock, logger = silentLogger, pool = new BufferPool() } = options;
@@ -118,7 +118,7 @@ export class Uploads implements UploadHost {
     onEnd?.(outcome);
     onRead?.(outcome);
     this.#log(spec, outcome);
-    if (this.#running.size === 0) for (const listener of [...this.#idleListeners]) listener();
+    if (this.#running.size === 0) this.#onIdle?.();
     return outcome;
   }
 
@@ -138,25 +138,10 @@ export class Uploads implements UploadHost {
     }));
   }
 
-  /** Resolves true when nothing runs any more, false after `timeoutMs`. */
-  async whenIdle(timeoutMs: number): Promise<boolean> {
-    if (this.#running.size === 0) return true;
-    return new Promise((resolve) => {
-      const settle = (idle: boolean): void => {
-        cancel();
-        this.#idleListeners.delete(onIdle);
-        resolve(idle);
-      };
-      const onIdle = (): void => settle(true);
-      const cancel = this.#clock.after(timeoutMs, () => settle(false));
-      this.#idleListeners.add(onIdle);
-    });
-  }
-
   /** Ends every running upload; resolves when nothing touches a socket or file on their behalf. */
   async stopAll(): Promise<void> {
     this.#stopListening();
-    const idle = new Promise<void>((resolve) => this.#idleListeners.add(resolve));
+    const idle = new Promise<void>((resolve) => (this.#onIdle = resolve));
     for (const upload of [...this.#running]) upload.stop('stopped');
     if (this.#running.size > 0) await idle;
     this.#cancelCheck?.();

@@ -78,11 +78,7 @@ export class VortexServer {
   async #serve(socket: Socket, firstBytes: Uint8Array): Promise<void> {
     const request = await this.#readRequest(socket, firstBytes);
     if (request === undefined) return void socket.destroy();
-    try {
-      await this.#answer(socket, request);
-    } catch (thrown) {
-      if (!socket.destroyed) this.#refuse(socket, request, thrown);
-    }
+    await this.#options.serving.answering(() => this.#answerOrRefuse(socket, request));
     socket.end();
     const cancel = this.#clock.after(
       this.#options.lingerTimeoutMs ?? DEFAULT_LINGER_TIMEOUT_MS,
@@ -91,6 +87,14 @@ export class VortexServer {
     );
     if (socket.destroyed) cancel();
     else socket.once('close', cancel);
+  }
+
+  async #answerOrRefuse(socket: Socket, request: RequestPacket): Promise<void> {
+    try {
+      await this.#answer(socket, request);
+    } catch (thrown) {
+      if (!socket.destroyed) this.#refuse(socket, request, thrown);
+    }
   }
 
   /** A bad request gets no answer, as the original does it. */
