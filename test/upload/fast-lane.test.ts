@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { type Socket, connect } from 'node:net';
 import { type HttpAnswer, httpRequest, parseHttp, readToEnd } from './support/clients.js';
 import type { FileTask } from './support/file-piece-source.js';
-import { type RunningService, firstLive, startService } from './support/service.js';
+import { type RunningService, firstLive, startService, until } from './support/service.js';
 
 const MIB = 1024 * 1024;
 
@@ -75,10 +75,31 @@ describe('the fast lane for plain requests', () => {
     }
   });
 
-  it('finishes an answer for a client that has closed its half', async () => {
-    const socket = connect({ port: running.httpPort, host: '127.0.0.1', allowHalfOpen: true });
-    socket.end(httpRequest(task.taskId, { offset: 0, length: MIB }, ''));
-    assert.ok(parseHttp(await readToEnd(socket)).body.equals(task.content.subarray(0, MIB)));
+  /** Its FIN comes with its request. */
+  function askAndEnd(request: string, of = running): Socket {
+    return connect({ port: of.httpPort, host: '127.0.0.1', allowHalfOpen: true }).end(request);
+  }
+
+  for (const [lane, extra] of [
+    ['here', ''],
+    ['in the general server', 'Accept-Language: en\r\n'],
+  ] as const)
+    it(`finishes an answer for a client that has closed its half (${lane})`, async () => {
+      const big = running.source.add({ content: randomBytes(8 * MIB), pieceLength: 8 * MIB });
+      for (const length of [1000, 8 * MIB]) {
+        const socket = askAndEnd(httpRequest(big.taskId, { offset: 0, length }, extra));
+        assert.ok(parseHttp(await readToEnd(socket)).body.equals(big.content.subarray(0, length)));
+      }
+    });
+
+  it('gives a client that has closed its half the piece that it waits for', async () => {
+    const missing = running.source.add({ content: randomBytes(1000), stored: [], downloading: true });
+    const socket = askAndEnd(httpRequest(missing.taskId, missing.layout.slice(0), ''));
+    const halfClosed = once(socket, 'finish');
+    await until(async () => (await running.metric('dfpeer_upload_waiting_for_piece')) === 1, 'the request waits');
+    await halfClosed;
+    missing.store(0);
+    assert.ok(parseHttp(await readToEnd(socket)).body.equals(missing.content));
   });
 
   it('closes a connection that asks nothing more', async () => {

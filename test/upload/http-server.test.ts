@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { type Socket, connect } from 'node:net';
 import { DEFAULT_HEADERS_TIMEOUT_MS } from '../../src/upload/http/server.js';
+import type { UploadBounds } from '../../src/upload/index.js';
 import { httpRequest, parseHttp, readToEnd } from './support/clients.js';
 import type { HttpAnswer } from './support/clients.js';
 import type { FileTask } from './support/file-piece-source.js';
@@ -217,17 +219,44 @@ describe('the HTTP piece server', () => {
     assert.equal((await get(task, { 'X-Filler': 'x'.repeat(9000) })).status, 431);
   });
 
-  it('ends an upload when its client half-closes and vanishes while waiting', async () => {
-    const patient = await startService();
-    const missing = patient.source.add({ content: randomBytes(10), stored: [], downloading: true });
-    const socket = open(patient);
-    socket.write(httpRequest(missing.taskId, missing.layout.slice(0)));
-    await until(async () => (await patient.metric('dfpeer_upload_waiting_for_piece')) === 1, 'the request waits');
+  it('forgets a request whose client resets its connection while it waits', async () => {
+    const { patient, socket } = await waitForPiece();
+    socket.resetAndDestroy();
+    await patient.settled();
+    assert.equal(await patient.metric('dfpeer_upload_refused_total'), 0);
+    await patient.stop();
+  });
+
+  it('forgets a request whose client just vanishes when the wait ends: its FIN may be a half-close', async () => {
+    const { patient, socket } = await waitForPiece({ availabilityTimeoutMs: 300 });
     socket.destroy();
+    await until(async () => (await patient.metric('dfpeer_upload_connections')) === 0, 'the connection is closed');
     await patient.settled();
     assert.equal(await patient.metric('dfpeer_upload_waiting_for_piece'), 0);
     await patient.stop();
   });
+
+  it('closes a kept connection whose client closes it, before the idle timeout', async () => {
+    const patient = await startService({ fastLane: false });
+    const small = patient.source.add({ content: randomBytes(10) });
+    const socket = open(patient);
+    socket.write(httpRequest(small.taskId, small.layout.slice(0), ''));
+    await once(socket, 'readable');
+    socket.destroy();
+    await until(async () => (await patient.metric('dfpeer_upload_connections')) === 0, 'the connection is closed');
+    await patient.stop();
+  });
+
+  async function waitForPiece(
+    bounds: Partial<UploadBounds> = {},
+  ): Promise<{ patient: RunningService; socket: Socket }> {
+    const patient = await startService({ bounds });
+    const missing = patient.source.add({ content: randomBytes(10), stored: [], downloading: true });
+    const socket = open(patient);
+    socket.write(httpRequest(missing.taskId, missing.layout.slice(0)));
+    await until(async () => (await patient.metric('dfpeer_upload_waiting_for_piece')) === 1, 'the request waits');
+    return { patient, socket };
+  }
 
   it('shows what is being uploaded', async () => {
     const big = running.source.add({ content: randomBytes(48 * MIB), pieceLength: 48 * MIB });

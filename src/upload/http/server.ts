@@ -52,6 +52,8 @@ export class HttpPieceServer {
       noDelay: true,
     });
     this.#server.maxHeadersCount = MAX_REQUEST_HEADERS;
+    // A client may send FIN after its request: Node would shut our side down then, under a running sendfile. Its types lack this.
+    Object.assign(this.#server, { httpAllowHalfOpen: true });
     const parse = takeConnectionListener(this.#server);
     this.#fastLane = new FastLane({
       serving: options.serving,
