@@ -8,6 +8,8 @@ export interface ByteBudget {
    * Rejects with the signal's reason; nothing is charged then. Default size: `soon`.
    */
   take(wanted: number, signal: AbortSignal, size?: LeaseSize): Promise<number>;
-  /** Returns what was leased but not moved. */
-  giveBack(unspent: number): void;
+  /** Stands for the limit that it grants within now: another object after each change. Undefined where there is none. */
+  readonly terms?: object | undefined;
+  /** Returns what was leased but not moved. `terms` are those of the lease, where they may have changed since. */
+  giveBack(unspent: number, terms?: object): void;
 }

@@ -40,9 +40,9 @@ export class BandwidthLimiter implements ByteBudget {
   readonly #createLeases: (limitBytesPerSecond: number) => LeaseSource;
   readonly #maxWaiters: number;
   readonly #waiters = new Set<Waiter>();
-  readonly #listeners = new Set<() => void>();
   #limit: number | undefined;
   #leases: LeaseSource | undefined;
+  #terms: object = {};
   #balance = 0;
   #spentBytes = 0;
   #fetching = false;
@@ -67,6 +67,10 @@ export class BandwidthLimiter implements ByteBudget {
     return this.#spentBytes;
   }
 
+  get terms(): object {
+    return this.#terms;
+  }
+
   get waiting(): number {
     return this.#waiters.size;
   }
@@ -80,14 +84,8 @@ export class BandwidthLimiter implements ByteBudget {
     this.#leases = limitBytesPerSecond === undefined ? undefined : this.#createLeases(limitBytesPerSecond);
     this.#fetching = false;
     this.#capBalance();
+    this.#terms = {};
     this.#serve();
-    for (const listener of [...this.#listeners]) listener();
-  }
-
-  /** Calls back after every change of the limit; the returned function ends that. */
-  onLimitChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
   }
 
   async take(wanted: number, signal: AbortSignal, size: LeaseSize = 'soon'): Promise<number> {
@@ -104,9 +102,10 @@ export class BandwidthLimiter implements ByteBudget {
     return this.#enqueue(wanted, signal, size);
   }
 
-  giveBack(unspent: number): void {
+  giveBack(unspent: number, terms: object = this.#terms): void {
     this.#spentBytes -= unspent;
-    if (this.#leases === undefined) return;
+    // What another limit granted, or none, is no credit within this one.
+    if (this.#leases === undefined || terms !== this.#terms) return;
     this.#balance += unspent;
     this.#serve();
     if (this.#waiters.size === 0) this.#capBalance();

@@ -6,6 +6,8 @@ import type { ByteBudget, LeaseSize } from '../../core/byte-budget.js';
  */
 export class NestedBudget implements ByteBudget {
   readonly #budgets: readonly ByteBudget[];
+  /** Those of the last lease, by budget: who spends has one lease at a time. */
+  #terms: readonly (object | undefined)[] = [];
 
   constructor(budgets: readonly ByteBudget[]) {
     this.#budgets = budgets;
@@ -13,11 +15,15 @@ export class NestedBudget implements ByteBudget {
 
   async take(wanted: number, signal: AbortSignal, size?: LeaseSize): Promise<number> {
     const granted: number[] = [];
+    const terms: (object | undefined)[] = [];
+    this.#terms = terms;
     let lease = wanted;
     try {
       for (const budget of this.#budgets) {
         lease = await budget.take(lease, signal, size);
         granted.push(lease);
+        // A later budget may keep us waiting while this one's limit changes.
+        terms.push(budget.terms);
       }
     } catch (error) {
       this.#settle(granted, 0);
@@ -28,10 +34,11 @@ export class NestedBudget implements ByteBudget {
   }
 
   giveBack(unspent: number): void {
-    for (const budget of this.#budgets) budget.giveBack(unspent);
+    for (const [index, budget] of this.#budgets.entries()) budget.giveBack(unspent, this.#terms[index]);
   }
 
   #settle(granted: readonly number[], used: number): void {
-    for (const [index, bytes] of granted.entries()) if (bytes > used) this.#budgets[index]?.giveBack(bytes - used);
+    for (const [index, bytes] of granted.entries())
+      if (bytes > used) this.#budgets[index]?.giveBack(bytes - used, this.#terms[index]);
   }
 }
