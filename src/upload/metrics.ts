@@ -246,11 +246,7 @@ export function registerUploadLevels(registry: Registry, levels: UploadLevels): 
   };
   gauge('dfpeer_upload_queue_length', 'Requests waiting for a transfer slot', levels.queuedTransfers);
   gauge('dfpeer_upload_waiting_for_piece', 'Requests waiting for bytes still being downloaded', levels.waitingForPiece);
-  gauge(
-    'dfpeer_upload_waiting_for_bandwidth',
-    'Uploads waiting for a lease of the limiter',
-    levels.waitingForBandwidth,
-  );
+  gauge('dfpeer_upload_waiting_for_bandwidth', 'Uploads waiting for a lease of any limit', levels.waitingForBandwidth);
   gauge('dfpeer_upload_connections', 'Open connections of the piece servers', levels.connections);
   gauge(
     'dfpeer_upload_limit_bytes_per_second',

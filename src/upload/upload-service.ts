@@ -96,7 +96,7 @@ export class UploadService {
     registerUploadLevels(registry, {
       queuedTransfers: () => admission.queued,
       waitingForPiece: () => serving.waitingForPiece,
-      waitingForBandwidth: () => limits.waiting,
+      waitingForBandwidth: () => uploads.waitingForBandwidth,
       connections: () => caps.open,
       limitBytesPerSecond: () => limits.limitBytesPerSecond,
       limiterSpentBytes: () => limits.total.spentBytes,

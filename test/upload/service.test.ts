@@ -142,6 +142,20 @@ describe('the upload service', () => {
     assert.equal(await running.metric('dfpeer_upload_limit_bytes_per_second'), 0);
   });
 
+  for (const rates of [{ total: 1024 }, { perTask: 1024 }, { perChildIp: 1024 }])
+    it(`counts who waits for bandwidth, whichever limit it is (${Object.keys(rates).join()})`, async () => {
+      running.service.setRates(rates);
+      const task = running.source.add({ content: randomBytes(MIB) });
+      const socket = httpClient.ask(running, task.taskId, task.layout.slice(0)).resume();
+      await until(
+        async () => (await running.metric('dfpeer_upload_waiting_for_bandwidth')) === 1,
+        'the upload waits for bandwidth',
+      );
+      socket.destroy();
+      await running.settled();
+      assert.equal(await running.metric('dfpeer_upload_waiting_for_bandwidth'), 0);
+    });
+
   it('refuses limits that can never be kept', () => {
     assert.throws(() => running.service.setRates({ total: 0 }), { code: 'DFP_INVALID_ARGUMENT' });
     assert.throws(() => running.service.setRates({ perTask: Number.NaN }), { code: 'DFP_INVALID_ARGUMENT' });

@@ -78,11 +78,6 @@ export class UploadLimits {
     };
   }
 
-  /** Requests waiting for the node's total limit. */
-  get waiting(): number {
-    return this.total.waiting;
-  }
-
   close(): void {
     this.total.close();
     this.#listeners.clear();

@@ -97,6 +97,11 @@ export class Uploads implements UploadHost {
     return this.#running.size;
   }
 
+  /** Running uploads that wait for a lease of whichever limit binds them. */
+  get waitingForBandwidth(): number {
+    return [...this.#running].filter((upload) => upload.waitingForBudget).length;
+  }
+
   /** Running uploads move over at their next quantum. */
   setLimitedRoute(limitedRoute: LimitedRoute): void {
     this.#limitedRoute = limitedRoute;
