@@ -83,6 +83,11 @@ async function sendOnce(
   }
 }
 
+/** Others, of duplicating the socket or of starting a worker, say nothing about file and socket: EMFILE, for one. */
+function isRefusedBySendfile(error: Error): boolean {
+  return error instanceof SyscallError && (error.syscall === 'send' || error.syscall === 'sendfile');
+}
+
 function segmentEnd(result: SendFileResult): SegmentEnd {
   switch (result.outcome) {
     case 'complete':
@@ -92,7 +97,7 @@ function segmentEnd(result: SendFileResult): SegmentEnd {
     case 'closed':
       return { kind: 'closed' };
     case 'unsupported':
-      return result.error instanceof SyscallError || result.error === undefined
+      return result.error === undefined || isRefusedBySendfile(result.error)
         ? { kind: 'unsupported' }
         : { kind: 'engine-failed', error: result.error };
     case 'failed':

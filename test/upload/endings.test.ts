@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:os';
+import { type SendFileResult, SyscallError, type TransferEngine } from '../../native/index.js';
+import type { Logger } from '../../src/core/logger.js';
+import { httpClient, readToEnd } from './support/clients.js';
+import { type RunningService, startService } from './support/service.js';
+
+const { EINVAL, EMFILE } = constants.errno;
+
+interface Line {
+  level: string;
+  fields: object;
+  message: string;
+}
+
+describe('the end of an upload, as log and metrics tell it', () => {
+  let lines: Line[];
+  let running: RunningService | undefined;
+
+  beforeEach(() => {
+    lines = [];
+  });
+  afterEach(() => running?.stop());
+
+  function loggerInto(): Logger {
+    const at =
+      (level: string) =>
+      (fields: object, message: string): void =>
+        void lines.push({ level, fields, message });
+    const logger: Logger = {
+      ...{ debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') },
+      child: () => logger,
+    };
+    return logger;
+  }
+
+  /** An upload by an engine that does nothing and says this. */
+  async function uploadBy(result: Partial<SendFileResult>): Promise<RunningService> {
+    running = await startService({ engine: { available: true, engine: engineThatSays(result) }, logger: loggerInto() });
+    const task = running.source.add({ content: randomBytes(1000) });
+    await readToEnd(httpClient.ask(running, task.taskId, task.layout.slice(0)));
+    await running.settled();
+    return running;
+  }
+
+  const texts = (): string[] => lines.map(({ level, message }) => `${level}: ${message}`);
+
+  it('a kernel that refuses the file: copied for that reason, without noise', async () => {
+    const { metric } = await uploadBy({ outcome: 'unsupported', error: new SyscallError('sendfile', EINVAL) });
+    assert.equal(await metric('dfpeer_upload_bytes_total', { route: 'copy', reason: 'unsupported-file' }), 1000);
+    assert.deepEqual(texts(), ['debug: an upload ended']);
+  });
+
+  for (const syscall of ['fcntl', 'epoll_create1', 'eventfd'])
+    it(`no descriptor left for ${syscall}: copied because the engine failed, and logged`, async () => {
+      const { metric } = await uploadBy({ outcome: 'unsupported', error: new SyscallError(syscall, EMFILE) });
+      assert.equal(await metric('dfpeer_upload_bytes_total', { route: 'copy', reason: 'engine-failed' }), 1000);
+      assert.deepEqual(texts(), ['warn: sendfile failed; the rest was copied']);
+    });
+});
+
+function engineThatSays(result: Partial<SendFileResult>): TransferEngine {
+  const done = Promise.resolve<SendFileResult>({ bytesSent: 0, headBytesSent: 0, outcome: 'failed', ...result });
+  return {
+    start: () => ({ bytesSent: 0, done, stop: () => undefined }),
+    sendFile: () => done,
+    activeTransfers: 0,
+    close: () => Promise.resolve(),
+  };
+}
