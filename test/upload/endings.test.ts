@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:os';
-import { type SendFileResult, SyscallError, type TransferEngine } from '../../native/index.js';
+import { EngineError, type SendFileResult, SyscallError, type TransferEngine } from '../../native/index.js';
 import type { Logger } from '../../src/core/logger.js';
 import { httpClient, readToEnd } from './support/clients.js';
 import { type RunningService, startService } from './support/service.js';
@@ -58,6 +58,24 @@ describe('the end of an upload, as log and metrics tell it', () => {
       assert.equal(await metric('dfpeer_upload_bytes_total', { route: 'copy', reason: 'engine-failed' }), 1000);
       assert.deepEqual(texts(), ['warn: sendfile failed; the rest was copied']);
     });
+
+  it('an engine that broke in the middle: cut off, and not called a copy', async () => {
+    const { metric } = await uploadBy({ outcome: 'failed', error: new EngineError('ERR_ENGINE_WORKER_DIED', 'gone') });
+    assert.equal(await metric('dfpeer_upload_transfers_total', { result: 'engine-error' }), 1);
+    assert.deepEqual(texts(), [
+      'warn: an upload was cut off: sendfile failed, and how much of it went out is not certain',
+    ]);
+  });
+
+  it('a limiter that refuses: cut off, and not called a copy', async () => {
+    running = await startService({ rates: { total: 1024 }, logger: loggerInto() });
+    running.service.limits.close();
+    const task = running.source.add({ content: randomBytes(1000) });
+    await readToEnd(httpClient.ask(running, task.taskId, task.layout.slice(0)));
+    await running.settled();
+    assert.equal(await running.metric('dfpeer_upload_transfers_total', { result: 'stopped' }), 1);
+    assert.deepEqual(texts(), ['warn: an upload was cut off by this peer']);
+  });
 });
 
 function engineThatSays(result: Partial<SendFileResult>): TransferEngine {

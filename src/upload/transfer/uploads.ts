@@ -19,7 +19,14 @@ import type { DropBehind } from './drop-behind.js';
 import { runPaced, runSendfile } from './engine-route.js';
 import type { Segment, SegmentEnd } from './segment.js';
 import { socketKind } from './socket.js';
-import { Upload, type UploadHost, type UploadOutcome, type UploadProtocol, type UploadSpec } from './upload.js';
+import {
+  Upload,
+  type UploadHost,
+  type UploadOutcome,
+  type UploadProtocol,
+  type UploadResult,
+  type UploadSpec,
+} from './upload.js';
 
 export type EngineSupport =
   { available: true; engine: TransferEngine } | { available: false; reason: EngineUnavailableReason };
@@ -29,6 +36,16 @@ export const DEFAULT_MIN_PROGRESS_BYTES = 8 * 1024;
 export const DEFAULT_NO_PROGRESS_TIMEOUT_MS = 30_000;
 /** How often progress is checked within the timeout; running sendfiles are counted then too. */
 const CHECKS_PER_TIMEOUT = 30;
+
+/** What the log says of uploads that met an error, and ended so. */
+const ENDED_WITH_ERROR: Record<UploadResult, string> = {
+  complete: 'sendfile failed; the rest was copied',
+  'client-closed': 'sendfile failed, and the client left before the rest was copied',
+  'timed-out': 'sendfile failed, and the client took too little of the rest',
+  'file-error': 'an upload ended: its file could not be read',
+  'engine-error': 'an upload was cut off: sendfile failed, and how much of it went out is not certain',
+  stopped: 'an upload was cut off by this peer',
+};
 
 export interface UploadsOptions {
   engine: EngineSupport;
@@ -210,8 +227,7 @@ export class Uploads implements UploadHost {
     const { childIp, protocol } = spec;
     const { route, reason } = outcome.choice;
     const fields = { taskId: spec.task.taskId, childIp, protocol, route, reason, bytesSent, result, error };
-    if (result === 'file-error') this.#logger.error(fields, 'an upload ended: its file could not be read');
-    else if (error !== undefined) this.#logger.warn(fields, 'sendfile failed; the rest was copied');
-    else this.#logger.debug(fields, 'an upload ended');
+    if (error === undefined) this.#logger.debug(fields, 'an upload ended');
+    else this.#logger[result === 'file-error' ? 'error' : 'warn'](fields, ENDED_WITH_ERROR[result]);
   }
 }
