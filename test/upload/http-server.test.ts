@@ -174,6 +174,25 @@ describe('the HTTP piece server', () => {
       assert.equal((await get(streaming, headers)).status, 503);
   });
 
+  for (const [range, status, contentRange] of [
+    ['bytes=0-999', 206, 'bytes 0-99/100'],
+    ['bytes=500-999', 416, 'bytes */100'],
+  ] as const)
+    it(`answers ${status} once the end turns out to be before that of ${range}`, async () => {
+      const growing = running.source.add({
+        ...{ content: randomBytes(100), pieceLength: 50, stored: [0] },
+        ...{ downloading: true, lengthKnown: false },
+      });
+      const answer = get(growing, { Range: range });
+      await until(async () => (await running.metric('dfpeer_upload_waiting_for_piece')) === 1, 'the request waits');
+      growing.lengthKnown = true;
+      growing.downloading = false;
+      growing.store(1);
+      const { status: answered, headers, body } = await answer;
+      assert.deepEqual([answered, headers.get('content-range')], [status, contentRange]);
+      if (status === 206) assert.ok(body.equals(growing.content));
+    });
+
   it('keeps the connection, and answers pipelined requests in their order', async () => {
     const socket = open();
     const slices = [...task.layout.all(), ...task.layout.all()];

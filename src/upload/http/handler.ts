@@ -70,12 +70,7 @@ export class PieceHandler {
     target: DownloadTarget,
     task: ServedTask,
   ): Promise<void> {
-    let plan = planFor(request, task);
-    if (plan.kind === 'content' && request.method === 'GET' && !task.has(plan.range)) {
-      await this.#serving.available(task, plan.range, request.socket);
-      // The length, and with it the answer, may be known only now.
-      plan = planFor(request, task);
-    }
+    const plan = await this.#planAvailable(request, task);
     if (plan.kind !== 'content') return this.#answerWithoutContent(response, plan, task);
     if (plan.range.length > 0 && !task.has(plan.range))
       return this.#refuse(response, 'not-available', 'these bytes are not stored here yet');
@@ -86,6 +81,20 @@ export class PieceHandler {
     }
     const socket = response.socket ?? (await assignedSocket(response, request.socket));
     await this.#sendContent(socket, response, target, task, plan);
+  }
+
+  /** Waits for the bytes that are to be sent. The length, and with it the answer, may be known only then. */
+  async #planAvailable(request: IncomingMessage, task: ServedTask): Promise<Plan> {
+    const plan = planFor(request, task);
+    if (plan.kind !== 'content' || request.method !== 'GET' || task.has(plan.range)) return plan;
+    try {
+      await this.#serving.available(task, plan.range, request.socket);
+    } catch (thrown) {
+      // What lies beyond an end that nobody knew of never comes; a range that ends there may be here already.
+      if (isSameContent(plan, planFor(request, task))) throw thrown;
+      return this.#planAvailable(request, task);
+    }
+    return planFor(request, task);
   }
 
   async #sendContent(
@@ -139,6 +148,10 @@ export class PieceHandler {
 
 function planFor(request: IncomingMessage, task: ServedTask): Plan {
   return planAnswer(request.headers, { etag: entityTag(task), contentLength: task.contentLength });
+}
+
+function isSameContent(one: ContentPlan, other: Plan): boolean {
+  return other.kind === 'content' && other.range.offset === one.range.offset && other.range.length === one.range.length;
 }
 
 function traceParentOf({ headers }: IncomingMessage): string | undefined {
