@@ -1,8 +1,7 @@
 import type { Socket } from 'node:net';
 import { availableParallelism } from 'node:os';
-import type { Worker } from 'node:worker_threads';
 import { DuplicatedFd } from './duplicated-fd.js';
-import type { WorkerInput } from './engine-worker.js';
+import { checkEngineOptions, type EngineOptions } from './engine-options.js';
 import { EngineTransfer } from './engine-transfer.js';
 import { EngineError, NativeError } from './errors.js';
 import type { Libc } from './libc.js';
@@ -20,26 +19,6 @@ import type { LaneOptions } from './worker-lane.js';
 
 /** Workers that may die one after the other, no transfer finishing in between, before the engine gives up. */
 export const MAX_WORKER_DEATHS_IN_A_ROW = 5;
-
-/** All optional; lengths in bytes. */
-export interface EngineOptions {
-  /** Worker threads, started when first needed. Default: one per two processors. */
-  workers?: number;
-  /** What a transfer may send before it is another one's turn. Default 1 MiB. */
-  quantumBytes?: number;
-  /** Up to this length, data found in the page cache is sent by the main thread at once. Default 128 KiB, 0 never. */
-  inlineBytes?: number;
-  /** How far ahead a file that is not in memory is read from the disk. Default 1 MiB, 0 leaves it to the kernel. */
-  prefetchBytes?: number;
-  /** Transfers that may wait when all slots (2048 a worker) are taken; beyond, they are refused. Default 16,384. */
-  maxQueuedTransfers?: number;
-  /** Time between two onProgress calls. Default 100. */
-  progressIntervalMs?: number;
-  /** Transfers a worker holds at once, a power of two. Default 2048. */
-  slotsPerWorker?: number;
-  /** Starts a worker thread. Default: this module's. */
-  spawnWorker?: (input: WorkerInput) => Worker;
-}
 
 /** Counters since the engine was made, except `queued` and `workers`, which are now. */
 export interface EngineStats {
@@ -69,13 +48,16 @@ export class SendFileEngine implements TransferEngine {
   #deathsInARow = 0;
   #closing: Promise<void> | undefined;
 
-  /** @throws EngineError ERR_NATIVE_UNAVAILABLE; nativeSupport() tells beforehand */
+  /**
+   * @throws RangeError for an option out of range
+   * @throws EngineError ERR_NATIVE_UNAVAILABLE; nativeSupport() tells beforehand
+   */
   constructor(options: EngineOptions = {}) {
+    checkEngineOptions(options);
     const load = loadLibc();
     if (!load.available) throw new EngineError('ERR_NATIVE_UNAVAILABLE', load.reason);
     this.#libc = load.libc;
     this.#pageCache = new PageCache(load.libc);
-    if (options.workers === 0) throw new RangeError('an engine needs at least one worker');
     this.#maxWorkers = options.workers ?? Math.max(1, Math.floor(availableParallelism() / 2));
     this.#inlineBytes = options.inlineBytes ?? 128 * 1024;
     this.#quantumBytes = options.quantumBytes ?? 1024 * 1024;

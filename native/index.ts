@@ -4,7 +4,8 @@ export { SyscallError } from './syscall-error.js';
 export { nativeSupport } from './load-libc.js';
 export type { LoadEnvironment, NativeSupport } from './load-libc.js';
 export { MAX_WORKER_DEATHS_IN_A_ROW, SendFileEngine } from './engine.js';
-export type { EngineOptions, EngineStats } from './engine.js';
+export type { EngineStats } from './engine.js';
+export type { EngineOptions } from './engine-options.js';
 export { MAX_HEAD_BYTES, SLOTS_PER_WORKER } from './slot-table.js';
 export { sendFile } from './send-file.js';
 export type {

@@ -99,6 +99,19 @@ describe('how a transfer ends', () => {
     await assert.rejects(engine.sendFile(server, file, { offset: 0, length: 1 }), { code: 'ERR_SOCKET_BUSY' });
   });
 
+  for (const options of [
+    ...[{ workers: 0 }, { workers: -1 }, { workers: 1.5 }, { quantumBytes: 0 }, { inlineBytes: -1 }],
+    ...[{ prefetchBytes: Number.NaN }, { maxQueuedTransfers: 0 }, { progressIntervalMs: 0 }],
+    ...[{ slotsPerWorker: 0 }, { slotsPerWorker: 3 }, { slotsPerWorker: 131_072 }],
+  ])
+    it(`refuses an engine with ${Object.entries(options).join().replace(',', ' ')}, by name and with a remedy`, () => {
+      const [name = ''] = Object.keys(options);
+      assert.throws(() => native.engine(options), {
+        name: 'RangeError',
+        message: new RegExp(`^${name} is .*; choose a .*, or leave it out$`),
+      });
+    });
+
   it('refuses what exceeds the queue, and lets go of what waits in it', async () => {
     const file = native.sparseFile(16 * MIB);
     const options = { offset: 0, length: 16 * MIB };
