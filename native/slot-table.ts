@@ -134,6 +134,11 @@ export class SlotTable {
     return Atomics.load(this.flags, STARTED) === 1;
   }
 
+  /** Blocks this thread until the worker came to its loop, or the time is over. */
+  waitUntilStarted(timeoutMs: number): void {
+    Atomics.wait(this.flags, STARTED, 0, timeoutMs);
+  }
+
   // Both sides.
 
   /** Bytes of the file sent, live. */
@@ -149,6 +154,7 @@ export class SlotTable {
 
   markStarted(): void {
     Atomics.store(this.flags, STARTED, 1);
+    Atomics.notify(this.flags, STARTED);
   }
 
   get shutdownRequested(): boolean {

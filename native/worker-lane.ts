@@ -12,6 +12,9 @@ import { WakeUp } from './wake-up.js';
 /** Heap of a worker in MiB: it holds a small object a transfer. A small young generation keeps it cheap to collect. */
 const WORKER_HEAP = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };
 
+/** How long a process that exits waits for a worker that is still starting. It takes some 50 ms on an idle machine. */
+const MAX_START_WAIT_MS = 500;
+
 export interface LaneOptions extends LoopOptions {
   slots: number;
   spawnWorker: (input: WorkerInput) => Worker;
@@ -136,7 +139,11 @@ export class WorkerLane {
   }
 
   /** A thread inside a syscall can't be terminated: without this, the process would wait for it at its end. */
-  readonly #onProcessExit = (): void => this.#requestShutdown();
+  readonly #onProcessExit = (): void => {
+    this.#requestShutdown();
+    // A thread that is terminated while it loads koffi takes the process down with SIGABRT.
+    this.#table.waitUntilStarted(MAX_START_WAIT_MS);
+  };
 
   #requestShutdown(): void {
     this.#worker.ref();

@@ -48,9 +48,50 @@ describe('a process with an engine', () => {
     assert.equal(stdout.trim(), `complete ${LENGTH}`);
   });
 
+  /** A transfer to a client that reads nothing; `then` runs once it has begun. */
+  const scriptThatStalls = (then: string): string => `
+    import { openSync, truncateSync } from 'node:fs';
+    import { connect, createServer } from 'node:net';
+    import { SendFileEngine } from ${JSON.stringify(index)};
+    import { spawnEngineWorker } from ${JSON.stringify(new URL('../worker-lane.js', import.meta.url).href)};
+    import { SlotTable } from ${JSON.stringify(new URL('../slot-table.js', import.meta.url).href)};
+    const length = ${64 * 1024 * 1024};
+    truncateSync(${JSON.stringify(join(directory, 'long'))}, length);
+    const file = { fd: openSync(${JSON.stringify(join(directory, 'long'))}, 'r') };
+    let table;
+    const engine = new SendFileEngine({
+      spawnWorker: (input) => {
+        table = new SlotTable(input.capacity, input.memory);
+        return spawnEngineWorker(input);
+      },
+    });
+    createServer((socket) => {
+      const transfer = engine.start(socket, file, { offset: 0, length });
+      process.once('exit', () => console.log(engine.activeTransfers, 'active', table.started ? 'started' : 'starting'));
+      ${then}
+    }).listen(0, '127.0.0.1', function () {
+      connect(this.address().port, '127.0.0.1').pause();
+    });
+  `;
+
   it('ends on process.exit() while a transfer runs and its worker sleeps', async () => {
-    const { stdout } = await run(script(path, "setTimeout(() => { console.log('exiting'); process.exit(0); }, 100);"));
-    assert.match(stdout, /exiting|complete/);
+    writeFileSync(join(directory, 'long'), '');
+    const { stdout } = await run(
+      scriptThatStalls(`
+        let before = -1;
+        setInterval(() => {
+          if (transfer.bytesSent === before && before > 0) process.exit(0);
+          before = transfer.bytesSent;
+        }, 50);
+      `),
+    );
+    assert.equal(stdout.trim(), '1 active started');
+  });
+
+  it('lets a worker come up before it ends on process.exit(): koffi aborts the process otherwise', async () => {
+    writeFileSync(join(directory, 'long'), '');
+    const { stdout } = await run(scriptThatStalls('process.exit(0);'));
+    assert.equal(stdout.trim(), '1 active started');
   });
 
   it('ends with the error when one is not caught', async () => {
