@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dropCachedRange, isRangeCached } from '../../native/index.js';
@@ -55,6 +55,17 @@ describe('dropping behind uploads', () => {
     const end = new DropBehind().begin(spec());
     end(outcome);
     assert.equal(isCached(), true);
+  });
+
+  it('keeps the part that was in memory before, and forgets the rest', () => {
+    const cached = { offset: RANGE.length - MIB, length: MIB };
+    readSync(fd, Buffer.alloc(MIB), 0, cached.length, cached.offset);
+    const end = new DropBehind().begin(spec());
+    readSync(fd, Buffer.alloc(RANGE.length), 0, RANGE.length, 0);
+    assert.equal(isCached(), true);
+    end(outcome);
+    assert.equal(isRangeCached(fd, cached.offset, cached.length), true);
+    for (const offset of [0, MIB, 2 * MIB]) assert.equal(isRangeCached(fd, offset, MIB), false, `${offset}`);
   });
 
   it('keeps what another upload of the task may want next', async () => {
