@@ -24,7 +24,7 @@ export const MAX_WORKER_DEATHS_IN_A_ROW = 5;
 export interface EngineStats {
   workers: number;
   queued: number;
-  /** Transfers that the main thread completed at once. */
+  /** Transfers that ended on the main thread at once, whatever their outcome. */
   inlineTransfers: number;
   /** Transfers that went to a worker. */
   workerTransfers: number;

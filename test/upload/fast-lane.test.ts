@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type Socket, connect } from 'node:net';
+import type { PieceSource } from '../../src/upload/piece-source.js';
 import { type HttpAnswer, httpRequest, parseHttp, readToEnd } from './support/clients.js';
 import type { FileTask } from './support/file-piece-source.js';
 import { type RunningService, firstLive, startService, until } from './support/service.js';
@@ -100,6 +101,23 @@ describe('the fast lane for plain requests', () => {
     await halfClosed;
     missing.store(0);
     assert.ok(parseHttp(await readToEnd(socket)).body.equals(missing.content));
+  });
+
+  it('closes a connection whose answer could not be made', async () => {
+    const source: PieceSource = {
+      open: () =>
+        Object.assign(task.pin(), {
+          piece: () => {
+            throw new Error('a broken record');
+          },
+        }),
+    };
+    const broken = await startService({ source });
+    const socket = open(broken);
+    socket.write(httpRequest(task.taskId, task.layout.slice(0), ''));
+    assert.equal((await readToEnd(socket)).length, 0);
+    await until(() => task.pins === 0, 'the task is released');
+    await broken.stop();
   });
 
   it('closes a connection that asks nothing more', async () => {

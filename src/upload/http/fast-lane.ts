@@ -23,7 +23,7 @@ export interface FastLaneOptions {
 }
 
 interface FastAnswer {
-  /** Never rejects. */
+  /** Rejects when what is stored of the task could not be told; the client has got nothing then. */
   sent: Promise<UploadOutcome>;
   /** No further one is wanted on this connection. */
   isLast: boolean;
@@ -138,7 +138,7 @@ class FastConnection {
     this.#asked = true;
     this.#sending = true;
     this.#last ||= answer.isLast;
-    void answer.sent.then(this.#onSent);
+    answer.sent.then(this.#onSent, this.#onFailed);
   };
 
   readonly #onSent = ({ result }: UploadOutcome): void => {
@@ -148,6 +148,8 @@ class FastConnection {
     else if (this.#early !== undefined) this.#goOn(this.#early);
     else this.#lane.settled(this);
   };
+
+  readonly #onFailed = (): void => void this.socket.destroy();
 
   #goOn(early: Buffer): void {
     this.#early = undefined;

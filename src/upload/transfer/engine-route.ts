@@ -1,11 +1,8 @@
-import { SyscallError, type SendFileResult, type TransferEngine } from '../../../native/index.js';
+import { MAX_HEAD_BYTES, SyscallError, type SendFileResult, type TransferEngine } from '../../../native/index.js';
 import { DfpeerError, toDfpeerError } from '../../core/errors.js';
 import { takeLease } from './lease.js';
 import type { Segment, SegmentEnd } from './segment.js';
 import { drained, writeAll } from './socket.js';
-
-/** A longer head goes out on its own first: the engine takes no more. */
-const MAX_ENGINE_HEAD_BYTES = 4096;
 
 /** What a paced quantum asks of the limiter at most: a lease of 50 a second at 10 GiB/s fits in. */
 export const MAX_PACED_QUANTUM_BYTES = 64 * 1024 * 1024;
@@ -47,12 +44,13 @@ export async function runPaced(engine: TransferEngine, segment: Segment): Promis
 
 /** Nothing of ours may be in the socket's own buffer when the engine starts, or the order would be lost. */
 function isReady({ socket, head }: Segment): boolean {
-  return socket.writableLength === 0 && head.length <= MAX_ENGINE_HEAD_BYTES;
+  return socket.writableLength === 0 && head.length <= MAX_HEAD_BYTES;
 }
 
 async function prepareSocket(segment: Segment): Promise<void> {
   const { socket, head } = segment;
-  if (head.length > MAX_ENGINE_HEAD_BYTES && (await writeAll(socket, head))) segment.movedHead(head.length);
+  // The engine takes no longer one: it goes out on its own first.
+  if (head.length > MAX_HEAD_BYTES && (await writeAll(socket, head))) segment.movedHead(head.length);
   await drained(socket);
 }
 
