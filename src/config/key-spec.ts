@@ -32,6 +32,8 @@ export interface KeyDescription {
   default?: string | number | boolean | undefined;
   /** The default in words, for keys whose default depends on the machine or on other keys. */
   otherwise?: string;
+  /** Dragonfly's name for it in earlier versions, which files out there still have. */
+  formerName?: string;
   /** SIGHUP takes a new value over. */
   reload?: boolean;
   /** For bounds: what happens when it is reached. */

@@ -1,5 +1,6 @@
 import { checkDocument } from './check-document.js';
 import { readConfigText } from './config-file.js';
+import { withPresentNames } from './former-names.js';
 import { specAt } from './key-spec.js';
 import { DAEMON_SCHEMA, type FileConfig } from './schema.js';
 import { findIneffectiveKeys, type IneffectiveKeys } from './unknown-keys.js';
@@ -12,7 +13,7 @@ export interface LoadedConfig {
 
 /** @throws ConfigError naming file, line, column, key, what was expected and what was found: everything at once */
 export function parseDaemonConfig(text: string, file: string): LoadedConfig {
-  const document = parseYaml(text, file);
+  const document = withPresentNames(parseYaml(text, file), DAEMON_SCHEMA);
   const config = checkDocument(document, DAEMON_SCHEMA.schema, (path) => {
     const spec = specAt(DAEMON_SCHEMA, path);
     return spec?.type === 'key' ? spec.expects : 'a mapping of keys';

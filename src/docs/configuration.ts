@@ -34,8 +34,9 @@ function isActive(entry: KeyEntry): entry is { path: string; spec: KeySpec } {
 }
 
 function keyRow({ path, spec }: { path: string; spec: KeySpec }): string[] {
-  const { meaning, reload } = spec.description;
-  return [code(path), spec.kind, defaultOf(spec), spec.unit, reload === true ? 'yes' : '', meaning];
+  const { meaning, reload, formerName } = spec.description;
+  const told = formerName === undefined ? meaning : `${meaning} Formerly ${code(formerName)}, which is taken too.`;
+  return [code(path), spec.kind, defaultOf(spec), spec.unit, reload === true ? 'yes' : '', told];
 }
 
 function renderIgnored(entries: readonly KeyEntry[]): string {

@@ -95,6 +95,23 @@ describe('dfdaemon.yaml', () => {
     assert.equal(describeIneffectiveKeys(parse('').ineffective, 'x'), undefined);
   });
 
+  it('takes keys under the names that they had before, and says what is wrong with them by today’s', () => {
+    const policy = '{distThreshold: 10TiB, distHighThresholdPercent: 70, distLowThresholdPercent: 50}';
+    const { config, ineffective } = parse(`gc:\n  policy: ${policy}\nupload: {rateLimit: 1MiB}\n`);
+    assert.deepEqual(ineffective.unknown, []);
+    assert.equal(config.gc.policy.diskThresholdBytes, 10 * 1024 ** 4);
+    assert.deepEqual([config.gc.policy.diskHighThresholdPercent, config.gc.policy.diskLowThresholdPercent], [70, 50]);
+    assert.equal(config.upload.bandwidthLimitBytesPerSecond, 1024 * 1024);
+    assert.equal(
+      parse('upload: {rateLimit: 1MiB, bandwidthLimit: 2MiB}').config.upload.bandwidthLimitBytesPerSecond,
+      2 * 1024 * 1024,
+    );
+    assert.throws(
+      () => parse('gc:\n  policy:\n    distThreshold: much\n'),
+      /:3:\d+: gc\.policy\.diskThreshold: expected .*, found "much"/,
+    );
+  });
+
   it('a thousand unknown keys make a short warning', () => {
     const text = Array.from({ length: 1000 }, (_, index) => `${'k'.repeat(500)}${index}: 1`).join('\n');
     const warning = describeIneffectiveKeys(parse(text).ineffective, 'x') ?? '';

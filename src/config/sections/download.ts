@@ -34,6 +34,7 @@ export const download = section({
     meaning:
       'All downloads together, from parents and origins. At or above the speed of the interface it has no effect.',
     default: DEFAULT_BANDWIDTH_LIMIT,
+    formerName: 'rateLimit',
     reload: true,
     whenReached: 'downloads wait for their turn',
   }),

@@ -56,18 +56,21 @@ const policy = section(
     diskThreshold: size({
       meaning: 'Bytes that stored tasks may take; 0: what they take now and what the file system has free.',
       default: 0,
+      formerName: 'distThreshold',
       reload: true,
       whenReached: 'tasks are removed by the two percentages below',
     }),
     diskHighThresholdPercent: percent({
       meaning: 'Share of `diskThreshold` above which the least recently used tasks are removed.',
       default: 80,
+      formerName: 'distHighThresholdPercent',
       reload: true,
       whenReached: 'least recently used tasks are removed, unless in use',
     }),
     diskLowThresholdPercent: percent({
       meaning: 'Share of `diskThreshold` at which removing ends.',
       default: 60,
+      formerName: 'distLowThresholdPercent',
       reload: true,
     }),
   },

@@ -31,6 +31,7 @@ export const upload = section({
   bandwidthLimit: rate({
     meaning: 'All uploads together. At or above the speed of the interface it has no effect: uploads go by sendfile.',
     default: DEFAULT_BANDWIDTH_LIMIT,
+    formerName: 'rateLimit',
     reload: true,
     whenReached: 'uploads share it, by the route of `upload.limitedRoute`',
   }),
