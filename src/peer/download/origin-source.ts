@@ -102,7 +102,7 @@ export class OriginSource {
         if (signal.aborted || attempts >= settings.maxOriginAttempts || !isRetryable(error)) throw error;
         const delayMs = this.#pauseMs(error, attempts);
         logger.warn(
-          { taskId: this.#request.taskId, code: error.code, attempt: attempts, delayMs: Math.round(delayMs) },
+          { code: error.code, attempt: attempts, delayMs: Math.round(delayMs) },
           `could not ${doing}, trying again: ${error.message}`,
         );
         await this.#waits.during(`the next attempt at ${waitingFor}`, () => sleep(delayMs, signal, clock));

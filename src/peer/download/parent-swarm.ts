@@ -275,7 +275,7 @@ export class ParentSwarm {
     const { observer, logger } = this.#dependencies;
     observer.pieceFailed('parent', error.code);
     logger.warn(
-      { taskId: this.#task.taskId, parent: link.id, piece: number, code: error.code },
+      { parent: link.id, piece: number, code: error.code },
       `a piece could not be fetched from a parent: ${error.message}`,
     );
     // What was asked together fails together: that counts once.
@@ -309,7 +309,7 @@ export class ParentSwarm {
 
   #giveUp(link: ParentLink, error: DfpeerError): void {
     this.#dependencies.logger.warn(
-      { taskId: this.#task.taskId, parent: link.id, code: error.code },
+      { parent: link.id, code: error.code },
       `a parent is given up: ${error.message}`,
     );
     this.#failed.set(link.id, link.parent);
