@@ -170,14 +170,19 @@ export class SchedulerSet {
   }
 
   #markUnhealthy(member: SchedulerMember, error: unknown): void {
+    const { logger } = this.#options;
+    const wasKnown = member.lastError !== undefined;
     member.lastError = error instanceof Error ? error.message : String(error);
+    const fields = { scheduler: member.address, err: error };
     if (!member.isHealthy) {
-      this.#options.logger.debug({ scheduler: member.address, err: error }, 'scheduler is still not serving');
+      if (wasKnown) logger.debug(fields, 'scheduler is still not serving');
+      else logger.warn(fields, 'scheduler is not serving');
       return;
     }
     member.isHealthy = false;
-    this.#options.logger.warn({ scheduler: member.address, err: error }, 'scheduler is not serving; others take over');
     this.#rebuildRing();
+    const hasOthers = this.members.some((each) => each.isHealthy);
+    logger.warn(fields, `scheduler is not serving; ${hasOthers ? 'others take over' : 'there is no other'}`);
     this.#options.onDown(member);
   }
 
