@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { computeTaskId } from '../../src/core/task-id.js';
 import { DaemonProcess } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
-import { skipLoudly } from '../support/skip.js';
-import { useTemporaryDirectory } from '../support/temporary-directory.js';
+import { useSmallDisk } from '../support/small-disk.js';
 
 const MIB = 1024 * 1024;
 
@@ -21,19 +19,7 @@ async function served(daemon: DaemonProcess, origin: Origin): Promise<Buffer> {
 
 describe('a full disk', function () {
   this.timeout(120_000);
-  // Before the directory around it is removed: hooks run in this order.
-  afterEach(() => {
-    spawnSync('umount', [disk()], { stdio: 'ignore' });
-  });
-  const directory = useTemporaryDirectory();
-  const disk = (): string => join(directory(), 'disk');
-  const mount = (...args: string[]): boolean => spawnSync('mount', args, { stdio: 'ignore' }).status === 0;
-
-  beforeEach(async function () {
-    await mkdir(disk());
-    const isMounted = process.getuid?.() === 0 && mount('-t', 'tmpfs', '-o', 'size=48m', 'tmpfs', disk());
-    if (!isMounted) skipLoudly(this, 'a small file system can only be mounted by root');
-  });
+  const { directory, path: disk } = useSmallDisk(48);
 
   it('fails the download with its reason, while uploads go on', async () => {
     const [small, large] = [await Origin.start(12 * MIB), await Origin.start(80 * MIB)];

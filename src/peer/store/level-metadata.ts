@@ -1,6 +1,7 @@
 import { ClassicLevel } from 'classic-level';
 import { DfpeerError } from '../../core/errors.js';
 import type { TaskId } from '../../core/task-id.js';
+import { openError } from './level-errors.js';
 import type { LoadedMetadata, LoadedTask, MetadataStore, StoredPieceRecord, TaskRecord } from './metadata.js';
 import { decodePiece, decodeTask, encodeRecord, pieceKey, pieceKeysOf, taskKey, taskOfKey } from './record-codec.js';
 
@@ -19,7 +20,8 @@ export class LevelMetadataStore implements MetadataStore {
 
   /**
    * Reads everything, since damage in the middle of a table shows only then.
-   * @throws DfpeerError DFP_STORE_LOCKED when another process has it, DFP_STORE_DAMAGED when LevelDB can't open or read it.
+   * @throws DfpeerError DFP_STORE_LOCKED when another process has it, DFP_STORE_DAMAGED when its files don't fit together,
+   * DFP_STORE_FULL or DFP_STORE_IO when the disk is the trouble.
    */
   static async open(directory: string, { isSalvaged = false } = {}): Promise<LevelMetadataStore> {
     // Uncompressed, so that its checksums can be followed: see findBrokenTables.
@@ -139,20 +141,4 @@ class RecordSorter {
     this.#damaged.add(taskId);
     this.#useless.push(key);
   }
-}
-
-/** DFP_STORE_LOCKED when another process has it, DFP_STORE_DAMAGED otherwise. */
-export function openError(directory: string, error: unknown): DfpeerError {
-  if (error instanceof DfpeerError) return error;
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  if (code === 'LEVEL_LOCKED')
-    return new DfpeerError(
-      'DFP_STORE_LOCKED',
-      `another dfdaemon uses ${directory}; stop it (dfdaemon doctor names its process; one that dfget has started ends by itself when idle), or give this one its own storage.dir`,
-      { cause: error },
-    );
-  return new DfpeerError('DFP_STORE_DAMAGED', `can't read the metadata in ${directory}: ${String(cause)}`, {
-    cause: error,
-  });
 }

@@ -3,7 +3,9 @@ import { link, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DfpeerError, errnoOf } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
-import { LevelMetadataStore, openError } from './level-metadata.js';
+import { mapDiskError } from './disk-error.js';
+import { lockError, openError } from './level-errors.js';
+import { LevelMetadataStore } from './level-metadata.js';
 import type { Quarantine } from './quarantine.js';
 import { findBrokenTables } from './table-check.js';
 
@@ -15,7 +17,8 @@ export interface MetadataPlace {
 
 /**
  * Opens the metadata. After damage LevelDB salvages what it can, and every piece is checked again; what can't be salvaged goes to quarantine: the
- * content is a cache, and a daemon that starts is worth more. @throws DfpeerError DFP_STORE_LOCKED, DFP_STORE_DAMAGED
+ * content is a cache, and a daemon that starts is worth more. A disk that is full or in trouble is no damage: nothing is touched then.
+ * @throws DfpeerError DFP_STORE_LOCKED, DFP_STORE_FULL, DFP_STORE_IO
  */
 export async function openMetadata(place: MetadataPlace): Promise<LevelMetadataStore> {
   const { directory } = place;
@@ -25,7 +28,7 @@ export async function openMetadata(place: MetadataPlace): Promise<LevelMetadataS
   try {
     return await LevelMetadataStore.open(directory);
   } catch (error) {
-    if (isLocked(error)) throw error;
+    if (!isDamage(error)) throw error;
     return salvage(place, [], error);
   }
 }
@@ -36,10 +39,12 @@ async function salvage(
   damage: unknown,
 ): Promise<LevelMetadataStore> {
   try {
-    await whileLocked(directory, async () => {
-      for (const name of broken) await quarantine.take(name, (target) => rename(join(directory, name), target));
-      await ClassicLevel.repair(directory);
-    });
+    await mapDiskError(`repair the metadata in ${directory}`, () =>
+      whileLocked(directory, async () => {
+        for (const name of broken) await quarantine.take(name, (target) => rename(join(directory, name), target));
+        await repair(directory);
+      }),
+    );
     const metadata = await LevelMetadataStore.open(directory, { isSalvaged: true });
     logger.warn(
       { err: damage, directory },
@@ -47,8 +52,10 @@ async function salvage(
     );
     return metadata;
   } catch (error) {
-    if (isLocked(error)) throw error;
-    await quarantine.take('metadata', (target) => rename(directory, target));
+    if (!isDamage(error)) throw error;
+    await mapDiskError(`move ${directory} to quarantine`, () =>
+      quarantine.take('metadata', (target) => rename(directory, target)),
+    );
     logger.warn(
       { err: damage, directory },
       'the metadata was damaged beyond repair and goes to quarantine; everything is fetched again when it is wanted',
@@ -69,7 +76,7 @@ async function whileLocked(directory: string, work: () => Promise<void>): Promis
       if (errnoOf(error) !== 'ENOENT') throw error;
     });
     await db.open().catch((error: unknown) => {
-      throw openError(directory, error);
+      throw lockError(directory, error);
     });
     await work();
   } finally {
@@ -78,6 +85,14 @@ async function whileLocked(directory: string, work: () => Promise<void>): Promis
   }
 }
 
-function isLocked(error: unknown): boolean {
-  return error instanceof DfpeerError && error.code === 'DFP_STORE_LOCKED';
+async function repair(directory: string): Promise<void> {
+  try {
+    await ClassicLevel.repair(directory);
+  } catch (error) {
+    throw openError(directory, error);
+  }
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof DfpeerError && error.code === 'DFP_STORE_DAMAGED';
 }

@@ -3,8 +3,9 @@ import { abortReason } from '../../core/deadline.js';
 import { PieceLayout, type ByteRange, type PieceSlice, type StoredPiece } from '../../core/piece.js';
 import type { TaskId } from '../../core/task-id.js';
 import { contentVersionOf } from './content-version.js';
+import { mapDiskError } from './disk-error.js';
 import type { MetadataStore, StoredPieceRecord, TaskRecord } from './metadata.js';
-import { isSameMark, mapDiskError, type FileMark, type TaskFiles } from './task-files.js';
+import { isSameMark, type FileMark, type TaskFiles } from './task-files.js';
 
 /** What others may want to hear of a task. All callbacks run synchronously, after the change is visible. */
 export interface TaskListener {

@@ -5,6 +5,7 @@ import { DfpeerError, errnoOf } from '../../core/errors.js';
 import { formatPieceDigest, type ByteRange } from '../../core/piece.js';
 import { isTaskId, type TaskId } from '../../core/task-id.js';
 import { runningCrc32 } from '../../core/running-crc32.js';
+import { mapDiskError } from './disk-error.js';
 import { Quarantine } from './quarantine.js';
 
 /** What a data file looked like when it was last known good: any difference means its pieces are checked again. */
@@ -218,26 +219,4 @@ const OWN_UID = process.getuid?.();
 
 function isOwnUid(uid: number): boolean {
   return OWN_UID === undefined || uid === OWN_UID;
-}
-
-/** The one place where errno becomes a store error. */
-export async function mapDiskError<T>(doing: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof DfpeerError) throw error;
-    const errno = errnoOf(error);
-    // LevelDB only tells it in words.
-    const full = errno === 'ENOSPC' || errno === 'EDQUOT' || /no space left/i.test(String(error));
-    throw new DfpeerError(
-      full ? 'DFP_STORE_FULL' : 'DFP_STORE_IO',
-      `could not ${doing}: ${errno ?? String(error)}${full ? '; free space, or lower gc.policy.diskThreshold' : remedyOf(errno)}`,
-      { cause: error },
-    );
-  }
-}
-
-function remedyOf(errno: string | undefined): string {
-  const isForbidden = errno === 'EACCES' || errno === 'EPERM' || errno === 'EROFS';
-  return isForbidden ? "; let the daemon's user write there, or choose another storage.dir" : '';
 }

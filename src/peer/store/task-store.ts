@@ -5,6 +5,7 @@ import { DfpeerError, errnoOf } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import type { TaskId } from '../../core/task-id.js';
 import type { PieceSource, ServedTask } from '../../upload/piece-source.js';
+import { mapDiskError } from './disk-error.js';
 import type { LoadedTask, MetadataStore, TaskRecord } from './metadata.js';
 import { openMetadata } from './open-metadata.js';
 import { Quarantine } from './quarantine.js';
@@ -12,7 +13,7 @@ import { ServedView } from './served-view.js';
 import { SharedFile } from './shared-file.js';
 import { StartupChecks } from './startup-checks.js';
 import { StoredTask } from './stored-task.js';
-import { DiskTaskFiles, mapDiskError, type TaskFiles } from './task-files.js';
+import { DiskTaskFiles, type TaskFiles } from './task-files.js';
 import { TaskRestorer } from './task-restorer.js';
 
 export interface TaskStoreOptions {
