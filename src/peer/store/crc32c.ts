@@ -14,3 +14,9 @@ export function crc32c(bytes: Uint8Array): number {
     sum = (sum >>> 8) ^ (TABLE[(sum ^ (bytes[index] ?? 0)) & 0xff] ?? 0);
   return (sum ^ 0xffffffff) >>> 0;
 }
+
+/** As LevelDB stores it, so that a sum over bytes that contain sums is no weaker. */
+export function maskedCrc32c(bytes: Uint8Array): number {
+  const sum = crc32c(bytes);
+  return (((sum >>> 15) | (sum << 17)) + 0xa282ead8) >>> 0;
+}

@@ -6,6 +6,7 @@ import type { Logger } from '../../core/logger.js';
 import { mapDiskError } from './disk-error.js';
 import { lockError, openError } from './level-errors.js';
 import { LevelMetadataStore } from './level-metadata.js';
+import { readLiveTables } from './live-tables.js';
 import type { Quarantine } from './quarantine.js';
 import { findBrokenTables } from './table-check.js';
 
@@ -22,26 +23,29 @@ export interface MetadataPlace {
  */
 export async function openMetadata(place: MetadataPlace): Promise<LevelMetadataStore> {
   const { directory } = place;
-  const broken = await findBrokenTables(directory);
-  if (broken.length > 0)
-    return salvage(place, broken, new DfpeerError('DFP_STORE_DAMAGED', `checksums do not fit in ${broken.join(', ')}`));
   try {
+    await mapDiskError(`check the metadata in ${directory}`, () => assertSound(directory));
     return await LevelMetadataStore.open(directory);
-  } catch (error) {
-    if (!isDamage(error)) throw error;
-    return salvage(place, [], error);
+  } catch (damage) {
+    if (!isDamage(damage)) throw damage;
+    return salvage(place, damage);
   }
 }
 
-async function salvage(
-  { directory, quarantine, logger }: MetadataPlace,
-  broken: readonly string[],
-  damage: unknown,
-): Promise<LevelMetadataStore> {
+/** What seems broken is looked at again under the lock: another daemon may just be writing it. @throws DfpeerError DFP_STORE_DAMAGED */
+async function assertSound(directory: string): Promise<void> {
+  const look = async (): Promise<string[]> => findBrokenTables(directory, await readLiveTables(directory));
+  if ((await look()).length === 0) return;
+  const broken = await whileLocked(directory, look);
+  if (broken.length > 0) throw new DfpeerError('DFP_STORE_DAMAGED', `checksums do not fit in ${broken.join(', ')}`);
+}
+
+async function salvage({ directory, quarantine, logger }: MetadataPlace, damage: unknown): Promise<LevelMetadataStore> {
   try {
     await mapDiskError(`repair the metadata in ${directory}`, () =>
       whileLocked(directory, async () => {
-        for (const name of broken) await quarantine.take(name, (target) => rename(join(directory, name), target));
+        for (const name of await findBrokenTables(directory))
+          await quarantine.take(name, (target) => rename(join(directory, name), target));
         await repair(directory);
       }),
     );
@@ -65,7 +69,7 @@ async function salvage(
 }
 
 /** Holds LevelDB's lock, which is on the inode, by an empty database that has the same one: the damaged one is not opened. */
-async function whileLocked(directory: string, work: () => Promise<void>): Promise<void> {
+async function whileLocked<T>(directory: string, work: () => Promise<T>): Promise<T> {
   const scratch = join(dirname(directory), 'repair');
   await rm(scratch, { recursive: true, force: true });
   await mkdir(scratch);
@@ -78,7 +82,7 @@ async function whileLocked(directory: string, work: () => Promise<void>): Promis
     await db.open().catch((error: unknown) => {
       throw lockError(directory, error);
     });
-    await work();
+    return await work();
   } finally {
     await db.close();
     await rm(scratch, { recursive: true, force: true });

@@ -137,23 +137,46 @@ describe('a damaged store', function () {
     );
   });
 
-  it('is not repaired while another process has it', async () => {
+  const aTable = async (): Promise<string> =>
+    (await metadataFiles()).find((name) => name.endsWith('.ldb')) ?? assert.fail('no table');
+
+  it('is not damaged by a table that a kill left half written', async () => {
+    const leftover = '999999.ldb';
+    const { pieces, warnings } = await damaged(async (store) => {
+      const metadata = join(store, 'metadata');
+      const table = await readFile(join(metadata, await aTable()));
+      await writeFile(join(metadata, leftover), table.subarray(0, table.length >> 1));
+    });
+    assert.deepEqual(warnings, []);
+    assert.equal(pieces, PIECES_STORED);
+    assert.ok(!(await readdir(join(copy(), 'metadata'))).includes(leftover), 'LevelDB deletes it');
+  });
+
+  it('is neither checked nor repaired while another process has it', async () => {
     const metadata = join(original(), 'metadata');
-    const table = (await metadataFiles()).find((name) => name.endsWith('.ldb'));
-    assert.ok(table !== undefined);
+    const table = join(metadata, await aTable());
     const program = `const { ClassicLevel } = require('classic-level');
       new ClassicLevel(process.argv[1]).open().then(() => process.stdout.write('open'));
       setInterval(() => undefined, 1000);`;
     const holder = spawn(process.execPath, ['-e', program, metadata], { stdio: ['ignore', 'pipe', 'inherit'] });
     await once(holder.stdout, 'data');
-    await flipBit(join(metadata, table), 100, 1);
-    await assert.rejects(
-      TaskStore.openDirectory(original(), { logger: silentLogger }),
-      (error) => error instanceof DfpeerError && error.code === 'DFP_STORE_LOCKED',
-    );
-    await stat(join(metadata, table));
-    holder.kill('SIGKILL');
-    await once(holder, 'exit');
+    const refused = (): Promise<void> =>
+      assert.rejects(
+        TaskStore.openDirectory(original(), { logger: silentLogger }),
+        (error) => error instanceof DfpeerError && error.code === 'DFP_STORE_LOCKED',
+      );
+    try {
+      await flipBit(table, 100, 1);
+      await refused();
+      await stat(table);
+      await rm(table);
+      // As one that is listed, and gone before it is read.
+      await symlink('gone', table);
+      await refused();
+    } finally {
+      holder.kill('SIGKILL');
+      await once(holder, 'exit');
+    }
   });
 
   it('drops the pieces whose bits are flipped, and only those', async () => {
