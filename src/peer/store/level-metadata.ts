@@ -1,7 +1,7 @@
-import { ClassicLevel } from 'classic-level';
+import type { ClassicLevel } from 'classic-level';
 import { DfpeerError } from '../../core/errors.js';
 import type { TaskId } from '../../core/task-id.js';
-import { openError } from './level-errors.js';
+import { LevelDatabase } from './level-database.js';
 import type { LoadedMetadata, LoadedTask, MetadataStore, StoredPieceRecord, TaskRecord } from './metadata.js';
 import { decodePiece, decodeTask, encodeRecord, pieceKey, pieceKeysOf, taskKey, taskOfKey } from './record-codec.js';
 
@@ -11,11 +11,12 @@ const READ_AHEAD_BYTES = 1024 * 1024;
 
 /** LevelDB: its lock file refuses a second process, its batches are atomic. Each value carries its own CRC-32. */
 export class LevelMetadataStore implements MetadataStore {
-  readonly #db: ClassicLevel;
+  readonly #database: LevelDatabase;
   #loaded: LoadedMetadata | undefined;
 
-  private constructor(db: ClassicLevel) {
-    this.#db = db;
+  private constructor(database: LevelDatabase, loaded: LoadedMetadata) {
+    this.#database = database;
+    this.#loaded = loaded;
   }
 
   /**
@@ -24,17 +25,8 @@ export class LevelMetadataStore implements MetadataStore {
    * DFP_STORE_FULL or DFP_STORE_IO when the disk is the trouble.
    */
   static async open(directory: string, { isSalvaged = false } = {}): Promise<LevelMetadataStore> {
-    // Uncompressed, so that its checksums can be followed: see findBrokenTables.
-    const db = new ClassicLevel(directory, { compression: false });
-    try {
-      await db.open();
-      const store = new LevelMetadataStore(db);
-      store.#loaded = { ...(await store.#readAll()), isSalvaged };
-      return store;
-    } catch (error) {
-      await db.close();
-      throw openError(directory, error);
-    }
+    const { database, result } = await LevelDatabase.open(directory, readAll);
+    return new LevelMetadataStore(database, { ...result, isSalvaged });
   }
 
   async load(): Promise<LoadedMetadata> {
@@ -45,48 +37,53 @@ export class LevelMetadataStore implements MetadataStore {
   }
 
   async putTask(record: TaskRecord, options: { sync: boolean }): Promise<void> {
-    await this.#db.batch([{ type: 'put', key: taskKey(record.taskId), value: encodeRecord(record) }], options);
+    const [key, value] = [taskKey(record.taskId), encodeRecord(record)];
+    await this.#database.write((db) => db.batch([{ type: 'put', key, value }], options));
   }
 
   async putPiece(taskId: TaskId, piece: StoredPieceRecord): Promise<void> {
-    await this.#db.put(pieceKey(taskId, piece.number), encodeRecord(piece));
+    const [key, value] = [pieceKey(taskId, piece.number), encodeRecord(piece)];
+    await this.#database.write((db) => db.put(key, value));
   }
 
   async deletePieces(taskId: TaskId, numbers: readonly number[]): Promise<void> {
-    await this.#delete(numbers.map((number) => pieceKey(taskId, number)));
+    const keys = numbers.map((number) => pieceKey(taskId, number));
+    await this.#database.write((db) => deleteAll(db, keys));
   }
 
   async deleteTask(taskId: TaskId): Promise<void> {
-    await this.#delete([taskKey(taskId), ...(await this.#db.keys(pieceKeysOf(taskId)).all())]);
-  }
-
-  async close(): Promise<void> {
-    await this.#db.close();
-  }
-
-  async #delete(keys: readonly string[]): Promise<void> {
-    await this.#db.batch(
-      keys.map((key) => ({ type: 'del', key })),
-      { sync: true },
+    await this.#database.write(async (db) =>
+      deleteAll(db, [taskKey(taskId), ...(await db.keys(pieceKeysOf(taskId)).all())]),
     );
   }
 
-  async #readAll(): Promise<Omit<LoadedMetadata, 'isSalvaged'>> {
-    const sorter = new RecordSorter();
-    const iterator = this.#db.iterator({ highWaterMarkBytes: READ_AHEAD_BYTES });
-    try {
-      for (;;) {
-        const entries = await iterator.nextv(READ_BATCH);
-        if (entries.length === 0) break;
-        for (const [key, text] of entries) sorter.add(key, text);
-      }
-    } finally {
-      await iterator.close();
-    }
-    const { tasks, damaged, useless } = sorter.finish();
-    if (useless.length > 0) await this.#delete(useless);
-    return { tasks, damaged };
+  async close(): Promise<void> {
+    await this.#database.close();
   }
+}
+
+async function deleteAll(db: ClassicLevel, keys: readonly string[]): Promise<void> {
+  await db.batch(
+    keys.map((key) => ({ type: 'del', key })),
+    { sync: true },
+  );
+}
+
+async function readAll(db: ClassicLevel): Promise<Omit<LoadedMetadata, 'isSalvaged'>> {
+  const sorter = new RecordSorter();
+  const iterator = db.iterator({ highWaterMarkBytes: READ_AHEAD_BYTES });
+  try {
+    for (;;) {
+      const entries = await iterator.nextv(READ_BATCH);
+      if (entries.length === 0) break;
+      for (const [key, text] of entries) sorter.add(key, text);
+    }
+  } finally {
+    await iterator.close();
+  }
+  const { tasks, damaged, useless } = sorter.finish();
+  if (useless.length > 0) await deleteAll(db, useless);
+  return { tasks, damaged };
 }
 
 /** Brings pieces together with their tasks; what fits nowhere is useless. Keys come in order: all pieces, then all tasks. */

@@ -1,4 +1,4 @@
-import { DfpeerError, toDfpeerError } from '../../core/errors.js';
+import { DfpeerError } from '../../core/errors.js';
 import { abortReason } from '../../core/deadline.js';
 import { PieceLayout, type ByteRange, type PieceSlice, type StoredPiece } from '../../core/piece.js';
 import type { TaskId } from '../../core/task-id.js';
@@ -343,10 +343,6 @@ export class StoredTask {
 
   async #update(change: Partial<TaskRecord>, sync: boolean): Promise<void> {
     this.#record = { ...this.#record, ...change, updatedAtMs: this.#now() };
-    try {
-      await this.#metadata.putTask(this.#record, { sync });
-    } catch (error) {
-      throw toDfpeerError(error, 'DFP_STORE_IO', `could not write the record of task ${this.taskId}`);
-    }
+    await mapDiskError(`write the record of task ${this.taskId}`, () => this.#metadata.putTask(this.#record, { sync }));
   }
 }
