@@ -229,7 +229,7 @@ export class DownloadStream {
     return metadata;
   }
 
-  /** @throws DfpeerError DFP_DIGEST_MISMATCH, DFP_STORE_DAMAGED */
+  /** @throws DfpeerError DFP_DIGEST_MISMATCH, DFP_STORE_DAMAGED, DFP_TASK_NOT_FOUND */
   async #verify(task: StoredTask, digest: TaskDigest, range: ByteRange | undefined): Promise<void> {
     const whole: ByteRange = { offset: 0, length: task.layout?.contentLength ?? 0 };
     const found = await digestFile(task.path, digest.algorithm, range ?? whole, this.#signal);
@@ -259,6 +259,7 @@ async function readPiece(task: StoredTask, piece: StoredPiece): Promise<Buffer> 
     const { bytesRead } = await file.read(content, 0, piece.length, piece.offset);
     if (bytesRead !== piece.length)
       throw new DfpeerError('DFP_STORE_DAMAGED', `piece ${piece.number} of task ${task.taskId} is cut short on disk`);
+    await task.assertUntouched();
     return content;
   } finally {
     await file.close();

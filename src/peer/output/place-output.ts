@@ -24,7 +24,7 @@ export interface OutputRequest {
   forceHardLink: boolean;
   /** False: never share the store's inode, as the file is going to be edited in place. */
   allowHardLink: boolean;
-  /** Asked just before the output gets its name; rejects when the stored file is no longer what was verified. */
+  /** Asked once the output has its bytes, before it counts; rejects when the stored file is not, or no longer, what was verified. */
   assertUntouched: () => Promise<void>;
   signal?: AbortSignal | undefined;
 }
@@ -32,7 +32,7 @@ export interface OutputRequest {
 /**
  * Makes the output: absent or complete, never in between. Hard link, then reflink, then copy_file_range, then a plain copy:
  * whichever the file system gives.
- * @throws UsageError DFP_OUTPUT_EXISTS, DfpeerError DFP_HARD_LINK, DFP_OUTPUT_IO, DFP_STORE_DAMAGED, DFP_ABORTED
+ * @throws UsageError DFP_OUTPUT_EXISTS, DfpeerError DFP_HARD_LINK, DFP_OUTPUT_IO, DFP_STORE_DAMAGED, DFP_TASK_NOT_FOUND, DFP_ABORTED
  */
 export async function placeOutput(request: OutputRequest): Promise<OutputMethod> {
   return asOutputError(request.path, () => place(request));
@@ -62,7 +62,7 @@ async function place(request: OutputRequest): Promise<OutputMethod> {
   return copyOut(request);
 }
 
-/** Resolves with why it can't be had. @throws UsageError DFP_OUTPUT_EXISTS, DfpeerError DFP_STORE_DAMAGED */
+/** Resolves with why it can't be had. @throws UsageError DFP_OUTPUT_EXISTS, DfpeerError DFP_STORE_DAMAGED, DFP_TASK_NOT_FOUND */
 async function tryHardLink({ source, path, overwrite, assertUntouched }: OutputRequest): Promise<Error | undefined> {
   await assertUntouched();
   const name = overwrite ? temporaryNameFor(path) : path;
@@ -72,13 +72,16 @@ async function tryHardLink({ source, path, overwrite, assertUntouched }: OutputR
     if (!overwrite && errnoOf(error) === 'EEXIST') throw outputExists(path, error);
     return error instanceof Error ? error : new Error(String(error));
   }
-  if (!overwrite) return undefined;
+  let isPlaced = false;
   try {
-    await rename(name, path);
+    // Again: `source` is a name, and may have become another task's since.
+    await assertUntouched();
+    if (overwrite) await rename(name, path);
+    else isPlaced = true;
     return undefined;
   } finally {
     // rename(2) does nothing when both names are one file already.
-    await rm(name, { force: true });
+    if (!isPlaced) await rm(name, { force: true });
   }
 }
 

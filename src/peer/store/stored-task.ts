@@ -295,9 +295,14 @@ export class StoredTask {
     return !this.#complete || this.#untouched instanceof Promise || isSameMark(this.#untouched, found);
   }
 
-  /** @throws DfpeerError DFP_STORE_DAMAGED */
+  /**
+   * Asked after the file was read or linked by its name, which may be the file of a task begun anew when this one was removed.
+   * @throws DfpeerError DFP_STORE_DAMAGED, DFP_TASK_NOT_FOUND
+   */
   async assertUntouched(): Promise<void> {
-    if (!(await this.isUntouched()))
+    const isUntouched = await this.isUntouched();
+    this.#assertPresent();
+    if (!isUntouched)
       throw new DfpeerError(
         'DFP_STORE_DAMAGED',
         `the stored file of task ${this.taskId} was changed from outside; ask again, and it is fetched anew`,
@@ -319,7 +324,7 @@ export class StoredTask {
   markRemoved(): void {
     this.#removed = true;
     this.#pieces.clear();
-    const reason = new DfpeerError('DFP_TASK_NOT_FOUND', `task ${this.taskId} was removed from this host`);
+    const reason = this.#removal();
     for (const listener of [...this.#listeners]) listener.onStopped?.(reason);
   }
 
@@ -338,7 +343,14 @@ export class StoredTask {
   }
 
   #assertPresent(): void {
-    if (this.#removed) throw new DfpeerError('DFP_TASK_NOT_FOUND', `task ${this.taskId} was removed from this host`);
+    if (this.#removed) throw this.#removal();
+  }
+
+  #removal(): DfpeerError {
+    return new DfpeerError(
+      'DFP_TASK_NOT_FOUND',
+      `task ${this.taskId} was removed from this host; ask again, and it is fetched anew`,
+    );
   }
 
   async #update(change: Partial<TaskRecord>, sync: boolean): Promise<void> {

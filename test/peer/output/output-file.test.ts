@@ -101,6 +101,21 @@ describe('output file', () => {
     assert.deepEqual(await readdir(join(directory(), 'out')), []);
   });
 
+  it('is gone again when the stored file was replaced while it was linked', async () => {
+    const { source, path } = await paths();
+    for (const overwrite of [false, true]) {
+      let asked = 0;
+      const assertUntouched = async (): Promise<void> => {
+        if (++asked > 1) throw new DfpeerError('DFP_TASK_NOT_FOUND', 'it was removed');
+      };
+      await assert.rejects(
+        placeOutput({ ...defaults, source, path, overwrite, assertUntouched }),
+        hasCode('DFP_TASK_NOT_FOUND'),
+      );
+      assert.deepEqual(await readdir(join(directory(), 'out')), []);
+    }
+  });
+
   it('does not appear when the client has gone', async () => {
     const { source, path } = await paths();
     const request = { ...defaults, source, path, allowHardLink: false, signal: AbortSignal.abort() };

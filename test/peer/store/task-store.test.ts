@@ -184,6 +184,22 @@ describe('task store', () => {
     await store.close();
   });
 
+  it('does not take the file of a task begun anew for that of the removed one', async () => {
+    const store = await openStore();
+    const task = await store.create(NEW_TASK);
+    await storePiece(task, CONTENT, 0);
+    await task.assertUntouched();
+    await store.remove(TASK_ID);
+    const fresh = await store.create(NEW_TASK);
+    assert.equal(fresh.path, task.path);
+    await assert.rejects(
+      task.assertUntouched(),
+      (error) => error instanceof DfpeerError && error.code === 'DFP_TASK_NOT_FOUND',
+    );
+    await fresh.assertUntouched();
+    await store.close();
+  });
+
   it('serves only verified bytes, and wakes who waits for more', async () => {
     const store = await openStore();
     const task = await store.create(NEW_TASK);
