@@ -18,6 +18,8 @@ export interface TaskRecord {
   responseHeader: Record<string, string>;
   createdAtMs: number;
   updatedAtMs: number;
+  /** Not older than an hour before the last use, unless the process was killed; undefined in the records of earlier versions. */
+  lastUsedMs: number | undefined;
   /** When the last piece was stored and synced; undefined while partial. */
   finishedAtMs: number | undefined;
   /** `sha256:<hex>` of the whole content, when it was computed. */

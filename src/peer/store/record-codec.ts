@@ -32,8 +32,19 @@ export function encodeRecord(value: TaskRecord | StoredPieceRecord): string {
 export function decodeTask(key: string, text: string): TaskRecord | undefined {
   const task = taskSchema.safeParse(decodeJson(text)).data;
   if (task === undefined || key !== taskKey(task.taskId)) return undefined;
-  const { contentLength, fixedPieceLength, etag, lastModified, finishedAtMs, contentDigest, mark } = task;
-  return { ...task, contentLength, fixedPieceLength, etag, lastModified, finishedAtMs, contentDigest, mark };
+  const { contentLength, fixedPieceLength, etag, lastModified, lastUsedMs } = task;
+  const { finishedAtMs, contentDigest, mark } = task;
+  const optional = {
+    contentLength,
+    fixedPieceLength,
+    etag,
+    lastModified,
+    lastUsedMs,
+    finishedAtMs,
+    contentDigest,
+    mark,
+  };
+  return { ...task, ...optional };
 }
 
 /** Undefined unless the sum fits, the content is a piece's, and it stands where it belongs. */
@@ -70,6 +81,7 @@ const taskSchema = z.object({
   responseHeader: z.record(z.string(), z.string()),
   createdAtMs: z.number(),
   updatedAtMs: z.number(),
+  lastUsedMs: z.number().optional(),
   finishedAtMs: z.number().optional(),
   contentDigest: z.string().optional(),
   mark: z.object({ size: z.number(), mtimeMs: z.number(), inode: z.number() }).optional(),

@@ -17,6 +17,8 @@ export interface TaskListener {
 
 /** Listeners of one task: subscribers of SyncPieces, waiting uploads, clients. */
 export const MAX_LISTENERS = 4096;
+/** Uses within this time are not noted one by one: days matter to the collector. */
+const NOTE_USE_INTERVAL_MS = 3_600_000;
 
 /**
  * One task on this node: its record, its verified pieces, who waits for more. A piece shows here only after its digest was checked
@@ -39,6 +41,8 @@ export class StoredTask {
   #downloading = false;
   #removed = false;
   #lastUsedMs: number;
+  /** One write of the record after another: an older state must not come last. */
+  #written = Promise.resolve();
   /** How the file of a complete task looks as long as nobody has touched it. */
   #untouched: Promise<FileMark | undefined> | FileMark | undefined;
 
@@ -48,7 +52,7 @@ export class StoredTask {
     this.#files = dependencies.files;
     this.#metadata = dependencies.metadata;
     this.#now = dependencies.now;
-    this.#lastUsedMs = record.updatedAtMs;
+    this.#lastUsedMs = record.lastUsedMs ?? record.updatedAtMs;
     this.#complete = record.finishedAtMs !== undefined;
     this.#untouched = record.mark;
     this.#layout =
@@ -117,15 +121,20 @@ export class StoredTask {
     return this.#lastUsedMs;
   }
 
+  /** Resolves when the record is not being written; once the task is removed, it never is again. */
+  get written(): Promise<void> {
+    return this.#written;
+  }
+
   pin(): () => void {
     this.#pins++;
-    this.#lastUsedMs = this.#now();
+    this.#use();
     let pinned = true;
     return () => {
       if (!pinned) return;
       pinned = false;
       this.#pins--;
-      this.#lastUsedMs = this.#now();
+      this.#use();
     };
   }
 
@@ -309,11 +318,16 @@ export class StoredTask {
       );
   }
 
-  /** A partial task at a clean stop: syncs, so that the next start need not read it all again. */
+  /** At a clean stop: when it was used, and of a partial task what was synced, so that the next start need not read it all again. */
   async seal(): Promise<void> {
-    if (this.complete || this.#removed || this.#pieces.size === 0) return;
-    await this.#files.sync(this.taskId);
-    await this.#update({ mark: await this.#files.mark(this.taskId) }, true);
+    if (this.#removed) return;
+    if (this.complete || this.#pieces.size === 0) await this.#noteUse();
+    else {
+      await this.#files.sync(this.taskId);
+      await this.#update({ mark: await this.#files.mark(this.taskId) }, true);
+    }
+    // Uses that were noted just before.
+    await this.#written;
   }
 
   async setContentDigest(contentDigest: string): Promise<void> {
@@ -353,8 +367,35 @@ export class StoredTask {
     );
   }
 
+  #use(): void {
+    this.#lastUsedMs = this.#now();
+    if (this.#removed || this.#lastUsedMs - this.#notedUseMs < NOTE_USE_INTERVAL_MS) return;
+    // Lost at worst: the task then seems unused for longer, and the next use notes it.
+    this.#noteUse().catch(() => undefined);
+  }
+
+  get #notedUseMs(): number {
+    return this.#record.lastUsedMs ?? this.#record.updatedAtMs;
+  }
+
+  async #noteUse(): Promise<void> {
+    if (this.#lastUsedMs === this.#notedUseMs) return;
+    await this.#put({ ...this.#record, lastUsedMs: this.#lastUsedMs }, false);
+  }
+
   async #update(change: Partial<TaskRecord>, sync: boolean): Promise<void> {
-    this.#record = { ...this.#record, ...change, updatedAtMs: this.#now() };
-    await mapDiskError(`write the record of task ${this.taskId}`, () => this.#metadata.putTask(this.#record, { sync }));
+    await this.#put({ ...this.#record, ...change, updatedAtMs: this.#now(), lastUsedMs: this.#lastUsedMs }, sync);
+  }
+
+  async #put(record: TaskRecord, sync: boolean): Promise<void> {
+    this.#record = record;
+    const writing = this.#written.then(() => this.#write(record, sync));
+    this.#written = writing.catch(() => undefined);
+    await writing;
+  }
+
+  async #write(record: TaskRecord, sync: boolean): Promise<void> {
+    if (this.#removed) return;
+    await mapDiskError(`write the record of task ${this.taskId}`, () => this.#metadata.putTask(record, { sync }));
   }
 }

@@ -156,7 +156,7 @@ export class TaskStore implements PieceSource {
     this.#tasks.delete(taskId);
     this.#openFiles.delete(taskId);
     task.markRemoved();
-    await this.#erase(taskId);
+    await this.#erase(taskId, task.written);
     return true;
   }
 
@@ -172,7 +172,7 @@ export class TaskStore implements PieceSource {
     return undefined;
   }
 
-  /** Syncs and seals partial tasks, closes files. Idempotent. */
+  /** Syncs and seals partial tasks, notes when tasks were used, closes files. Idempotent. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -209,6 +209,7 @@ export class TaskStore implements PieceSource {
       ...init,
       createdAtMs: now,
       updatedAtMs: now,
+      lastUsedMs: now,
       finishedAtMs: undefined,
       contentDigest: undefined,
       mark: undefined,
@@ -221,9 +222,11 @@ export class TaskStore implements PieceSource {
     return task;
   }
 
-  async #erase(taskId: TaskId): Promise<void> {
+  /** @param written the last write of its record, which must not come after the removal */
+  async #erase(taskId: TaskId, written?: Promise<void>): Promise<void> {
     this.#leftovers.add(taskId);
     const erasing = mapDiskError(`remove task ${taskId}`, async () => {
+      await written;
       // The record goes last: a kill in between must not leave a file of which nobody knows whose it is.
       await this.#files.remove(taskId);
       await this.#metadata.deleteTask(taskId);

@@ -4,12 +4,14 @@ import { once } from 'node:events';
 import { stat, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
 import { Registry } from 'prom-client';
 import { systemClock } from '../../../src/core/clock.js';
 import { silentLogger } from '../../../src/core/logger.js';
 import type { TaskId } from '../../../src/core/task-id.js';
 import { Collector, type GcSettings } from '../../../src/peer/gc/collector.js';
 import { Quarantine } from '../../../src/peer/store/quarantine.js';
+import { encodeRecord, taskKey } from '../../../src/peer/store/record-codec.js';
 import type { StoredTask } from '../../../src/peer/store/stored-task.js';
 import { TaskStore } from '../../../src/peer/store/task-store.js';
 import { UploadService } from '../../../src/upload/index.js';
@@ -116,6 +118,56 @@ describe('the collector', () => {
     assert.equal(task.pinned, false);
     nowMs += 2000;
     await collector.collect();
+    assert.deepEqual(told, [task.taskId]);
+  });
+
+  it('takes none after a restart or a kill that was used not long before', async () => {
+    const [restarted, killed, unused] = await fill(3, MIB);
+    assert.ok(restarted && killed && unused);
+    for (let use = 0; use < 3; use++) {
+      nowMs += settings.taskTtlMs;
+      store.open(killed.taskId)?.release();
+    }
+    await killed.written;
+    // As a kill leaves it: nothing more is noted at the end.
+    killed.markRemoved();
+    nowMs += 1000;
+    store.open(restarted.taskId)?.release();
+    await store.close();
+    store = await TaskStore.openDirectory(directory(), { logger: silentLogger, clock });
+    await store.allSettled();
+    assert.equal(store.get(restarted.taskId)?.lastUsedMs, nowMs);
+    assert.equal(store.get(killed.taskId)?.lastUsedMs, nowMs - 1000);
+    await makeCollector().collect();
+    assert.deepEqual(told, [unused.taskId]);
+  });
+
+  it('knows of a use just before the end', async () => {
+    const [task] = await fill(1, MIB);
+    assert.ok(task);
+    for (let use = 0; use < 20; use++) {
+      nowMs += settings.taskTtlMs;
+      store.open(task.taskId)?.release();
+    }
+    await store.close();
+    store = await TaskStore.openDirectory(directory(), { logger: silentLogger, clock });
+    await store.allSettled();
+    assert.equal(store.get(task.taskId)?.lastUsedMs, nowMs);
+  });
+
+  it('goes by the last change of a task whose record is of an earlier version', async () => {
+    const [task] = await fill(1, MIB);
+    assert.ok(task);
+    const earlier = encodeRecord({ ...task.record, lastUsedMs: undefined });
+    await store.close();
+    const db = new ClassicLevel(join(directory(), 'metadata'));
+    await db.put(taskKey(task.taskId), earlier);
+    await db.close();
+    nowMs += 2 * settings.taskTtlMs;
+    store = await TaskStore.openDirectory(directory(), { logger: silentLogger, clock });
+    await store.allSettled();
+    assert.equal(store.get(task.taskId)?.lastUsedMs, task.record.updatedAtMs);
+    await makeCollector().collect();
     assert.deepEqual(told, [task.taskId]);
   });
 
