@@ -122,6 +122,17 @@ describe('two daemons', function () {
     );
   });
 
+  it('the second goes on with what it has of an overloaded origin, and takes the rest from the first', async () => {
+    const etag = '"one"';
+    origin = await Origin.start(12 * MIB, { etag });
+    const a = await startDaemon('a');
+    const b = await startDaemon('b');
+    await get(a);
+    await get(b, '--range', '0-100');
+    origin.behaviour = { etag, status: 429 };
+    assert.ok((await get(b)).equals(origin.content));
+  });
+
   it('a complete copy is offered again after both restarted', async () => {
     origin = await Origin.start(20 * MIB);
     const a = await startDaemon('a');

@@ -1,5 +1,6 @@
 import { OriginError } from '../../core/errors.js';
 import { derivePieceLength } from '../../core/piece.js';
+import { isRetryable } from '../fetch/fetch-errors.js';
 import { opaqueTag } from '../fetch/origin/answer-checks.js';
 import type { OriginContent } from '../fetch/piece-fetcher.js';
 import type { StoredTask } from '../store/stored-task.js';
@@ -70,9 +71,10 @@ async function createTask(store: TaskStore, request: DownloadRequest, content: O
   });
 }
 
-/** The origin said no; that it can't be reached, or is overloaded, is no such answer. */
+/** The origin said no; that it can't be reached, has a fault, or is overloaded, is no such answer. */
 function isRefusal(thrown: unknown): boolean {
-  return thrown instanceof OriginError && thrown.code !== 'DFP_ORIGIN_UNREACHABLE' && (thrown.status ?? 0) < 500;
+  if (!(thrown instanceof OriginError) || thrown.code === 'DFP_ORIGIN_UNREACHABLE') return false;
+  return (thrown.status ?? 0) < 500 && !isRetryable(thrown);
 }
 
 /** Whether what is stored is (part of) what the origin has now. */
