@@ -125,7 +125,8 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   },
   DFP_DIGEST_MISMATCH: {
     means: 'The content is not what `--digest` promised; no output was made.',
-    remedy: 'Check the digest; otherwise the origin has something else.',
+    remedy:
+      'Check the digest; otherwise the origin has something else. What was stored earlier is compared with the origin first, and fetched anew when it is outdated.',
   },
   DFP_PIECE_DIGEST: {
     means: 'A parent sent a piece that is not what it announced.',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DaemonProcess } from '../support/daemon-process.js';
@@ -52,6 +52,29 @@ describe('origin and clients', function () {
     origin.replace(randomBytes(24 * MIB), { etag: '"new"' });
     const result = await daemon.dfget(origin.url(), '-O', path('file'), '--digest', `sha256:${origin.sha256}`);
     assert.equal(result.code, 0, result.stderr);
+  });
+
+  it('is asked again when what is stored since long ago fails a digest, and gives the new content', async () => {
+    await start({ etag: '"one"' }, 6 * MIB);
+    const right = (): string[] => ['--digest', `sha256:${origin.sha256}`, '--no-progress'];
+    const first = await daemon.dfget(origin.url(), '-O', path('first'), ...right());
+    assert.equal(first.code, 0, first.stderr);
+    const wrong = await daemon.dfget(origin.url(), '-O', path('wrong'), '--digest', `sha256:${'0'.repeat(64)}`);
+    assert.match(wrong.stderr, /DFP_DIGEST_MISMATCH/);
+    assert.equal(origin.contentBytes, origin.content.length, 'what the origin still has is kept');
+    origin.replace(randomBytes(6 * MIB), { etag: '"two"' });
+    const second = await daemon.dfget(origin.url(), '-O', path('second'), ...right());
+    assert.equal(second.code, 0, second.stderr);
+    assert.ok((await readFile(path('second'))).equals(origin.content));
+    assert.equal(origin.contentBytes, 2 * origin.content.length);
+    origin.behaviour = { status: 404 };
+    const gone = await daemon.dfget(origin.url(), '-O', path('gone'), '--digest', `sha256:${'0'.repeat(64)}`);
+    assert.match(gone.stderr, /DFP_DIGEST_MISMATCH/, 'what is stored counts when the origin has nothing');
+    origin.replace(randomBytes(6 * MIB), { etag: '"three"' });
+    const digest = createHash('sha256').update(origin.content.subarray(0, 100)).digest('hex');
+    const part = ['--range', '0-99', '--digest', `sha256:${digest}`];
+    const third = await daemon.dfget(origin.url(), '-O', path('third'), ...part);
+    assert.equal(third.code, 0, third.stderr);
   });
 
   it('resumes after a timeout with what it has', async () => {

@@ -21,6 +21,8 @@ export interface DownloadRequest {
   /** A scheduler told us to fetch from the origin (seed peers). */
   needBackToSource: boolean;
   trust: OriginTrust;
+  /** A complete task is not taken as it is either: when the origin has something else now, it begins anew. */
+  doubtsComplete?: boolean;
   /** Of this download alone, in bytes per second; the client that starts a download sets it. */
   rateLimitBytesPerSecond: number | undefined;
 }

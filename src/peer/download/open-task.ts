@@ -21,7 +21,7 @@ interface Opening {
 
 export interface OpenedTask {
   task: StoredTask;
-  /** Absent when the origin was not asked (complete), or could not be (a partial task goes on from its parents). */
+  /** Absent when the origin was not asked (complete), or could not be (what is stored counts, and the rest comes from parents). */
   content: OriginContent | undefined;
   /** What was stored before is another state of the content: parents may have that one still. */
   replaced: boolean;
@@ -38,12 +38,15 @@ export async function openTask(
     { waitingFor: `the check of what is stored of task ${taskId}`, timeoutMs: CHECK_TIMEOUT_MS, signal },
     () => store.settled(taskId),
   );
-  if (stored?.complete === true && !stored.removed) return { task: stored, content: undefined, replaced: false };
+  const isComplete = stored?.complete === true;
+  if (isComplete && !stored.removed && request.doubtsComplete !== true)
+    return { task: stored, content: undefined, replaced: false };
   let content: OriginContent;
   try {
     content = await origin.stat();
   } catch (thrown) {
-    if (stored?.layout === undefined || stored.removed || isRefusal(thrown) || signal.aborted) throw thrown;
+    if (stored?.layout === undefined || stored.removed || signal.aborted) throw thrown;
+    if (!isComplete && isRefusal(thrown)) throw thrown;
     return { task: stored, content: undefined, replaced: false };
   }
   const isSame = stored !== undefined && isSameContent(stored, content);

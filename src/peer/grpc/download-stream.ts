@@ -11,6 +11,7 @@ import type { DownloadTaskRequest__Output } from '../../generated/dfdaemon/v2/Do
 import type { DownloadTaskResponse } from '../../generated/dfdaemon/v2/DownloadTaskResponse.js';
 import { OUTPUT_METHOD_KEY, STORY_KEY } from '../../grpc/metadata-keys.js';
 import type { DownloadHandle, DownloadManager } from '../download/download-manager.js';
+import type { DownloadRequest } from '../download/download-request.js';
 import { digestFile, expectDigest } from '../output/content-digest.js';
 import type { DownloadMetrics } from '../metrics.js';
 import { checkOutput, checkWritable } from '../output/output-file.js';
@@ -79,7 +80,19 @@ export class DownloadStream {
       await checkOutput({ path: outputPath, overwrite, source: stored?.path });
       await checkWritable(outputPath);
     }
-    const handle = this.#dependencies.manager.start(this.#client.request, (task) => this.#follow(task));
+    const { request } = this.#client;
+    try {
+      return await this.#download(request);
+    } catch (error) {
+      if (stored?.complete !== true || !isMismatch(error)) throw error;
+      // What was here before may be an earlier state of the origin's content.
+      return await this.#download({ ...request, doubtsComplete: true });
+    }
+  }
+
+  async #download(request: DownloadRequest): Promise<Metadata> {
+    this.#started = this.#current = undefined;
+    const handle = this.#dependencies.manager.start(request, (task) => this.#follow(task));
     if (this.#client.prefetch) this.#prefetch();
     const onAbort = (): void => this.#wakeup.notify();
     this.#signal.addEventListener('abort', onAbort, { once: true });
@@ -250,6 +263,10 @@ export class DownloadStream {
     );
     await store.remove(task.taskId);
   }
+}
+
+function isMismatch(error: unknown): boolean {
+  return error instanceof DfpeerError && error.code === 'DFP_DIGEST_MISMATCH';
 }
 
 async function readPiece(task: StoredTask, piece: StoredPiece): Promise<Buffer> {

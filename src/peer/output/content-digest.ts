@@ -37,6 +37,6 @@ export function expectDigest(found: TaskDigest, wanted: TaskDigest, what: string
   if (found.value !== wanted.value)
     throw new DfpeerError(
       'DFP_DIGEST_MISMATCH',
-      `${what} has ${formatTaskDigest(found)}, but ${formatTaskDigest(wanted)} was demanded; no output was written`,
+      `${what} has ${formatTaskDigest(found)}, but ${formatTaskDigest(wanted)} was demanded; no output was written: check the digest, and what the origin has`,
     );
 }
