@@ -1,44 +1,14 @@
+import { ByteCursor } from '../core/byte-cursor.js';
+
 /** Just enough of the protobuf encoding to pass an embedded message on byte for byte, unknown fields included. */
 
 const WIRE_TYPE = { varint: 0, fixed64: 1, lengthDelimited: 2, fixed32: 5 } as const;
 
-class Cursor {
-  offset = 0;
-  readonly #bytes: Buffer;
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
-  }
-
-  get done(): boolean {
-    return this.offset >= this.#bytes.length;
-  }
-
-  varint(): number {
-    let value = 0;
-    for (let index = 0; index < 10; index++) {
-      const byte = this.#bytes[this.offset++];
-      if (byte === undefined) break;
-      value += (byte & 0x7f) * 2 ** (7 * index);
-      if (byte < 0x80) return value;
-    }
-    throw new RangeError('truncated or oversized varint in a protobuf message');
-  }
-
-  take(length: number): Buffer {
-    const end = this.offset + length;
-    if (end > this.#bytes.length) throw new RangeError('truncated protobuf message');
-    const slice = this.#bytes.subarray(this.offset, end);
-    this.offset = end;
-    return slice;
-  }
-}
-
 /** The payloads of one length-delimited field, in order, as views of `message`. @throws RangeError when malformed */
 export function lengthDelimitedFields(message: Buffer, fieldNumber: number): Buffer[] {
-  const cursor = new Cursor(message);
+  const cursor = new ByteCursor(message);
   const found: Buffer[] = [];
-  while (!cursor.done) {
+  while (!cursor.atEnd) {
     const tag = cursor.varint();
     const wireType = tag % 8;
     if (wireType === WIRE_TYPE.varint) cursor.varint();
