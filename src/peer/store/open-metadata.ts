@@ -1,5 +1,5 @@
 import { ClassicLevel } from 'classic-level';
-import { link, mkdir, rename, rm } from 'node:fs/promises';
+import { link, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DfpeerError, errnoOf } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
@@ -8,7 +8,7 @@ import { lockError, openError } from './level-errors.js';
 import { LevelMetadataStore } from './level-metadata.js';
 import { readLiveTables } from './live-tables.js';
 import type { Quarantine } from './quarantine.js';
-import { findBrokenTables } from './table-check.js';
+import { findBrokenTables, unlessGone } from './table-check.js';
 
 export interface MetadataPlace {
   directory: string;
@@ -34,10 +34,17 @@ export async function openMetadata(place: MetadataPlace): Promise<LevelMetadataS
 
 /** What seems broken is looked at again under the lock: another daemon may just be writing it. @throws DfpeerError DFP_STORE_DAMAGED */
 async function assertSound(directory: string): Promise<void> {
+  if (await lacksPointer(directory)) throw new DfpeerError('DFP_STORE_DAMAGED', `CURRENT is not in ${directory}`);
   const look = async (): Promise<string[]> => findBrokenTables(directory, await readLiveTables(directory));
   if ((await look()).length === 0) return;
   const broken = await whileLocked(directory, look);
   if (broken.length > 0) throw new DfpeerError('DFP_STORE_DAMAGED', `checksums do not fit in ${broken.join(', ')}`);
+}
+
+/** Without its pointer to the manifest LevelDB would take the place for empty, and delete all tables. */
+async function lacksPointer(directory: string): Promise<boolean> {
+  const names: string[] = await unlessGone(readdir(directory), []);
+  return names.some((name) => /\.(ldb|log)$/.test(name)) && !names.includes('CURRENT');
 }
 
 async function salvage({ directory, quarantine, logger }: MetadataPlace, damage: unknown): Promise<LevelMetadataStore> {

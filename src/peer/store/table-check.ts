@@ -75,7 +75,8 @@ function readHandle(cursor: ByteCursor): BlockHandle {
 }
 
 /** Another process may be removing it just now. */
-async function unlessGone<T, U>(reading: Promise<T>, otherwise: U): Promise<T | U> {
+/** `otherwise` where there is no such file or directory. */
+export async function unlessGone<T, U>(reading: Promise<T>, otherwise: U): Promise<T | U> {
   try {
     return await reading;
   } catch (error) {

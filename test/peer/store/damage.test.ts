@@ -145,6 +145,11 @@ describe('a damaged store', function () {
   const aTable = async (): Promise<string> =>
     (await metadataFiles()).find((name) => name.endsWith('.ldb')) ?? assert.fail('no table');
 
+  it('has everything again when only the pointer to the manifest is lost', async () => {
+    const { pieces, warnings } = await damaged((store) => rm(join(store, 'metadata', 'CURRENT')));
+    assert.deepEqual([pieces, warnings.length], [PIECES_STORED, 1]);
+  });
+
   it('is not damaged by a table that a kill left half written', async () => {
     const leftover = '999999.ldb';
     const { pieces, warnings } = await damaged(async (store) => {
