@@ -76,6 +76,20 @@ describe('what dfget tells', function () {
     );
   });
 
+  it('counts as the origin’s what an origin gave that told no length, and as local what is there the next time', async () => {
+    const { origin, daemon, output } = await start(9 * MIB);
+    origin.behaviour = { hidesLength: true };
+    const local = await daemon.metric('dragonfly_client_download_traffic', { type: 'LOCAL_PEER' });
+    const first = await daemon.dfget(origin.url(), '-O', output, '--json');
+    assert.equal(first.code, 0, first.stderr);
+    const bytesBySource = (stdout: string): unknown =>
+      eventsOf(stdout).find(({ event }) => event === 'done')?.bytesBySource;
+    assert.deepEqual(bytesBySource(first.stdout), { origin: 9 * MIB, peers: 0, local: 0 });
+    assert.equal(await daemon.metric('dragonfly_client_download_traffic', { type: 'LOCAL_PEER' }), local);
+    const again = await daemon.dfget(origin.url(), '-O', `${output}2`, '--json');
+    assert.deepEqual(bytesBySource(again.stdout), { origin: 0, peers: 0, local: 9 * MIB });
+  });
+
   it('goes to stderr as JSON when the content goes to stdout', async () => {
     const { origin, daemon } = await start(1000);
     const { code, stdout, stderr } = await daemon.dfget(origin.url(), '-O', '-', '--json');

@@ -41,6 +41,8 @@ export class DownloadStream {
   readonly #wakeup = new Wakeup();
   /** Wanted pieces that the client has not been told of. Bounded by the task's piece count. */
   readonly #untold = new Set<number>();
+  /** Stored before this call. A length that is known only at the end must not make all of it look so. */
+  #here: ReadonlySet<number> = new Set();
   #current: StoredTask | undefined;
   #started: StoredTask | undefined;
   #unfollow: () => void = () => undefined;
@@ -122,6 +124,7 @@ export class DownloadStream {
   #follow(task: StoredTask): void {
     this.#unfollow();
     this.#current = task;
+    this.#here = new Set([...task.pieces()].map(({ number }) => number));
     const unsubscribe = task.subscribe({
       onPiece: () => this.#wakeup.notify(),
       onComplete: () => this.#wakeup.notify(),
@@ -164,12 +167,12 @@ export class DownloadStream {
       const wanted = this.#wantedSlices(task);
       this.#untold.clear();
       for (const { number } of wanted) this.#untold.add(number);
-      const here = new Set(wanted.map(({ number }) => number).filter((number) => task.piece(number) !== undefined));
       await this.#send({
         ...ids,
         downloadTaskStartedResponse: this.#startedMessage(task, layout.contentLength, wanted),
       });
-      for (const number of here) await this.#tellPiece(task, number, ids, TrafficType.LOCAL_PEER);
+      for (const number of this.#untold)
+        if (this.#here.has(number)) await this.#tellPiece(task, number, ids, TrafficType.LOCAL_PEER);
     }
     for (const number of this.#untold) if (task.piece(number) !== undefined) await this.#tellPiece(task, number, ids);
   }
