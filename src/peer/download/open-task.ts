@@ -1,7 +1,7 @@
 import { OriginError } from '../../core/errors.js';
 import { derivePieceLength } from '../../core/piece.js';
 import { isRetryable } from '../fetch/fetch-errors.js';
-import { opaqueTag } from '../fetch/origin/answer-checks.js';
+import { encodingOf, opaqueTag } from '../fetch/origin/answer-checks.js';
 import type { OriginContent } from '../fetch/piece-fetcher.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { TaskStore } from '../store/task-store.js';
@@ -82,8 +82,9 @@ function isRefusal(thrown: unknown): boolean {
 
 /** Whether what is stored is (part of) what the origin has now. */
 export function isSameContent(stored: StoredTask, content: OriginContent): boolean {
-  const { etag, lastModified, contentLength } = stored.record;
-  if (contentLength !== content.contentLength) return false;
+  const { etag, lastModified, contentLength, responseHeader } = stored.record;
+  if (contentLength !== content.contentLength || encodingOf(responseHeader) !== encodingOf(content.responseHeader))
+    return false;
   if (etag !== undefined && content.etag !== undefined) return opaqueTag(etag) === opaqueTag(content.etag);
   return lastModified === content.lastModified;
 }

@@ -1,6 +1,6 @@
 import { parseContentRange } from '../../../core/byte-range.js';
 import type { OriginContent, OriginTrust } from '../piece-fetcher.js';
-import { checkIdentity, contentLengthOf, unsatisfiedLengthOf, wrongStatus } from './answer-checks.js';
+import { contentLengthOf, encodingOf, unsatisfiedLengthOf, wrongStatus } from './answer-checks.js';
 import type { OriginClient } from './origin-client.js';
 import type { OriginAnswer } from './origin-exchange.js';
 import { firstRequest } from './request-headers.js';
@@ -33,10 +33,10 @@ export async function statOrigin(
     answer = answer.status === 416 ? await openAndDrop(client, { ...request, method: 'GET' }) : answer;
     if (answer.status !== 200) throw wrongStatus(answer);
     const contentLength =
-      contentLengthOf(answer) ?? (await lengthByHead(client, { ...request, location: answer.location }));
+      contentLengthOf(answer) ??
+      (await lengthByHead(client, { ...request, location: answer.location }, encodingOf(answer.headers)));
     extent = { contentLength, supportsRange: false };
   }
-  checkIdentity(answer);
   return describe(order, answer, extent);
 }
 
@@ -53,9 +53,11 @@ function extentOfFirstByte(answer: OriginAnswer): Extent | undefined {
 async function lengthByHead(
   client: OriginClient,
   request: Omit<Parameters<OriginClient['open']>[0], 'method'>,
+  encoding: string,
 ): Promise<number | undefined> {
   const answer = await openAndDrop(client, { ...request, method: 'HEAD' });
-  return answer.status === 200 ? contentLengthOf(answer) : undefined;
+  // Of something encoded on the fly HEAD tells the length that it has not encoded.
+  return answer.status === 200 && encodingOf(answer.headers) === encoding ? contentLengthOf(answer) : undefined;
 }
 
 async function openAndDrop(client: OriginClient, request: Parameters<OriginClient['open']>[0]): Promise<OriginAnswer> {
