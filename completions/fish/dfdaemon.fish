@@ -20,6 +20,7 @@ complete -c dfdaemon -n '__fish_seen_subcommand_from doctor' -l output -r -F -d 
 complete -c dfdaemon -n '__fish_seen_subcommand_from doctor' -s h -l help -d 'display help for command'
 complete -c dfdaemon -n '__fish_seen_subcommand_from tasks' -l json -d 'print one JSON document'
 complete -c dfdaemon -n '__fish_seen_subcommand_from tasks' -l endpoint -r -F -d 'the daemon’s unix socket (default: where the configuration has it)'
+complete -c dfdaemon -n '__fish_seen_subcommand_from tasks' -l remove -x -d 'remove a task, by how its id starts: the next dfget asks the origin anew'
 complete -c dfdaemon -n '__fish_seen_subcommand_from tasks' -s h -l help -d 'display help for command'
 complete -c dfdaemon -n '__fish_seen_subcommand_from peers' -l json -d 'print one JSON document'
 complete -c dfdaemon -n '__fish_seen_subcommand_from peers' -l endpoint -r -F -d 'the daemon’s unix socket (default: where the configuration has it)'

@@ -1,5 +1,8 @@
 import { resolveDaemonConfig } from '../config/resolve.js';
 import type { SetLimitsRequest } from '../generated/dfpeer/v1/SetLimitsRequest.js';
+import { DfpeerError, UsageError } from '../core/errors.js';
+import { formatBytes } from '../core/units.js';
+import { DfdaemonDownload } from '../grpc/protos.js';
 import { ADMIN, callAdmin, plainMessage } from './admin-client.js';
 import type { ClientOptions, DfdaemonCommand, LimitChanges } from './dfdaemon-commands.js';
 import { KEY_OF_LIMIT, showLimits } from './show-limits.js';
@@ -16,6 +19,7 @@ export async function askDaemon(command: AskingCommand, width = DEFAULT_WIDTH): 
   const socketPath = await findSocket(command);
   switch (command.name) {
     case 'tasks':
+      if (command.remove !== undefined) return removeTask(socketPath, command.remove, command.json);
       return tasks(socketPath, command.json, width);
     case 'peers':
       return peers(socketPath, command.json, width);
@@ -35,6 +39,19 @@ async function tasks(socketPath: string, json: boolean, width: number): Promise<
     callAdmin(socketPath, ADMIN.GetDaemon, {}),
   ]);
   return json ? document({ ...stored, transfers: moving }) : showTasks(stored, moving, nowMs, width);
+}
+
+/** Here, and in what the scheduler knows of us. @throws UsageError, DfpeerError DFP_TASK_NOT_FOUND */
+async function removeTask(socketPath: string, idPrefix: string, json: boolean): Promise<string> {
+  if (idPrefix === '') throw new UsageError('--remove needs the id of a task, or how it starts');
+  const { tasks, total } = await callAdmin(socketPath, ADMIN.ListTasks, { idPrefix, limit: 1 });
+  const [task] = tasks;
+  const remedy = 'dfdaemon tasks lists what is stored';
+  if (task === undefined) throw new DfpeerError('DFP_TASK_NOT_FOUND', `no task starts with ${idPrefix}; ${remedy}`);
+  if (total > 1) throw new UsageError(`${total} tasks start with ${idPrefix}; write more of the id: ${remedy}`);
+  await callAdmin(socketPath, DfdaemonDownload.service.DeleteTask, { taskId: task.id });
+  const size = formatBytes(task.storedBytes);
+  return json ? document({ removed: task }) : `removed task ${task.id} (${size}) of ${task.url}\n`;
 }
 
 async function peers(socketPath: string, json: boolean, width: number): Promise<string> {

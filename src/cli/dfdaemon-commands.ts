@@ -19,7 +19,8 @@ export type LimitChanges = Partial<Record<LimitName, number>>;
 export type DfdaemonCommand =
   | { name: 'run'; overrides: DaemonOverrides }
   | { name: 'doctor'; overrides: DaemonOverrides; json: boolean; outputDirectory: string | undefined }
-  | ({ name: 'tasks' } & ClientOptions)
+  /** `remove`: how the id of the task starts that is to go. */
+  | ({ name: 'tasks'; remove: string | undefined } & ClientOptions)
   | ({ name: 'peers' } & ClientOptions)
   | ({ name: 'limits'; changes: LimitChanges } & ClientOptions);
 
@@ -48,7 +49,10 @@ export function createCommands(): Command[] {
       '--output <dir>',
       'a directory for outputs: can they share blocks with the store?',
     ),
-    asking('tasks', 'Show what is stored, and what is being transferred and by which route.'),
+    asking('tasks', 'Show what is stored, and what is being transferred and by which route.').option(
+      '--remove <task>',
+      'remove a task, by how its id starts: the next dfget asks the origin anew',
+    ),
     asking('peers', 'Show the hosts that pieces come from and go to.'),
     limits,
   ];
@@ -59,7 +63,8 @@ export function readCommand(name: string, overrides: DaemonOverrides, flags: Fla
   const json = flags.isSet('json');
   if (name === 'doctor') return { name, overrides, json, outputDirectory: flags.text('output')?.text };
   const client = { overrides, json, socketPath: flags.text('endpoint')?.text };
-  if (name === 'tasks' || name === 'peers') return { name, ...client };
+  if (name === 'tasks') return { name, ...client, remove: fromCommandLine(flags.text('remove'))?.text };
+  if (name === 'peers') return { name, ...client };
   if (name === 'limits') return { name, ...client, changes: readChanges(flags) };
   return { name: 'run', overrides };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { ADMIN, callAdmin } from '../../src/cli/admin-client.js';
@@ -61,6 +61,26 @@ describe('dfdaemon tasks, peers and limits', function () {
       assert.ok(!stdout.includes('\u001b') && !stdout.includes('hidden'));
       const { tasks, transfers } = await json<TasksDocument>(daemon, 'tasks');
       assert.deepEqual([tasks[0]?.complete, tasks[0]?.storedPieces, transfers.total], [true, 3, 0]);
+    });
+
+    it('removes a task by how its id starts, so that the origin is asked anew', async () => {
+      origin = await Origin.start(5 * MIB, { etag: '"old"' });
+      const get = (name: string): Promise<ProcessResult> =>
+        daemon.dfget(origin?.url('/latest') ?? '', '-O', join(directory(), name));
+      assert.equal((await get('one')).code, 0);
+      const { tasks } = await json<TasksDocument>(daemon, 'tasks');
+      const [latest, ...others] = tasks.filter(({ url }) => url.endsWith('/latest'));
+      assert.ok(latest !== undefined && others.length === 0);
+      origin.replace(Buffer.alloc(5 * MIB, 'new'), { etag: '"new"' });
+      const missing = await daemon.dfdaemon('tasks', '--remove', 'ffffffffffffffff');
+      assert.match(missing.stderr, /no task starts with ffffffffffffffff; .*DFP_TASK_NOT_FOUND/);
+      const several = await daemon.dfdaemon('tasks', '--remove', '');
+      assert.equal(several.code, 2, several.stderr);
+      const removed = await daemon.dfdaemon('tasks', '--remove', latest.id.slice(0, 12));
+      assert.equal(removed.code, 0, removed.stderr);
+      assert.match(removed.stdout, new RegExp(`^removed task ${latest.id} \\(5\\.0 MiB\\) of http:.*/latest\n$`));
+      assert.equal((await get('two')).code, 0);
+      assert.ok((await readFile(join(directory(), 'two'))).equals(origin.content));
     });
 
     it('has SIGHUP put the limit of the configuration in force again, and says so in the log', async () => {
