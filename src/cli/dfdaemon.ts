@@ -1,5 +1,6 @@
 import { parseDfdaemonCommand } from './dfdaemon-options.js';
 import { EXIT_CODES } from './exit-codes.js';
+import { print, surviveUnwritable } from './print.js';
 import { reportError } from './report-error.js';
 import { readVersion } from './version.js';
 
@@ -8,7 +9,7 @@ async function main(): Promise<number> {
   const version = readVersion();
   const parsed = parseDfdaemonCommand(process.argv.slice(2), process.env, version);
   if (parsed.kind === 'show') {
-    process.stdout.write(parsed.text);
+    await print(parsed.text);
     return EXIT_CODES.ok;
   }
   const { options: command } = parsed;
@@ -20,10 +21,11 @@ async function main(): Promise<number> {
     const { doctor } = await import('./doctor/doctor.js');
     return doctor(command, version);
   }
-  const [{ askDaemon }, { print }] = await Promise.all([import('./ask-daemon.js'), import('./print.js')]);
+  const { askDaemon } = await import('./ask-daemon.js');
   await print(await askDaemon(command, process.stdout.columns));
   return EXIT_CODES.ok;
 }
 
+for (const stream of [process.stdout, process.stderr]) surviveUnwritable(stream);
 // Everything was drained and closed by now; a connection that lingers somewhere must not keep the process.
 process.exit(await main().catch((error: unknown) => reportError('dfdaemon', error)));

@@ -10,6 +10,7 @@ import { HumanReporter } from './human-reporter.js';
 import { Interruption } from './interruption.js';
 import { readNetrc } from './netrc.js';
 import { readPlainCommandLine } from './plain-command-line.js';
+import { print, surviveUnwritable } from './print.js';
 import { PlainProgress } from './progress.js';
 import { reportError } from './report-error.js';
 import type { Reporter } from './reporter.js';
@@ -20,9 +21,10 @@ import type { Target } from './url-list.js';
 
 /** dfget: URLs through the daemon into files. Resolves with the exit code. */
 async function main(): Promise<number> {
+  surviveUnwritable(process.stderr);
   const request = await readCommandLine(process.argv.slice(2));
   if (request.kind === 'run') return run(request.options);
-  process.stdout.write(request.kind === 'show' ? request.text : await completions(request.shell));
+  await print(request.kind === 'show' ? request.text : await completions(request.shell));
   return EXIT_CODES.ok;
 }
 
@@ -107,7 +109,9 @@ async function createReporter(options: DfgetOptions, files: number): Promise<Rep
   const isStdoutTaken = source.kind === 'url' && source.output.kind === 'stdout';
   if (json) {
     const { JsonReporter } = await import('./json-reporter.js');
-    return new JsonReporter(isStdoutTaken ? process.stderr : process.stdout);
+    const stream = isStdoutTaken ? process.stderr : process.stdout;
+    surviveUnwritable(stream); // not of stdout in any case: to open it takes milliseconds
+    return new JsonReporter(stream);
   }
   const { stderr: stream, env } = process;
   const color = (env.NO_COLOR ?? '') === '';

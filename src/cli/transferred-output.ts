@@ -4,15 +4,16 @@ import { mkdtemp, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { errnoOf } from '../core/errors.js';
+import { DfpeerError, errnoOf } from '../core/errors.js';
 import { digestFile, expectDigest } from '../peer/output/content-digest.js';
 import { asOutputError } from '../peer/output/output-file.js';
 import { writeAll } from '../peer/output/write-all.js';
 import type { OutputTarget } from './output-target.js';
+import { untilReaderGoes } from './print.js';
 
 /** By way of a file, so that not one byte is printed that was not verified. */
 export async function openStdout(transferFromDfdaemon: boolean): Promise<OutputTarget> {
-  const directory = await mkdtemp(join(tmpdir(), 'dfget-'));
+  const directory = await makeTemporaryDirectory();
   const path = join(directory, 'content');
   const transfer = transferFromDfdaemon ? await openTransfer(path) : undefined;
   return {
@@ -22,18 +23,25 @@ export async function openStdout(transferFromDfdaemon: boolean): Promise<OutputT
     onBegun: undefined,
     finish: async (digest) => {
       await transfer?.finish(digest);
-      try {
-        await pipeline(createReadStream(path), process.stdout, { end: false });
-      } catch (error) {
-        // The reader has had enough: `dfget URL -O - | head` is no failure.
-        if (errnoOf(error) !== 'EPIPE') throw error;
-      }
+      await untilReaderGoes(() => pipeline(createReadStream(path), process.stdout, { end: false }));
     },
     discard: async () => {
       await transfer?.discard();
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+async function makeTemporaryDirectory(): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), 'dfget-'));
+  } catch (cause) {
+    throw new DfpeerError(
+      'DFP_OUTPUT_IO',
+      `no temporary directory can be made in ${tmpdir()} (${errnoOf(cause) ?? String(cause)}); set TMPDIR to a directory that can be written`,
+      { cause },
+    );
+  }
 }
 
 /** The daemon can't write there: the bytes come through the socket. */
@@ -59,7 +67,7 @@ export async function openTransfer(path: string): Promise<OutputTarget> {
       await close();
       if (digest !== undefined)
         expectDigest(await digestFile(temporary, digest.algorithm, { offset: 0, length }), digest, path);
-      await rename(temporary, path);
+      await asOutputError(path, () => rename(temporary, path));
     },
     discard: async () => {
       await close();
