@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { checkSocketPath, type Environment } from '../config/places.js';
 import { UsageError } from '../core/errors.js';
 import { LOG_LEVELS, type LogLevel } from '../core/log-level.js';
@@ -17,6 +17,9 @@ export const DEFAULT_TIMEOUT_MS = 2 * 60 * 60 * 1000;
 export const DEFAULT_JOBS = 4;
 /** `--jobs`; a daemon downloads more tasks at once, but a list gains nothing from it. */
 export const MAX_JOBS = 64;
+
+/** Made absolute, it would lose what says so. */
+const NAMES_A_DIRECTORY = /(^|\/)\.{0,2}$/;
 
 /** Where one download goes; absolute. */
 export type Output = { kind: 'file'; path: string } | { kind: 'stdout' };
@@ -141,6 +144,8 @@ function readSource(flags: FlagReader, url: string | undefined, workingDirectory
 
 function readOutput(output: string | undefined, url: string, workingDirectory: string): Output {
   if (output === '-') return { kind: 'stdout' };
+  if (output !== undefined && NAMES_A_DIRECTORY.test(output))
+    throw new UsageError(`-O ${output} names a directory; give a file name, such as ${join(output, 'file')}`);
   return { kind: 'file', path: resolve(workingDirectory, output ?? nameFromUrl(url)) };
 }
 

@@ -18,7 +18,10 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     means: "A request has a field that can't be: a task id, range, header, digest or URL.",
     remedy: 'Correct the field that the message names.',
   },
-  DFP_OUTPUT_EXISTS: { means: 'The output file is there already.', remedy: 'Remove it, or give `--overwrite`.' },
+  DFP_OUTPUT_EXISTS: {
+    means: 'The output file is there already, or what is there is no regular file.',
+    remedy: 'Remove it, or give `--overwrite`; for a device or a pipe redirect `-O -`.',
+  },
   DFP_OUTPUT_FORBIDDEN: {
     means: 'The daemon writes files for its own user and root only, and somebody else asked.',
     remedy: 'dfget takes the bytes through the socket by itself; with other clients use `--transfer-from-dfdaemon`.',

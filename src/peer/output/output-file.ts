@@ -34,6 +34,13 @@ export async function checkOutput(target: {
   if (existing === undefined) return;
   if (existing.isDirectory())
     throw new UsageError(`output path ${path} is a directory; give a file name`, undefined, 'DFP_OUTPUT_EXISTS');
+  // To replace a device or a pipe by a file is never what was meant: think of /dev/null.
+  if (!existing.isFile())
+    throw new UsageError(
+      `output path ${path} is no regular file; to write to a device or a pipe, use -O - and redirect it: dfget URL -O - >${path}`,
+      undefined,
+      'DFP_OUTPUT_EXISTS',
+    );
   if (overwrite || (source !== undefined && (await isSameFile(source, path)))) return;
   throw outputExists(path);
 }

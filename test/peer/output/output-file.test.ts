@@ -2,7 +2,20 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, link, mkdir, mkdtemp, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  link,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { DfpeerError, type ErrorCode } from '../../../src/core/errors.js';
 import { checkOutput, checkWritable } from '../../../src/peer/output/output-file.js';
@@ -65,6 +78,28 @@ describe('output file', () => {
     await truncate(source, 0);
     await placeOutput({ ...defaults, source, path, contentLength: 0, allowHardLink: false });
     assert.equal((await stat(path)).size, 0);
+  });
+
+  it('never replaces what is no regular file, and says what to do instead', async () => {
+    const { source, path } = await paths();
+    execFileSync('mkfifo', [path]);
+    const link = `${path}-link`;
+    await symlink(path, link);
+    const isRefused = hasCode('DFP_OUTPUT_EXISTS', /use -O - and redirect it/);
+    for (const overwrite of [false, true]) {
+      for (const each of [path, link])
+        await assert.rejects(placeOutput({ ...defaults, source, path: each, overwrite }), isRefused);
+      await assert.rejects(checkOutput({ path: '/dev/null', overwrite }), isRefused);
+    }
+    assert.equal((await stat(path)).isFIFO(), true);
+  });
+
+  it('replaces a symbolic link to a file', async () => {
+    const { source, path } = await paths();
+    await writeFile(`${path}-target`, 'old');
+    await symlink(`${path}-target`, path);
+    await placeOutput({ ...defaults, source, path, overwrite: true });
+    assert.equal((await lstat(path)).isFile(), true);
   });
 
   it('does not replace a file unless told so, and leaves nothing beside it', async () => {
