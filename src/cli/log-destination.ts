@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { createStream } from 'rotating-file-stream';
 import { type Clock, systemClock } from '../core/clock.js';
 import { DfpeerError } from '../core/errors.js';
+import { makeDirectories } from '../peer/make-directories.js';
 
 /** Lines that the disk or the terminal has not taken yet; beyond it lines are dropped and counted. */
 export const MAX_BUFFERED_LOG_BYTES = 8 * 1024 * 1024;
@@ -27,7 +27,7 @@ export async function openLogFiles(options: LogFileOptions): Promise<Writable> {
       cause,
     });
   };
-  await mkdir(dir, { recursive: true, mode: 0o750 }).catch(fail);
+  await makeDirectories(dir, 0o750).catch(fail);
   const stream = createStream(fileName, {
     path: dir,
     size: `${maxFileSizeBytes}B`,

@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdir, open, readFile, type FileHandle } from 'node:fs/promises';
+import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sleep } from '../core/deadline.js';
 import { DfpeerError, errnoOf } from '../core/errors.js';
+import { makeDirectories } from '../peer/make-directories.js';
 import { isListening } from './daemon-connection.js';
 import { DAEMON_NODE_OPTIONS } from './daemon-node-options.js';
 
@@ -47,7 +48,7 @@ export async function startDaemon(
 
 async function openStartLog(path: string): Promise<FileHandle> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeDirectories(dirname(path), 0o700);
     return await open(path, 'w', 0o600);
   } catch (cause) {
     throw new DfpeerError(

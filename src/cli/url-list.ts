@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DfpeerError, errnoOf, UsageError } from '../core/errors.js';
+import { makeDirectories } from '../peer/make-directories.js';
 import type { Output, Source } from './dfget-options.js';
 import { nameFromUrl, parseSourceUrl } from './source-url.js';
 
@@ -45,7 +45,7 @@ export async function readTargets(source: Extract<Source, { kind: 'list' }>, std
   const { path, directory } = source;
   const targets = parseUrlList(await readAll(path === undefined ? stdin : createReadStream(path), path), directory);
   try {
-    await mkdir(directory, { recursive: true });
+    await makeDirectories(directory);
   } catch (error) {
     const why = errnoOf(error) ?? 'an unknown reason';
     throw new DfpeerError('DFP_OUTPUT_IO', `the directory ${directory} can't be made (${why}); give another with -O`);

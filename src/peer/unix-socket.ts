@@ -1,8 +1,9 @@
-import { chmod, lchown, lstat, mkdir, readFile, rm } from 'node:fs/promises';
+import { chmod, lchown, lstat, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { DfpeerError, errnoOf } from '../core/errors.js';
 import { MAX_SOCKET_PATH_BYTES } from '../core/socket-path.js';
+import { makeDirectories } from './make-directories.js';
 
 const GROUP_FILE = '/etc/group';
 
@@ -16,7 +17,13 @@ export async function prepareSocketPath(path: string): Promise<void> {
       'DFP_LISTEN',
       `the socket path ${path} is longer than ${MAX_SOCKET_PATH_BYTES} bytes; choose a shorter one with download.server.socketPath`,
     );
-  await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+  await makeDirectories(dirname(path), 0o755).catch((cause: unknown) => {
+    throw new DfpeerError(
+      'DFP_LISTEN',
+      `the directory ${dirname(path)} can't be made (${errnoOf(cause) ?? String(cause)}); choose another download.server.socketPath`,
+      { cause },
+    );
+  });
   let stats;
   try {
     stats = await lstat(path);

@@ -1,10 +1,11 @@
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
-import { chmod, lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { chmod, lstat, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DfpeerError, errnoOf } from '../../core/errors.js';
 import { formatPieceDigest, type ByteRange } from '../../core/piece.js';
 import { isTaskId, type TaskId } from '../../core/task-id.js';
 import { runningCrc32 } from '../../core/running-crc32.js';
+import { makeDirectories } from '../make-directories.js';
 import { mapDiskError } from './disk-error.js';
 import { Quarantine } from './quarantine.js';
 
@@ -200,7 +201,7 @@ function toMark({ size, mtimeMs, ino }: Stats): FileMark {
 /** Makes `path` with mode 0700, or checks that what is there is a directory of ours and nobody else can write to it. */
 export async function ensurePrivateDirectory(path: string): Promise<void> {
   await mapDiskError(`make the directory ${path}`, () =>
-    mkdir(path, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    makeDirectories(path, 0o700).catch((error: unknown) => {
       // Something else has the name, and is told below.
       if (errnoOf(error) !== 'EEXIST') throw error;
     }),
