@@ -17,7 +17,8 @@ export function parseCommandLine(program: Command, argv: readonly string[]): { s
   } catch (cause) {
     if (!(cause instanceof CommanderError)) throw cause;
     if (cause.exitCode === 0) return { show: shown };
-    const problem = cause.message.replace(/^error: /, '');
+    // `help` of what isn't there says only that it showed help, which it did not.
+    const problem = cause.code === 'commander.help' ? 'no such command' : cause.message.replace(/^error: /, '');
     throw new UsageError(`${problem}; see ${program.name()} --help`, { cause });
   }
 }

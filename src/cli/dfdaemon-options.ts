@@ -22,7 +22,8 @@ export function createDfdaemonProgram(version: string): Command {
   const program = new Command('dfdaemon')
     .description('A peer of a Dragonfly cluster: downloads pieces from peers and origins, and serves them to others.')
     .version(`dfdaemon ${version}`, '-V, --version')
-    .allowExcessArguments(false)
+    .allowExcessArguments(true) // to say which command there isn't
+    .helpCommand('help [command]', 'Show the help of a command.')
     .option('-c, --config <file>', "configuration file (default: /etc/dragonfly/dfdaemon.yaml or the user's, if there)")
     .option('--dynconfig <file>', 'file with the schedulers to join, read again as it changes')
     .option('--scheduler <host:port>', 'scheduler to join; repeatable. Without any, one runs in this process', collect)
@@ -34,9 +35,18 @@ export function createDfdaemonProgram(version: string): Command {
     .option('--completions <shell>', `print completions for ${SHELLS.join(', ')}`)
     .addOption(new Option('--alive-time <duration>', 'end after so long without work').hideHelp())
     .addOption(new Option('--loopback', 'listen on 127.0.0.1 only; use a free port where one is taken').hideHelp())
-    .action(() => undefined);
+    .action((_, { args: [name] }: Command) => {
+      if (name !== undefined) throw unknownCommand(program, name);
+    });
   for (const command of createCommands()) program.addCommand(command);
   return program;
+}
+
+function unknownCommand({ commands }: Command, name: string): UsageError {
+  const known = commands.map((each) => each.name()).join(', ');
+  return new UsageError(
+    `unknown command ${JSON.stringify(name)}; give one of ${known}, or none to run the daemon; see dfdaemon --help`,
+  );
 }
 
 /**

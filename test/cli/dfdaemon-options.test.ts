@@ -81,7 +81,10 @@ describe('flags of dfdaemon', () => {
     [['--alive-time', '5'], {}, /^--alive-time: not a duration/],
     [['--config'], {}, /^option '-c, --config <file>' argument missing; see dfdaemon --help$/],
     [['--nonsense'], {}, /^unknown option '--nonsense'/],
-    [['surplus'], {}, /^too many arguments/],
+    [['frob'], {}, /^unknown command "frob"; give one of doctor, tasks, peers, limits, or none to run the daemon; see/],
+    [['frob', '--json'], {}, /^unknown /],
+    [['help', 'frob'], {}, /^no such command; see dfdaemon --help$/],
+    [['doctor', 'surplus'], {}, /^too many arguments for 'doctor'/],
   ];
   for (const [argv, env, message] of refused)
     it(`are refused by name: ${[...argv, ...Object.entries(env).flat()].join(' ')}`, () =>
@@ -94,5 +97,10 @@ describe('flags of dfdaemon', () => {
     assert.ok(help.kind === 'show');
     assert.match(help.text, /--scheduler <host:port>/);
     assert.doesNotMatch(help.text, /--loopback|--alive-time/);
+    assert.deepEqual(parseDfdaemonCommand(['help'], {}, '1'), help);
+    assert.deepEqual(
+      parseDfdaemonCommand(['help', 'limits'], {}, '1'),
+      parseDfdaemonCommand(['limits', '--help'], {}, '1'),
+    );
   });
 });
