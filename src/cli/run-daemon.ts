@@ -75,8 +75,13 @@ function reloadOnHangup(
   { logger, setLevels, manager }: Pick<Log, 'logger' | 'setLevels'> & { manager: ServiceManager },
 ): () => void {
   let running = initial;
+  let file = initial.configFile;
   const reload = async (): Promise<void> => {
-    const { config, changed, needRestart } = mergeReloaded(running, await resolveDaemonConfig(overrides));
+    const read = await resolveDaemonConfig(overrides);
+    if (file !== undefined && read.configFile === undefined)
+      logger.warn({ file }, 'the configuration file is gone: defaults hold now, of limits too; put it back and reload');
+    file = read.configFile ?? file;
+    const { config, changed, needRestart } = mergeReloaded(running, read);
     const undone = daemon.setLimits(toLimits(config));
     daemon.setLimitedRoute(config.upload.limitedRoute);
     daemon.setGc(toGcSettings(config));

@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { createAuthority, hasOpenssl } from '../scheduler-client/support/certificates.js';
 import { ADMIN, callAdmin } from '../../src/cli/admin-client.js';
-import { DaemonProcess } from '../support/daemon-process.js';
+import { DaemonProcess, DFDAEMON } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
 import { skipLoudly } from '../support/skip.js';
 import { useTemporaryDirectory } from '../support/temporary-directory.js';
+import { until } from '../support/until.js';
 
 const MIB = 1024 * 1024;
 
@@ -58,6 +62,31 @@ describe('keys of dfdaemon.yaml', function () {
       assert.equal(result.code, 3, result.stderr);
       assert.equal(origin.requests.length, maxRetries + 1);
     });
+
+  it('are defaults again, with a warning, when the file is gone at a reload', async () => {
+    const file = join(directory(), 'dfdaemon.yaml');
+    await writeFile(file, 'upload: { bandwidthLimit: 1MiB }\n');
+    const env = { ...process.env, DFPEER_HOME: directory() };
+    const stdio: ['ignore', 'pipe', 'inherit'] = ['ignore', 'pipe', 'inherit'];
+    const child = spawn(process.execPath, [DFDAEMON, '--console', '--loopback'], { stdio, env });
+    try {
+      const entries: { level: string; msg: string; file?: string; changed?: string[] }[] = [];
+      const hasSaid = (pattern: RegExp) => async (): Promise<boolean> => entries.some(({ msg }) => pattern.test(msg));
+      createInterface({ input: child.stdout }).on('line', (line) =>
+        entries.push(JSON.parse(line) as (typeof entries)[0]),
+      );
+      await until('the start', hasSaid(/^ready$/));
+      await rm(file);
+      child.kill('SIGHUP');
+      await until('the reload', hasSaid(/^configuration reloaded/));
+      const warning = entries.find(({ msg }) => msg.includes('is gone'));
+      assert.equal(warning?.level, 'warn');
+      assert.equal(warning.file, file);
+    } finally {
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+    }
+  });
 
   it('download.server.requestRateLimit refuses further calls on the unix socket', async () => {
     const daemon = await start('a', { download: { server: { requestRateLimit: 1 } } });
