@@ -23,6 +23,7 @@ export function nameFromUrl(text: string): string {
   } catch {
     // Stays as it is: a stray % is allowed in names.
   }
-  if (name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name)) return name;
+  // Control characters would reach every terminal that lists the file.
+  if (name !== '' && name !== '.' && name !== '..' && !/[/\p{Cc}]/u.test(name)) return name;
   throw new UsageError(`${redactUrl(text).slice(0, 200)} suggests no file name; give one with -O`);
 }

@@ -15,7 +15,8 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     remedy: 'Correct the lines that the message lists.',
   },
   DFP_INVALID_ARGUMENT: {
-    means: "A request has a field that can't be: a task id, range, header, digest or URL.",
+    means:
+      "A request has a field that can't be: a task id, header, digest or URL, or a range that is outside the content.",
     remedy: 'Correct the field that the message names.',
   },
   DFP_OUTPUT_EXISTS: {
@@ -35,8 +36,8 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     remedy: "Check name, port, certificate and firewall with curl on the daemon's host.",
   },
   DFP_ORIGIN_RANGE: {
-    means: "The origin's answer to a range is not that range, or the range asked for is outside the content.",
-    remedy: 'Check `--range`; otherwise the origin or a proxy before it is broken.',
+    means: "The origin's answer to a range is not that range.",
+    remedy: 'The origin or a proxy before it is broken; ask it for the range with curl.',
   },
   DFP_ORIGIN_LENGTH: {
     means: 'The origin sent fewer or more bytes than it said.',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { EXPLANATIONS } from '../../src/docs/errors.js';
 import { DaemonProcess, dfget } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
 import { useSharedDirectory, useTemporaryDirectory } from '../support/temporary-directory.js';
@@ -96,6 +97,16 @@ describe('dfget', function () {
     assert.match(result.stderr, /404/);
     assert.match(result.stderr, /DFP_ORIGIN_STATUS/);
     assert.deepEqual(await readdir(join(directory(), 'out')), []);
+  });
+
+  it('calls a range outside the content what it is: wrong usage, whether the content is known yet or not', async () => {
+    const { origin, output } = await start(1000);
+    for (const time of ['first', 'second']) {
+      const result = await daemon.dfget(origin.url(), '-O', output, '--range', '99999999-');
+      assert.equal(result.code, 2, `${time}: ${result.stderr}`);
+      assert.match(result.stderr, /1000 bytes.*--range.*DFP_INVALID_ARGUMENT/);
+    }
+    assert.match(EXPLANATIONS.DFP_INVALID_ARGUMENT.means, /range that is outside the content/);
   });
 
   it('says that the origin can not be reached', async () => {

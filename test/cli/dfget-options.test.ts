@@ -118,6 +118,10 @@ describe('flags of dfget', () => {
     [['s3://bucket/f'], /^s3:\/\/ is not supported/],
     [[URL_, 'https://e.org/2'], /^too many arguments/],
     [['https://e.org/'], /^https:\/\/e\.org\/ suggests no file name; give one with -O$/],
+    ...['%1b%5B2J', 'a%0Ab', '%7f', 'a%00'].map((name): [string[], RegExp] => [
+      [`https://e.org/${name}`],
+      /suggests no file name; give one with -O$/,
+    ]),
     [[URL_, '--digest', 'md5:00'], /^--digest: not a digest/],
     [[URL_, '--timeout', '10'], /^--timeout: not a duration/],
     [[URL_, '--timeout', '0s'], /^--timeout: /],
