@@ -32,7 +32,7 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     remedy: '401 and 403: check `--header`; 404: check the URL; 429 and 5xx were tried again already: wait.',
   },
   DFP_ORIGIN_UNREACHABLE: {
-    means: 'No connection to the origin, or it broke.',
+    means: 'No connection to the origin, it broke, or no answer came.',
     remedy: "Check name, port, certificate and firewall with curl on the daemon's host.",
   },
   DFP_ORIGIN_RANGE: {

@@ -1,4 +1,4 @@
-import { toDfpeerError } from '../../core/errors.js';
+import { DeadlineError, type DfpeerError, OriginError, toDfpeerError } from '../../core/errors.js';
 import { redactUrl } from '../../core/redact.js';
 import { packError, unpackError } from './error-message.js';
 import type { Job, JobResult, ThreadOptions, ThreadOrder, ThreadReport } from './messages.js';
@@ -67,8 +67,7 @@ export class FetchEngine {
       const result = await this.#run(job, transfer);
       report = { type: 'done', id, result, spent: transfer.bytes };
     } catch (error) {
-      const failure = packError(toDfpeerError(error, 'DFP_INTERNAL', transfer.waitingFor));
-      report = { type: 'failed', id, error: failure, spent: transfer.bytes };
+      report = { type: 'failed', id, error: packError(toJobError(error, job, transfer)), spent: transfer.bytes };
     }
     transfer.close();
     this.#running.delete(id);
@@ -92,6 +91,13 @@ export class FetchEngine {
     const piece = await this.#directOrigins.fetch(order, transfer);
     return piece ?? fetchOriginPiece(order, this.#origins, transfer);
   }
+}
+
+/** An origin that takes the connection and says nothing is as much out of reach as one that doesn't take it. */
+function toJobError(thrown: unknown, job: Job, transfer: Transfer): DfpeerError {
+  const isSilence = thrown instanceof DeadlineError && thrown.waitedFor === transfer.waitingFor && transfer.bytes === 0;
+  if (!isSilence || job.kind === 'parent-piece') return toDfpeerError(thrown, 'DFP_INTERNAL', transfer.waitingFor);
+  return new OriginError('DFP_ORIGIN_UNREACHABLE', thrown.message, {}, { cause: thrown });
 }
 
 function describe(job: Job): string {

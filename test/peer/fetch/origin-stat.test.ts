@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { RequestListener } from 'node:http';
 import { OriginError } from '../../../src/core/errors.js';
+import { isRetryable } from '../../../src/peer/fetch/fetch-errors.js';
 import type { OriginContent } from '../../../src/peer/fetch/piece-fetcher.js';
 import { ThreadedPieceFetcher } from '../../../src/peer/fetch/threaded-piece-fetcher.js';
 import { coded, CONTENT, origin, Servers } from './support/fixtures.js';
@@ -127,9 +128,12 @@ describe('asking an origin what it has', () => {
     assert.equal(onTheFly.contentLength, undefined);
   });
 
-  it('misses its deadline when the origin never answers', async () => {
+  it('can not reach an origin that never answers, which may be tried again', async () => {
     const port = await servers.tcp(() => undefined);
-    await assert.rejects(stat(`http://127.0.0.1:${port}/`, {}, 60), coded('DFP_DEADLINE', /60 ms/));
+    await assert.rejects(stat(`http://127.0.0.1:${port}/`, {}, 60), (error) => {
+      assert.ok(error instanceof OriginError && isRetryable(error));
+      return coded('DFP_ORIGIN_UNREACHABLE', /60 ms/)(error);
+    });
   });
 
   it('refuses schemes other than http and https, and what is no URL', async () => {
