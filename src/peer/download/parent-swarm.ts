@@ -308,10 +308,7 @@ export class ParentSwarm {
   }
 
   #giveUp(link: ParentLink, error: DfpeerError): void {
-    this.#dependencies.logger.warn(
-      { parent: link.id, code: error.code },
-      `a parent is given up: ${error.message}`,
-    );
+    this.#dependencies.logger.warn({ parent: link.id, code: error.code }, `a parent is given up: ${error.message}`);
     this.#failed.set(link.id, link.parent);
     this.#remove(link);
     this.#onChange();
