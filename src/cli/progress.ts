@@ -1,4 +1,4 @@
-import { formatBytes } from '../core/units.js';
+import { formatBytes, formatDurationMs } from '../core/units.js';
 import type { DownloadProgress } from './download-client.js';
 import { sourceSummary } from './progress-line.js';
 
@@ -12,27 +12,40 @@ export interface Progress {
   stop(): void;
 }
 
-/** A line now and then: for logs and pipes. */
+/** A line now and then, whether anything comes or not: for logs and pipes. */
 export class PlainProgress implements Progress {
   readonly #stream: NodeJS.WritableStream;
   readonly #startedMs = performance.now();
-  #lastMs = this.#startedMs;
+  readonly #timer: NodeJS.Timeout;
+  #latest: DownloadProgress | undefined;
 
-  constructor(stream: NodeJS.WritableStream) {
+  constructor(stream: NodeJS.WritableStream, intervalMs = PLAIN_INTERVAL_MS) {
     this.#stream = stream;
+    this.#timer = setInterval(() => this.#tell(), intervalMs).unref();
   }
 
   onProgress(progress: DownloadProgress): void {
-    const nowMs = performance.now();
-    if (nowMs - this.#lastMs < PLAIN_INTERVAL_MS) return;
-    this.#lastMs = nowMs;
-    const rate = (progress.bytes / (nowMs - this.#startedMs)) * 1000;
-    this.#stream.write(
-      `${formatBytes(progress.bytes)} of ${formatBytes(progress.wantedBytes)}, ${formatBytes(rate)}/s, ${sourceSummary(progress)}\n`,
-    );
+    this.#latest = progress;
   }
 
   stop(): void {
-    // Every line was complete.
+    clearInterval(this.#timer);
   }
+
+  #tell(): void {
+    const elapsedMs = performance.now() - this.#startedMs;
+    this.#stream.write(`${this.#latest === undefined ? waitingLine(elapsedMs) : line(this.#latest, elapsedMs)}\n`);
+  }
+}
+
+/** Before anything is known of the content. */
+export function waitingLine(elapsedMs: number): string {
+  return `waiting for the first byte, ${formatDurationMs(elapsedMs)}`;
+}
+
+function line(progress: DownloadProgress, elapsedMs: number): string {
+  const { bytes, wantedBytes } = progress;
+  const amount = `${formatBytes(bytes)} of ${formatBytes(wantedBytes)}`;
+  const parts = [amount, `${formatBytes((bytes / elapsedMs) * 1000)}/s`, sourceSummary(progress)];
+  return parts.filter((part) => part !== '').join(', ');
 }

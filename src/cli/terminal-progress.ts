@@ -2,7 +2,7 @@ import { SingleBar } from 'cli-progress';
 import type { WriteStream } from 'node:tty';
 import type { DownloadProgress } from './download-client.js';
 import { renderProgressLine } from './progress-line.js';
-import type { Progress } from './progress.js';
+import { type Progress, waitingLine } from './progress.js';
 import { RecentRate } from './recent-rate.js';
 
 /** Of every bar, and of those that stand for many downloads. */
@@ -19,17 +19,19 @@ export class TerminalProgress implements Progress {
   readonly #bar: SingleBar;
   readonly #stream: WriteStream;
   readonly #rate = new RecentRate();
+  readonly #startedMs = performance.now();
   #latest: DownloadProgress | undefined;
 
   constructor(stream: WriteStream, color: boolean) {
     this.#stream = stream;
     this.#bar = new SingleBar({ ...BAR_OPTIONS, stream, format: () => this.#render(color) });
+    this.#bar.start(1, 0);
   }
 
   onProgress(progress: DownloadProgress): void {
-    if (this.#latest === undefined) this.#bar.start(Math.max(progress.wantedBytes, 1), progress.bytes);
     this.#latest = progress;
     this.#rate.add(progress.bytes);
+    this.#bar.setTotal(Math.max(progress.wantedBytes, 1));
     this.#bar.update(progress.bytes);
   }
 
@@ -38,8 +40,8 @@ export class TerminalProgress implements Progress {
   }
 
   #render(color: boolean): string {
-    if (this.#latest === undefined) return '';
     const { columns } = this.#stream;
+    if (this.#latest === undefined) return waitingLine(performance.now() - this.#startedMs).slice(0, columns - 1);
     return renderProgressLine(this.#latest, { bytesPerSecond: this.#rate.perSecond, columns, color });
   }
 }
