@@ -5,6 +5,7 @@ import { toDfpeerError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { Daemon } from '../peer/daemon.js';
 import { EXIT_CODES } from './exit-codes.js';
+import { Hangups } from './hangups.js';
 import { openLog, type Log } from './log.js';
 import { ServiceManager } from './service-manager.js';
 import { toGcSettings, toLimits, toSettings } from './to-settings.js';
@@ -24,6 +25,7 @@ async function run(overrides: DaemonOverrides, config: DaemonConfig, version: st
   const { logger } = log;
   // From here on: a signal during the start must not end the process half-way.
   const ended = nextSignal(['SIGTERM', 'SIGINT']);
+  const hangups = new Hangups();
   const daemon = await Daemon.start(toSettings(config, version), logger).catch((error: unknown) => {
     const { code, message } = toDfpeerError(error);
     // A stack tells an operator nothing; of a bug it is all there is.
@@ -34,11 +36,11 @@ async function run(overrides: DaemonOverrides, config: DaemonConfig, version: st
   const manager = new ServiceManager({ logger });
   announceReady(daemon, config, logger);
   manager.ready(readyStatus(daemon, config));
-  const stopReloading = reloadOnHangup(overrides, config, daemon, { ...log, manager });
+  hangups.listen(reloader(overrides, config, daemon, { ...log, manager }));
   const reason = await Promise.race([ended, daemon.idle.then(() => 'idle')]);
   logger.info({ reason }, 'stopping');
   manager.stopping(reason);
-  stopReloading();
+  hangups.ignore();
   await daemon.stop();
   manager.close();
   logger.info({}, 'stopped');
@@ -67,8 +69,8 @@ function readyStatus({ ports }: Daemon, { host }: DaemonConfig): string {
   return `ready: pieces on ${host.ip}:${ports.http}, metrics on port ${ports.metrics}`;
 }
 
-/** SIGHUP: reads the configuration again and takes over what can change; a bad file changes nothing. */
-function reloadOnHangup(
+/** What a SIGHUP does: reads the configuration again and takes over what can change; a bad file changes nothing. */
+function reloader(
   overrides: DaemonOverrides,
   initial: DaemonConfig,
   daemon: Daemon,
@@ -92,7 +94,7 @@ function reloadOnHangup(
       needRestart.length === 0 ? 'configuration reloaded' : 'configuration reloaded; some keys need a restart',
     );
   };
-  const onHangup = (): void => {
+  return () => {
     manager.reloading();
     reload()
       .catch((error: unknown) =>
@@ -100,8 +102,6 @@ function reloadOnHangup(
       )
       .finally(() => manager.ready(readyStatus(daemon, running)));
   };
-  process.on('SIGHUP', onHangup);
-  return () => void process.off('SIGHUP', onHangup);
 }
 
 /** The first one starts the drain; a second one ends the process at once, as everywhere. */

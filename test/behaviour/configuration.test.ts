@@ -69,6 +69,7 @@ describe('keys of dfdaemon.yaml', function () {
     const env = { ...process.env, DFPEER_HOME: directory() };
     const stdio: ['ignore', 'pipe', 'inherit'] = ['ignore', 'pipe', 'inherit'];
     const child = spawn(process.execPath, [DFDAEMON, '--console', '--loopback'], { stdio, env });
+    const exited = once(child, 'exit');
     try {
       const entries: { level: string; msg: string; file?: string; changed?: string[] }[] = [];
       const hasSaid = (pattern: RegExp) => async (): Promise<boolean> => entries.some(({ msg }) => pattern.test(msg));
@@ -82,9 +83,12 @@ describe('keys of dfdaemon.yaml', function () {
       const warning = entries.find(({ msg }) => msg.includes('is gone'));
       assert.equal(warning?.level, 'warn');
       assert.equal(warning.file, file);
-    } finally {
       child.kill('SIGTERM');
-      await once(child, 'exit');
+      child.kill('SIGHUP');
+      assert.deepEqual(await exited, [0, null], 'a SIGHUP while it stops does it no harm');
+    } finally {
+      child.kill('SIGKILL');
+      await exited;
     }
   });
 
