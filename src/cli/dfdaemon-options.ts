@@ -4,7 +4,7 @@ import { LOG_LEVELS } from '../config/key-kinds.js';
 import type { Environment } from '../config/places.js';
 import { parseByteSize, parseDurationMs } from '../core/units.js';
 import { UsageError } from '../core/errors.js';
-import { parseHostPort } from '../core/host-port.js';
+import { formatHostPort, parseHostPort } from '../core/host-port.js';
 import { renderCompletions } from './completions.js';
 import { SHELLS } from './shells.js';
 import { createCommands, readCommand, type DfdaemonCommand } from './dfdaemon-commands.js';
@@ -88,7 +88,7 @@ function readDaemonOverrides(flags: FlagReader): DaemonOverrides {
 
 function parseScheduler(text: string): string {
   const { host, port } = parseHostPort(text, 'a scheduler');
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return formatHostPort(host, port);
 }
 
 function parseLogFileSize(text: string): number {

@@ -12,6 +12,7 @@ import { HealthImplementation } from 'grpc-health-check';
 import { type Clock, systemClock } from '../core/clock.js';
 import { ConnectionCaps } from '../core/connection-caps.js';
 import { DfpeerError } from '../core/errors.js';
+import { formatHostPort } from '../core/host-port.js';
 import type { Logger } from '../core/logger.js';
 import { rememberCaller, tellCaller, type Caller } from './caller.js';
 import { closeHalfOpenStreams } from './half-open-streams.js';
@@ -188,7 +189,7 @@ async function listen(listener: NetServer, where: GrpcServerOptions['listen']): 
 
 function describeAddress(bound: AddressInfo | string | null): string {
   if (bound === null || typeof bound === 'string') return bound ?? '';
-  return bound.family === 'IPv6' ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`;
+  return formatHostPort(bound.address, bound.port);
 }
 
 interface Running {

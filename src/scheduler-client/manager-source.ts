@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { Client } from '@grpc/grpc-js';
-import { parseHostPort } from '../core/host-port.js';
+import { formatHostPort, parseHostPort } from '../core/host-port.js';
 import type { ListSchedulersRequest } from '../generated/manager/v2/ListSchedulersRequest.js';
 import type { ListSchedulersResponse__Output } from '../generated/manager/v2/ListSchedulersResponse.js';
 import { SourceType } from '../generated/manager/v2/SourceType.js';
@@ -26,7 +26,7 @@ export class ManagerSource implements SchedulerSource {
 
   constructor(config: { addr: string; tls?: TlsFiles | undefined }, options: SourceOptions) {
     const { host, port } = parseHostPort(config.addr, 'manager.addr');
-    this.#target = isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
+    this.#target = formatHostPort(host, port);
     this.#tls = config.tls;
     this.#options = options;
   }

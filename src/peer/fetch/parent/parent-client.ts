@@ -1,5 +1,5 @@
-import { isIPv6 } from 'node:net';
 import { DfpeerError } from '../../../core/errors.js';
+import { formatHostPort } from '../../../core/host-port.js';
 import type { PieceSlice } from '../../../core/piece.js';
 import type { TaskId } from '../../../core/task-id.js';
 import { encodeRequest } from '../../../upload/vortex/codec.js';
@@ -39,15 +39,15 @@ export async function fetchFromParent(
 
 /** "parent 10.0.0.1:4007", as in every message about it. */
 export function parentName(endpoint: ParentEndpoint): string {
-  return `parent ${authorityOf(endpoint)}`;
-}
-
-function authorityOf({ host, port }: ParentEndpoint): string {
-  return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  return `parent ${formatHostPort(endpoint.host, endpoint.port)}`;
 }
 
 async function fetchOverHttp(order: ParentOrder, pool: ConnectionPool, transfer: Transfer): Promise<PieceAnswer> {
-  const request = { ...order, parent: transfer.waitingFor, authority: authorityOf(order.endpoint) };
+  const request = {
+    ...order,
+    parent: transfer.waitingFor,
+    authority: formatHostPort(order.endpoint.host, order.endpoint.port),
+  };
   for (;;) {
     const kept = pool.takeIdle(order.endpoint, transfer.metered);
     if (kept === undefined) break;
