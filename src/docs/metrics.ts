@@ -1,5 +1,7 @@
 import { Registry } from 'prom-client';
+import { registerKnownSchedulers } from '../peer/known-schedulers-metrics.js';
 import { DownloadMetrics } from '../peer/metrics.js';
+import { registerStoreMetrics } from '../peer/store-metrics.js';
 import { registerSchedulerMetrics } from '../scheduler/scheduler-metrics.js';
 import type { SchedulerStatus } from '../scheduler/status.js';
 import { registerUploadLevels, UploadMetrics } from '../upload/metrics.js';
@@ -33,6 +35,8 @@ export function describeMetrics(): DescribedMetric[] {
     limiterSpentBytes: () => 0,
   });
   new DownloadMetrics(registry, { dataDirectory: '/', version: '' });
+  registerStoreMetrics(registry, { tasks: () => 0, bytes: () => 0 });
+  registerKnownSchedulers(registry, () => []);
   registerSchedulerMetrics(registry, () => NOTHING_KNOWN);
   return registry
     .getMetricsAsArray()

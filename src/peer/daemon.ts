@@ -20,6 +20,7 @@ import { OfferPacing } from './grpc/offer-pacing.js';
 import { startDownloadServer, startUploadServer, type ServerDependencies } from './grpc-servers.js';
 import { describeHost, type HostIdentity } from './host-identity.js';
 import { watchIdle } from './idle-watch.js';
+import { registerKnownSchedulers } from './known-schedulers-metrics.js';
 import { LineShare } from './line-share.js';
 import { LimitsInForce, type LimitName } from './limits-in-force.js';
 import { MemoryKeeper } from './memory-keeper.js';
@@ -31,6 +32,8 @@ import { startScheduling } from './start-scheduling.js';
 import { DaemonWatch } from './status/daemon-watch.js';
 import type { WatchedFetcher } from './status/watched-fetcher.js';
 import { createView, startStatusPage } from './operator-side.js';
+import { registerStoreMetrics } from './store-metrics.js';
+import { freeBytesOf } from './store/free-bytes.js';
 import { Quarantine } from './store/quarantine.js';
 import { TaskStore } from './store/task-store.js';
 import { openTracing } from './tracing/open-tracing.js';
@@ -171,6 +174,7 @@ export class Daemon {
       logger: this.#logger,
     });
     const scheduler = this.#createSchedulerClient(identity, schedulerPort, load, announcer);
+    registerKnownSchedulers(this.#registry, () => scheduler?.status() ?? []);
     const parents = new GrpcParentDialer({
       hostId: identity.description.id,
       credentials: await loadChannelCredentials(settings.parentTls),
@@ -183,7 +187,8 @@ export class Daemon {
     this.#downloadLimits = budgets;
     this.#shutdown.add('download limits', async () => budgets.close());
     const ofDownloads = { store, identity, scheduler, announcer, metrics, parents, fetcher, tracer, budgets, pacing };
-    const manager = createDownloadManager(settings, { ...shared, ...ofDownloads });
+    const makeRoom = async (bytes: number): Promise<boolean> => this.#collector?.makeRoom(bytes) ?? false;
+    const manager = createDownloadManager(settings, { ...shared, ...ofDownloads, makeRoom });
 
     const servers: ServerDependencies = {
       ...shared,
@@ -330,12 +335,17 @@ export class Daemon {
 
   #startCollector(store: TaskStore, scheduler: DaemonSchedulerClient | undefined): void {
     const { storeDirectory } = this.#settings;
+    const onCollected = registerStoreMetrics(this.#registry, {
+      tasks: () => store.tasks().length,
+      bytes: () => store.storedBytes,
+    });
     const collector = new Collector(
       {
         store,
         quarantine: new Quarantine(storeDirectory),
         onRemoved: async (taskId) => scheduler?.deleteTask(taskId),
-        directory: storeDirectory,
+        onCollected,
+        freeBytes: () => freeBytesOf(storeDirectory),
         clock: this.#clock,
         logger: this.#logger.child({ module: 'gc' }),
       },

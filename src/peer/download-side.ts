@@ -28,11 +28,13 @@ export function createDownloadManager(
     tracer: Tracer;
     budgets: DownloadBudgets;
     pacing: OfferPacing;
+    makeRoom: (bytes: number) => Promise<boolean>;
     logger: Logger;
     clock: Clock;
   },
 ): DownloadManager {
   const { store, identity, scheduler, announcer, metrics, parents, fetcher, tracer, budgets, pacing, clock } = parts;
+  const { makeRoom } = parts;
   return new DownloadManager(
     {
       store,
@@ -42,6 +44,7 @@ export function createDownloadManager(
       host: { id: identity.description.id, newPeerId: identity.newPeerId },
       budgets,
       copies: (taskId, number) => pacing.copies(taskId, number),
+      makeRoom,
       createBudget: (bytesPerSecond) => new BandwidthLimiter(bytesPerSecond, { clock }),
       ...(scheduler === undefined ? {} : { announceCopy: (task) => announcer.announceSoon(scheduler, task) }),
       observer: metrics,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { computeTaskId } from '../../src/core/task-id.js';
 import { DaemonProcess } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
@@ -21,7 +21,30 @@ describe('a full disk', function () {
   this.timeout(120_000);
   const { directory, path: disk } = useSmallDisk(48);
 
-  it('fails the download with its reason, while uploads go on', async () => {
+  it('has the tasks that were not used for longest make room', async () => {
+    const sizes = [8, 8, 8, 24];
+    const origins = await Promise.all(sizes.map((mebibytes) => Origin.start(mebibytes * MIB)));
+    const daemon = await DaemonProcess.start(join(directory(), 'daemon'), { storage: { dir: disk() } });
+    try {
+      for (const [index, origin] of origins.entries()) {
+        const path = join(directory(), `out-${index}`);
+        const { code, stderr } = await daemon.dfget(origin.url(), '-O', path, '--no-progress');
+        assert.equal(code, 0, stderr);
+        assert.ok((await readFile(path)).equals(origin.content));
+      }
+      const stored = (await readdir(join(disk(), 'dfpeer/content'), { recursive: true })).map((name) => basename(name));
+      const isStored = origins.map((origin) => stored.includes(computeTaskId({ url: origin.url() })));
+      assert.deepEqual(isStored, [false, false, true, true]);
+      const scraped = await (await fetch(`http://127.0.0.1:${daemon.ports.metrics}/metrics`)).text();
+      assert.match(scraped, /^dfpeer_gc_removed_tasks_total\{reason="room"\} 2$/m);
+      assert.equal(await daemon.end(), 0);
+    } finally {
+      await daemon.end('SIGKILL');
+      await Promise.all(origins.map((origin) => origin.close()));
+    }
+  });
+
+  it('fails the download that would not fit even so, while uploads go on', async () => {
     const [small, large] = [await Origin.start(12 * MIB), await Origin.start(80 * MIB)];
     const daemon = await DaemonProcess.start(join(directory(), 'daemon'), { storage: { dir: disk() } });
     const out = (name: string): string[] => ['-O', join(directory(), name), '--no-progress'];

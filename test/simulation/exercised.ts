@@ -50,6 +50,7 @@ export const REACTIONS: readonly [name: string, line: RegExp][] = [
   ['a stall is told', /has not moved for/],
   ['a partial task is resumed', /the task is open .*stored=[1-9]/],
   ['pieces are checked after a crash', /do not match their digests/],
+  ['older tasks make room on a full disk', /older tasks made room/],
   ['a damaged task is put aside', /goes to quarantine/],
 ];
 

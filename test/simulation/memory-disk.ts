@@ -62,6 +62,7 @@ export class MemoryDisk {
   #inodes = 0;
   #mtimes = 0;
   #written = 0;
+  #freed = 0;
   #hang: { over: Promise<void>; end: () => void } | undefined;
 
   constructor(plan: DiskPlan, random: Random, exercised: Exercised) {
@@ -84,6 +85,14 @@ export class MemoryDisk {
     this.failByChance('write');
     file.write(offset, bytes);
     file.mtimeMs = ++this.#mtimes;
+  }
+
+  /** What lies on the disk beside the task may go, as far as there is any. */
+  makeRoom(bytes: number): boolean {
+    if (this.#freed + bytes > this.plan.dispensableBytes) return false;
+    this.#freed += bytes;
+    this.#written -= bytes;
+    return true;
   }
 
   touch(file: MemoryFile): void {

@@ -72,6 +72,8 @@ export interface SchedulerPlan {
 export interface DiskPlan {
   /** A write beyond so many bytes finds the disk full. */
   fullAfterBytes: number;
+  /** Of other tasks, which may go for this one. */
+  dispensableBytes: number;
   /** Of EIO at every operation. */
   errorRate: number;
   /** Longest sync. */
@@ -111,6 +113,7 @@ export interface Plan {
 
 const HEALTHY_DISK: DiskPlan = {
   fullAfterBytes: Number.POSITIVE_INFINITY,
+  dispensableBytes: 0,
   errorRate: 0,
   syncMs: 5,
   hangsAtMs: undefined,
@@ -224,7 +227,8 @@ function drawScheduler(random: Random): SchedulerPlan {
 
 function drawDisk(random: Random): DiskPlan {
   const draw = random.next();
-  if (draw < 0.05) return { ...HEALTHY_DISK, fullAfterBytes: random.between(0, 3000) };
+  if (draw < 0.05)
+    return { ...HEALTHY_DISK, fullAfterBytes: random.between(0, 3000), dispensableBytes: random.between(0, 6000) };
   if (draw < 0.12) return { ...HEALTHY_DISK, errorRate: random.pick([0.01, 0.1]) };
   if (draw < 0.25) return { ...HEALTHY_DISK, syncMs: 4000 };
   if (draw < 0.28) return { ...HEALTHY_DISK, hangsAtMs: random.between(0, 2000) };

@@ -28,6 +28,8 @@ export interface DownloadDependencies {
   createBudget(bytesPerSecond: number): ByteBudget & { close(): void };
   /** How many of those who listen to us have a piece of a task, or have asked for it. */
   copies(taskId: TaskId, number: number): number;
+  /** Has older tasks make room on a full disk. False when even that would not be enough. Never rejects. */
+  makeRoom(bytes: number): Promise<boolean>;
   /** Takes over work that nobody need wait for; a shutdown does. A failure is logged. */
   inBackground(work: Promise<void>): void;
   /** A complete copy was made without the scheduler's help, so it knows nothing of it. Must return at once. */

@@ -15,7 +15,13 @@ import { Wanted } from './wanted.js';
 /** A content that changes faster than we can read it is the origin's problem. */
 export const MAX_RESTARTS = 2;
 
-/** The download of one task on this host, whoever wants it: an attempt, and another one when the origin's content changed under it. */
+/** Of an unknown length, or of a task that could not even be begun. */
+const ASSUMED_MISSING_BYTES = 64 * 1024 * 1024;
+
+/**
+ * The download of one task on this host, whoever wants it: an attempt, and another one when the origin's content changed under it, or when
+ * older tasks had to make room on the disk first.
+ */
 export class TaskDownload {
   readonly taskId: TaskId;
   readonly #dependencies: DownloadDependencies;
@@ -30,6 +36,9 @@ export class TaskDownload {
   #aborted: DfpeerError | undefined;
   /** One attempt is over, the next has not begun. */
   #isRestarting = false;
+  #hasChanged = false;
+  /** What was stored when the disk was full for the last time. */
+  #storedAtFull = -1;
 
   /** `onTask` hears of the task as soon as it is open, and again when a changed origin made it start anew. */
   constructor(dependencies: DownloadDependencies, request: DownloadRequest, onTask: (task: StoredTask) => void) {
@@ -90,42 +99,63 @@ export class TaskDownload {
   }
 
   async #runAttempts(): Promise<StoredTask> {
-    for (let restarts = 0; ; restarts++) {
+    for (let restarts = 0; ;) {
       try {
         return await this.#attempt.run();
       } catch (thrown) {
         const error = toDfpeerError(thrown);
-        if (error.code !== 'DFP_ORIGIN_CHANGED') throw error;
-        if (restarts === MAX_RESTARTS || this.#aborted !== undefined) {
-          await this.#remove();
-          throw error;
-        }
-        this.#dependencies.logger.warn(
-          { code: error.code },
-          `the origin's content changed, the task starts anew: ${error.message}`,
-        );
-        await this.#restart();
+        if (error.code === 'DFP_STORE_FULL') await this.#restart(() => this.#makeRoom(error));
+        else if (error.code === 'DFP_ORIGIN_CHANGED') await this.#restart(() => this.#startAnew(error, restarts++));
+        else throw error;
       }
     }
   }
 
-  async #restart(): Promise<void> {
+  /** Whoever wants more meanwhile gets it from the next attempt. */
+  async #restart(prepare: () => Promise<void>): Promise<void> {
     this.#isRestarting = true;
     try {
-      await this.#remove();
+      await prepare();
       if (this.#aborted !== undefined) throw this.#aborted;
-      this.#attempt = this.#newAttempt(true);
+      this.#attempt = this.#newAttempt();
     } finally {
       this.#isRestarting = false;
     }
   }
 
-  #newAttempt(afterChange = false): DownloadAttempt {
+  async #startAnew(error: DfpeerError, restarts: number): Promise<void> {
+    await this.#remove();
+    if (restarts === MAX_RESTARTS || this.#aborted !== undefined) throw error;
+    this.#hasChanged = true;
+    this.#dependencies.logger.warn(
+      { code: error.code },
+      `the origin's content changed, the task starts anew: ${error.message}`,
+    );
+  }
+
+  /** Each time something more must have been stored, so that this comes to an end. */
+  async #makeRoom(error: DfpeerError): Promise<void> {
+    const { store, makeRoom, logger } = this.#dependencies;
+    const task = store.get(this.taskId);
+    const storedBytes = task?.storedBytes ?? 0;
+    if (this.#aborted !== undefined || storedBytes <= this.#storedAtFull) throw error;
+    this.#storedAtFull = storedBytes;
+    const unpin = task?.pin();
+    try {
+      const missingBytes = missingBytesOf(task);
+      if (!(await this.#waits.disk('make room', () => makeRoom(missingBytes)))) throw error;
+      logger.info({ missingBytes }, 'the disk was full; older tasks made room, the download goes on');
+    } finally {
+      unpin?.();
+    }
+  }
+
+  #newAttempt(): DownloadAttempt {
     return new DownloadAttempt(this.#dependencies, this.#request, {
       wanted: this.#wanted,
       waits: this.#waits,
       stall: this.#stall,
-      afterChange,
+      afterChange: this.#hasChanged,
       onTask: this.#onTask,
     });
   }
@@ -145,6 +175,12 @@ export class TaskDownload {
     this.#ownBudget = own;
     return { ...dependencies, logger, budgets: withBudget(dependencies.budgets, own) };
   }
+}
+
+/** A task of unknown length begins anew, so that it needs again what it has. */
+function missingBytesOf(task: StoredTask | undefined): number {
+  if (task?.layout !== undefined) return task.layout.contentLength - task.storedBytes;
+  return Math.max(task?.storedBytes ?? 0, ASSUMED_MISSING_BYTES);
 }
 
 function beginSpan(tracer: Tracer, { taskId, url, tag, application }: DownloadRequest): Span {

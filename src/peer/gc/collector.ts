@@ -1,10 +1,9 @@
-import { statfs } from 'node:fs/promises';
 import type { Clock } from '../../core/clock.js';
 import type { Logger } from '../../core/logger.js';
 import type { TaskId } from '../../core/task-id.js';
-import type { Quarantine } from '../store/quarantine.js';
+import type { Quarantine, QuarantinedFile } from '../store/quarantine.js';
 import type { TaskStore } from '../store/task-store.js';
-import { chooseVictims, isCrowded } from './policy.js';
+import { chooseVictims, isCrowded, oldestFirst, type CollectionReason } from './policy.js';
 
 /** Keys below `gc`; they may change at run time. */
 export interface GcSettings {
@@ -21,10 +20,21 @@ export interface CollectorOptions {
   quarantine: Quarantine;
   /** Told of each task that went, so that the scheduler no longer offers us for it. */
   onRemoved: (taskId: TaskId) => Promise<void>;
-  directory: string;
+  /** Told of the same, for the metrics. */
+  onCollected: (reason: CollectionReason, bytes: number) => void;
+  /** Of the file system that holds the store, for us. */
+  freeBytes: () => Promise<number>;
   clock: Clock;
   logger: Logger;
 }
+
+interface CollectedTask {
+  taskId: TaskId;
+  bytes: number;
+}
+
+/** Left free beside what a download lacks: for metadata, and for what others write meanwhile. */
+export const ROOM_RESERVE_BYTES = 8 * 1024 * 1024;
 
 /** Removes old tasks, and the least recently used ones when our quota is nearly used up; what is in quarantine goes before any of them. */
 export class Collector {
@@ -32,6 +42,8 @@ export class Collector {
   #settings: GcSettings;
   #cancel: () => void = () => undefined;
   #running: Promise<void> = Promise.resolve();
+  /** Words to the scheduler on their way; its patience bounds them. */
+  readonly #telling = new Set<Promise<void>>();
   #state: 'stopped' | 'waiting' | 'collecting' = 'stopped';
 
   constructor(options: CollectorOptions, settings: GcSettings) {
@@ -50,11 +62,22 @@ export class Collector {
     if (!isSameInterval && this.#state === 'waiting') this.#schedule();
   }
 
+  /**
+   * Frees so many bytes of the disk at once, by what was not used for longest; for a download that has filled it. Resolves with false when
+   * all that may go would not be enough: then nothing goes. Never rejects.
+   */
+  makeRoom(bytes: number): Promise<boolean> {
+    const made = this.#running.then(() => this.#tryToMakeRoom(bytes));
+    this.#running = made.then(() => undefined);
+    return made;
+  }
+
   /** Waits for a collection under way. */
   async stop(): Promise<void> {
     this.#state = 'stopped';
     this.#cancel();
     await this.#running;
+    await Promise.all(this.#telling);
   }
 
   async collect(): Promise<void> {
@@ -75,7 +98,7 @@ export class Collector {
     this.#state = 'waiting';
     this.#cancel();
     const start = (): void => {
-      this.#running = this.#run();
+      this.#running = this.#running.then(() => this.#run());
     };
     this.#cancel = this.#options.clock.after(this.#settings.intervalMs, start, { unref: true });
   }
@@ -95,19 +118,52 @@ export class Collector {
     return this.#state === 'collecting';
   }
 
-  async #remove({ taskId, bytes }: { taskId: TaskId; bytes: number }, reason: string): Promise<void> {
-    const { store, logger, onRemoved } = this.#options;
+  async #tryToMakeRoom(bytes: number): Promise<boolean> {
+    const { freeBytes, logger } = this.#options;
+    try {
+      const lacking = bytes + ROOM_RESERVE_BYTES - (await freeBytes());
+      if (lacking <= 0) return true;
+      const dispensable = await this.#findDispensable(lacking);
+      if (dispensable === undefined) return false;
+      for (const file of dispensable.files) await this.#removeFile(file);
+      for (const task of dispensable.tasks) await this.#remove(task, 'room');
+      return true;
+    } catch (error) {
+      logger.error({ err: error }, 'no room could be made on the disk');
+      return false;
+    }
+  }
+
+  /** Undefined when there is less than that. What is an output as well takes its place for that, and would free nothing. */
+  async #findDispensable(bytes: number): Promise<{ files: QuarantinedFile[]; tasks: CollectedTask[] } | undefined> {
+    const { store, quarantine } = this.#options;
+    const files = await quarantine.list();
+    const tasks: CollectedTask[] = [];
+    let lacking = bytes - files.reduce((sum, file) => sum + file.bytes, 0);
+    for (const task of oldestFirst(store.tasks())) {
+      if (lacking <= 0) break;
+      if (await task.isShared()) continue;
+      tasks.push({ taskId: task.taskId, bytes: task.storedBytes });
+      lacking -= task.storedBytes;
+    }
+    return lacking > 0 ? undefined : { files, tasks };
+  }
+
+  async #remove({ taskId, bytes }: CollectedTask, reason: CollectionReason): Promise<void> {
+    const { store, logger, onRemoved, onCollected } = this.#options;
     // Somebody may have begun to use it meanwhile.
     if (store.get(taskId)?.pinned !== false || !(await store.remove(taskId))) return;
     logger.info({ taskId, bytes, reason }, 'a task was collected');
-    await onRemoved(taskId).catch((error: unknown) =>
-      logger.debug({ err: error, taskId }, 'the scheduler was not told of a collected task'),
-    );
+    onCollected(reason, bytes);
+    const telling = onRemoved(taskId)
+      .catch((error: unknown) => logger.debug({ err: error, taskId }, 'the scheduler was not told of a collected task'))
+      .finally(() => this.#telling.delete(telling));
+    this.#telling.add(telling);
   }
 
   /** Drops what is older than tasks may be, and everything when it would cost a task. Resolves with the bytes that are left. */
   async #emptyQuarantine(): Promise<number> {
-    const { quarantine, store, clock, logger } = this.#options;
+    const { quarantine, store, clock } = this.#options;
     const { taskTtlMs, highPercent, lowPercent } = this.#settings;
     const files = await quarantine.list();
     let bytes = files.reduce((sum, file) => sum + file.bytes, 0);
@@ -115,18 +171,22 @@ export class Collector {
     const crowded = isCrowded(store.storedBytes + bytes, policy);
     for (const file of files) {
       if (!crowded && clock.now() - file.sinceMs <= taskTtlMs) continue;
-      await quarantine.remove(file);
+      await this.#removeFile(file);
       bytes -= file.bytes;
-      logger.info({ file: file.name, bytes: file.bytes }, 'a damaged file was removed from quarantine');
     }
     return bytes;
   }
 
+  async #removeFile(file: QuarantinedFile): Promise<void> {
+    const { quarantine, logger } = this.#options;
+    await quarantine.remove(file);
+    logger.info({ file: file.name, bytes: file.bytes }, 'a damaged file was removed from quarantine');
+  }
+
   async #capacity(quarantinedBytes: number): Promise<number> {
-    const { directory, store } = this.#options;
+    const { freeBytes, store } = this.#options;
     const { thresholdBytes } = this.#settings;
     if (thresholdBytes > 0) return thresholdBytes;
-    const { bavail, bsize } = await statfs(directory);
-    return bavail * bsize + store.storedBytes + quarantinedBytes;
+    return (await freeBytes()) + store.storedBytes + quarantinedBytes;
   }
 }

@@ -20,12 +20,23 @@ export interface CollectionPolicy {
 
 export interface Victim<Task> {
   task: Task;
-  reason: 'expired' | 'disk';
+  reason: CollectionReason;
 }
+
+/** Unused for too long; beyond our share of the disk; in the way of a download that filled the disk. */
+export const COLLECTION_REASONS = ['expired', 'disk', 'room'] as const;
+export type CollectionReason = (typeof COLLECTION_REASONS)[number];
 
 /** More of the capacity is taken than it may be. */
 export function isCrowded(bytes: number, { capacityBytes, highPercent }: CollectionPolicy): boolean {
   return bytes > (capacityBytes * highPercent) / 100;
+}
+
+/** Those that may go, the least recently used one first. */
+export function oldestFirst<Task extends Pick<CollectableTask, 'pinned' | 'lastUsedMs'>>(
+  tasks: readonly Task[],
+): Task[] {
+  return tasks.filter((task) => !task.pinned).sort((a, b) => a.lastUsedMs - b.lastUsedMs);
 }
 
 /** Who has to go now, in that order. Counts our own bytes only: what others keep on the disk is none of our business. */
@@ -36,9 +47,8 @@ export function chooseVictims<Task extends CollectableTask>(
 ): Victim<Task>[] {
   const victims: Victim<Task>[] = [];
   let bytes = tasks.reduce((sum, task) => sum + task.bytes, 0);
-  const oldestFirst = tasks.filter((task) => !task.pinned).sort((a, b) => a.lastUsedMs - b.lastUsedMs);
   const overHigh = isCrowded(bytes, policy);
-  for (const task of oldestFirst) {
+  for (const task of oldestFirst(tasks)) {
     const expired = nowMs - task.lastUsedMs > policy.taskTtlMs;
     const crowded = overHigh && bytes > (policy.capacityBytes * policy.lowPercent) / 100;
     if (!expired && !crowded) break;

@@ -318,6 +318,11 @@ export class StoredTask {
       );
   }
 
+  /** An output is a hard link to the file, so that its bytes stay on the disk without us. */
+  isShared(): Promise<boolean> {
+    return this.#files.isShared(this.taskId);
+  }
+
   /** At a clean stop: when it was used, and of a partial task what was synced, so that the next start need not read it all again. */
   async seal(): Promise<void> {
     if (this.#removed) return;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { stat, writeFile } from 'node:fs/promises';
+import { link, stat, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
@@ -9,7 +9,7 @@ import { Registry } from 'prom-client';
 import { systemClock } from '../../../src/core/clock.js';
 import { silentLogger } from '../../../src/core/logger.js';
 import type { TaskId } from '../../../src/core/task-id.js';
-import { Collector, type GcSettings } from '../../../src/peer/gc/collector.js';
+import { Collector, ROOM_RESERVE_BYTES, type GcSettings } from '../../../src/peer/gc/collector.js';
 import { Quarantine } from '../../../src/peer/store/quarantine.js';
 import { encodeRecord, taskKey } from '../../../src/peer/store/record-codec.js';
 import type { StoredTask } from '../../../src/peer/store/stored-task.js';
@@ -31,11 +31,15 @@ describe('the collector', () => {
   const directory = useTemporaryDirectory();
   let store: TaskStore;
   let told: TaskId[];
+  let reasons: string[];
   let nowMs: number;
+  let freeBytes: number | Error;
 
   beforeEach(async () => {
     nowMs = 1_000_000;
+    freeBytes = 0;
     told = [];
+    reasons = [];
     store = await TaskStore.openDirectory(directory(), { logger: silentLogger, clock });
   });
   afterEach(() => store.close());
@@ -48,7 +52,11 @@ describe('the collector', () => {
         store,
         quarantine: new Quarantine(directory()),
         onRemoved: async (taskId) => void told.push(taskId),
-        directory: directory(),
+        onCollected: (reason) => void reasons.push(reason),
+        freeBytes: async () => {
+          if (freeBytes instanceof Error) throw freeBytes;
+          return freeBytes;
+        },
         clock,
         logger: silentLogger,
       },
@@ -169,6 +177,70 @@ describe('the collector', () => {
     assert.equal(store.get(task.taskId)?.lastUsedMs, task.record.updatedAtMs);
     await makeCollector().collect();
     assert.deepEqual(told, [task.taskId]);
+  });
+
+  describe('asked for room', () => {
+    it('removes what was not used for longest, as much as is lacking', async () => {
+      const [first, second, third] = await fill(3, 2 * MIB);
+      assert.ok(first && second && third);
+      freeBytes = ROOM_RESERVE_BYTES + MIB;
+      assert.equal(await makeCollector().makeRoom(4 * MIB), true);
+      assert.deepEqual(told, [first.taskId, second.taskId]);
+      assert.deepEqual(reasons, ['room', 'room']);
+      assert.equal(third.removed, false);
+    });
+
+    it('removes nothing where there is enough already, or could not be', async () => {
+      await fill(3, 2 * MIB);
+      freeBytes = ROOM_RESERVE_BYTES + MIB;
+      assert.equal(await makeCollector().makeRoom(MIB), true);
+      assert.equal(await makeCollector().makeRoom(8 * MIB), false);
+      assert.deepEqual(told, []);
+    });
+
+    it('does without what is in quarantine first', async () => {
+      await fill(3, 2 * MIB);
+      const damaged = join(directory(), 'quarantine', `${nowMs}-damaged`);
+      await writeFile(damaged, randomBytes(4 * MIB));
+      freeBytes = ROOM_RESERVE_BYTES;
+      assert.equal(await makeCollector().makeRoom(3 * MIB), true);
+      assert.deepEqual(told, []);
+      await assert.rejects(stat(damaged), { code: 'ENOENT' });
+    });
+
+    it('leaves tasks in use, and those whose bytes an output holds as well', async () => {
+      const [used, linked, other] = await fill(3, 2 * MIB);
+      assert.ok(used && linked && other);
+      const unpin = used.pin();
+      await link(linked.path, join(directory(), 'output'));
+      freeBytes = ROOM_RESERVE_BYTES;
+      const collector = makeCollector();
+      assert.equal(await collector.makeRoom(3 * MIB), false);
+      assert.equal(await collector.makeRoom(2 * MIB), true);
+      assert.deepEqual(told, [other.taskId]);
+      unpin();
+    });
+
+    it('answers one after the other, also beside collections', async () => {
+      const tasks = await fill(4, MIB);
+      freeBytes = ROOM_RESERVE_BYTES;
+      const collector = makeCollector({ intervalMs: 1 });
+      collector.start();
+      const [one, two] = await Promise.all([collector.makeRoom(MIB), collector.makeRoom(MIB)]);
+      assert.deepEqual([one, two], [true, true]);
+      assert.deepEqual(
+        told,
+        tasks.slice(0, 2).map(({ taskId }) => taskId),
+      );
+      await collector.stop();
+    });
+
+    it('says no when the disk can not be asked', async () => {
+      await fill(1, MIB);
+      freeBytes = new Error('EIO');
+      assert.equal(await makeCollector().makeRoom(MIB), false);
+      assert.deepEqual(told, []);
+    });
   });
 
   it('leaves a task alone while it is downloaded', async () => {
