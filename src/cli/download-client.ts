@@ -6,6 +6,8 @@ import {
   RATE_LIMIT_KEY,
   NO_HARD_LINK_KEY,
   STORY_KEY,
+  TASK_ID_KEY,
+  WATCHES_KEY,
 } from '../grpc/metadata-keys.js';
 import {
   decodeDownloadAnswer,
@@ -14,25 +16,36 @@ import {
   encodeDownloadRequest,
   type ToldPiece,
 } from './daemon-call/download-messages.js';
+import type { DownloadState } from './daemon-call/download-state.js';
 import { callDaemon } from './daemon-call/grpc-call.js';
 import { GrpcStatusError } from './daemon-call/status-error.js';
 import { type DaemonStory, parseStory } from './daemon-call/story.js';
 import type { FoundDaemon } from './daemon-connection.js';
 import { type PeerShare, SourceLedger } from './source-ledger.js';
+import { watchDownload } from './watch-download.js';
 
 const DOWNLOAD_TASK = '/dfdaemon.v2.DfdaemonDownload/DownloadTask';
 
 export interface DownloadProgress {
   taskId: string;
+  /** Empty while the length is not known. */
   peerId: string;
-  contentLength: number;
-  /** Bytes wanted: the content, or the pieces of a range. */
-  wantedBytes: number;
+  /** Undefined while the origin tells none. */
+  contentLength: number | undefined;
+  /** Bytes wanted: the content, or the pieces of a range. Undefined like the length. */
+  wantedBytes: number | undefined;
+  /** Also of pieces that are on their way, where the download is watched. */
   bytes: number;
   bytesBySource: { origin: number; peers: number; local: number };
 }
 
-export interface DownloadResult extends DownloadProgress {
+/** Once the length is known; verified pieces only. */
+interface ToldProgress extends DownloadProgress {
+  contentLength: number;
+  wantedBytes: number;
+}
+
+export interface DownloadResult extends ToldProgress {
   /** What was asked for: the content, or a range of it. */
   outputBytes: number;
   /** How the daemon made the output; undefined when it doesn't say (Dragonfly's). */
@@ -62,15 +75,18 @@ export interface DownloadOptions {
   rateLimitBytesPerSecond?: number | undefined;
   /** The output must not be the store's own file. Honoured by our own daemon. */
   noHardLink?: boolean;
+  /** Progress is told within pieces, too. Honoured by our own daemon. */
+  watch?: boolean;
 }
 
 /** One DownloadTask call on a daemon, ours or Dragonfly's. Success only when every wanted piece was reported. */
 export async function download(
   daemon: FoundDaemon,
   order: DownloadOrder,
-  { timeoutMs, signal, events, rateLimitBytesPerSecond, noHardLink = false }: DownloadOptions,
+  { timeoutMs, signal, events, rateLimitBytesPerSecond, noHardLink = false, watch = false }: DownloadOptions,
 ): Promise<DownloadResult> {
   const follower = new AnswerFollower(events);
+  const over = new AbortController();
   try {
     const trailers = await callDaemon({
       connection: await daemon.connect(),
@@ -79,10 +95,17 @@ export async function download(
       metadata: {
         ...(rateLimitBytesPerSecond === undefined ? {} : { [RATE_LIMIT_KEY]: String(rateLimitBytesPerSecond) }),
         ...(noHardLink ? { [NO_HARD_LINK_KEY]: 'true' } : {}),
+        ...(watch ? { [WATCHES_KEY]: 'true' } : {}),
       },
       timeoutMs,
       signal,
-      onMetadata: (metadata) => events.onBegun?.(metadata[CLEANS_UP_KEY] !== undefined),
+      onMetadata: (metadata) => {
+        events.onBegun?.(metadata[CLEANS_UP_KEY] !== undefined);
+        const taskId = metadata[TASK_ID_KEY];
+        if (typeof taskId !== 'string') return;
+        const onState = (state: DownloadState): void => follower.arriving(taskId, state);
+        void watchDownload(daemon, taskId, { signal: over.signal, onState });
+      },
       onMessage: (message) => follower.take(decodeDownloadAnswer(message)),
     });
     const method = trailers[OUTPUT_METHOD_KEY];
@@ -92,6 +115,8 @@ export async function download(
     });
   } catch (error) {
     throw explain(error, timeoutMs);
+  } finally {
+    over.abort();
   }
 }
 
@@ -102,7 +127,9 @@ class AnswerFollower {
   readonly #startedMs = performance.now();
   #untold = new Map<number, number>();
   #range = { start: 0, end: 0 };
-  #progress: DownloadProgress | undefined;
+  #progress: ToldProgress | undefined;
+  /** What was told when the daemon was last looked at, and what was on its way then, by source. */
+  #seen = { origin: 0, peers: 0 };
   #firstPieceMs: number | undefined;
 
   constructor(events: DownloadEvents) {
@@ -120,6 +147,20 @@ class AnswerFollower {
     return this.#write(piece, piece.content, onContent).then(() => this.#count(piece));
   }
 
+  /** What the daemon has beyond the pieces that it told of. */
+  arriving(taskId: string, { contentLength, storedBytes, arrivingFromOrigin, arrivingFromPeers }: DownloadState): void {
+    if (this.#progress !== undefined) {
+      const { origin, peers } = this.#progress.bytesBySource;
+      this.#seen = { origin: origin + arrivingFromOrigin, peers: peers + arrivingFromPeers };
+      return this.#report();
+    }
+    // Of a content without a length no piece is told before the end, and all of it comes from the origin.
+    const bytes = storedBytes + arrivingFromOrigin;
+    if (contentLength !== undefined || bytes === 0) return;
+    const unknown = { peerId: '', contentLength: undefined, wantedBytes: undefined };
+    this.#events.onProgress({ taskId, ...unknown, bytes, bytesBySource: { origin: bytes, peers: 0, local: 0 } });
+  }
+
   finish(told: Pick<DownloadResult, 'outputMethod' | 'story'>): DownloadResult {
     if (this.#progress !== undefined && this.#untold.size === 0) {
       const outputBytes = this.#range.end - this.#range.start;
@@ -135,9 +176,10 @@ class AnswerFollower {
   #begin(
     { taskId, peerId }: DownloadAnswer,
     { contentLength, range, pieces }: NonNullable<DownloadAnswer['started']>,
-  ): DownloadProgress {
+  ): ToldProgress {
     this.#untold = new Map(pieces.map(({ number, length }) => [number, length]));
     this.#ledger.clear();
+    this.#seen = { origin: 0, peers: 0 };
     const start = range?.start ?? 0;
     this.#range = { start, end: start + (range?.length ?? contentLength) };
     const wantedBytes = pieces.reduce((sum, { length }) => sum + length, 0);
@@ -155,7 +197,7 @@ class AnswerFollower {
   }
 
   #report(): undefined {
-    if (this.#progress !== undefined) this.#events.onProgress(this.#progress);
+    if (this.#progress !== undefined) this.#events.onProgress(withArriving(this.#progress, this.#seen));
   }
 
   /** Pieces are whole; of a range only its own bytes are wanted. */
@@ -168,6 +210,16 @@ class AnswerFollower {
     const [from, to] = [Math.max(start, offset), Math.min(end, offset + length)];
     await write(content.subarray(from - offset, to - offset), from - start);
   }
+}
+
+/** Of a range the daemon may be fetching more than is wanted. */
+function withArriving(progress: ToldProgress, seen: { origin: number; peers: number }): DownloadProgress {
+  const { bytes, wantedBytes, bytesBySource: told } = progress;
+  const missing = wantedBytes - bytes;
+  const origin = Math.min(missing, Math.max(0, seen.origin - told.origin));
+  const peers = Math.min(missing - origin, Math.max(0, seen.peers - told.peers));
+  const bytesBySource = { ...told, origin: told.origin + origin, peers: told.peers + peers };
+  return { ...progress, bytes: bytes + origin + peers, bytesBySource };
 }
 
 function sourceOf({ trafficType }: ToldPiece): keyof DownloadProgress['bytesBySource'] {

@@ -59,6 +59,7 @@ async function getInto(
       events: { onProgress, onBegun: place.onBegun, onContent: place.write },
       rateLimitBytesPerSecond: options.rateLimitBytesPerSecond,
       noHardLink: options.noHardLink,
+      watch: options.showProgress || options.json,
     });
     onDownloaded();
     await place.finish(options.digest);

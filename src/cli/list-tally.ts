@@ -8,7 +8,7 @@ export interface ListProgress {
   failed: number;
   bytes: number;
   bytesBySource: DownloadProgress['bytesBySource'];
-  /** Undefined while some have not begun: nobody knows how long they are. */
+  /** Undefined while some have not begun, or nobody knows how long they are. */
   bytesLeft: number | undefined;
   /** 0 to 1: every file counts the same, whatever its length. */
   share: number;
@@ -48,14 +48,16 @@ export class ListTally {
 
   get progress(): ListProgress {
     let { bytes, origin, peers, local } = this.#over;
-    let [left, parts] = [0, 0];
+    let parts = 0;
+    let left: number | undefined = 0;
     for (const each of this.#running.values()) {
       bytes += each.bytes;
       origin += each.bytesBySource.origin;
       peers += each.bytesBySource.peers;
       local += each.bytesBySource.local;
-      left += each.wantedBytes - each.bytes;
-      parts += each.wantedBytes === 0 ? 0 : each.bytes / each.wantedBytes;
+      const { wantedBytes } = each;
+      left = left === undefined || wantedBytes === undefined ? undefined : left + wantedBytes - each.bytes;
+      parts += wantedBytes === undefined || wantedBytes === 0 ? 0 : each.bytes / wantedBytes;
     }
     return {
       files: this.#files,

@@ -20,6 +20,7 @@ const MAX_BAR_WIDTH = 40;
 /** Of one download. */
 export function renderProgressLine(progress: DownloadProgress, view: LineView): string {
   const { bytes, wantedBytes } = progress;
+  if (wantedBytes === undefined) return fitUnmeasured([formatBytes(bytes), rate(view), 'length not told'], view);
   const share = wantedBytes === 0 ? 1 : bytes / wantedBytes;
   const amount = `${formatBytes(bytes)}/${formatBytes(wantedBytes)}`;
   const parts = [amount, rate(view), `ETA ${timeFor(wantedBytes - bytes, view)}`, sourceSummary(progress)];
@@ -46,6 +47,11 @@ export function sourceSummary({ bytes, bytesBySource }: Pick<DownloadProgress, '
     (source) => `${source} ${Math.round((bytesBySource[source] / bytes) * 100)}%`,
   );
   return parts.join(', ');
+}
+
+/** Without a bar: nobody knows of what. */
+function fitUnmeasured(parts: readonly string[], { columns }: LineView): string {
+  return parts.join('  ').slice(0, Math.max(columns - 1, 1));
 }
 
 interface Filling {

@@ -45,7 +45,8 @@ export function waitingLine(elapsedMs: number): string {
 
 function line(progress: DownloadProgress, elapsedMs: number): string {
   const { bytes, wantedBytes } = progress;
-  const amount = `${formatBytes(bytes)} of ${formatBytes(wantedBytes)}`;
+  const amount =
+    wantedBytes === undefined ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(wantedBytes)}`;
   const parts = [amount, `${formatBytes((bytes / elapsedMs) * 1000)}/s`, sourceSummary(progress)];
   return parts.filter((part) => part !== '').join(', ');
 }

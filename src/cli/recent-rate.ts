@@ -1,7 +1,7 @@
 /** The rate shown is the mean over about this time. */
 const RATE_WINDOW_MS = 3_000;
 
-/** How fast a growing count has grown lately. */
+/** How fast a count has grown lately; one that shrinks, as pieces are thrown away, has not. */
 export class RecentRate {
   readonly #samples: { ms: number; bytes: number }[] = [];
 
@@ -15,6 +15,6 @@ export class RecentRate {
   get perSecond(): number {
     const [first, last] = [this.#samples[0], this.#samples.at(-1)];
     if (first === undefined || last === undefined || last.ms === first.ms) return 0;
-    return ((last.bytes - first.bytes) / (performance.now() - first.ms)) * 1000;
+    return (Math.max(0, last.bytes - first.bytes) / (performance.now() - first.ms)) * 1000;
   }
 }

@@ -31,7 +31,7 @@ export class TerminalProgress implements Progress {
   onProgress(progress: DownloadProgress): void {
     this.#latest = progress;
     this.#rate.add(progress.bytes);
-    this.#bar.setTotal(Math.max(progress.wantedBytes, 1));
+    this.#bar.setTotal(Math.max(progress.wantedBytes ?? 1, 1));
     this.#bar.update(progress.bytes);
   }
 

@@ -4,6 +4,10 @@
 export const RATE_LIMIT_KEY = 'dfpeer-rate-limit';
 /** Initial metadata: unlike Dragonfly's daemon, this one leaves no output behind when a download fails. */
 export const CLEANS_UP_KEY = 'dfpeer-cleans-up';
+/** Request: the initial metadata is wanted at once, with the task's id, which is then watched. */
+export const WATCHES_KEY = 'dfpeer-watches';
+/** Initial metadata for those who watch. */
+export const TASK_ID_KEY = 'dfpeer-task-id';
 /** Trailer: how the output was made. */
 export const OUTPUT_METHOD_KEY = 'dfpeer-output-method';
 /** Trailer: our own error code beside the status, so that dfget prints what the daemon knew. */

@@ -88,7 +88,7 @@ export async function startUploadServer(
 /** DfdaemonDownload for clients of this user and DfpeerAdmin for its operator, on the unix socket. */
 export async function startDownloadServer(
   dependencies: ServerDependencies,
-  admin: Omit<AdminServiceDependencies, 'logger' | 'rights'>,
+  admin: Omit<AdminServiceDependencies, 'logger' | 'rights' | 'clock'>,
   shutdown: Shutdown,
 ): Promise<void> {
   const { socketPath, socketAccess, socketRequestsPerSecond } = dependencies.settings;
@@ -101,6 +101,7 @@ export async function startDownloadServer(
         ...admin,
         rights: callerRights(dependencies.settings),
         logger: dependencies.logger.child({ module: 'admin' }),
+        clock: dependencies.clock,
       }),
     ],
     limits: { requestsPerSecond: socketRequestsPerSecond },

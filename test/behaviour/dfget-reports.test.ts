@@ -90,6 +90,23 @@ describe('what dfget tells', function () {
     assert.deepEqual(bytesBySource(again.stdout), { origin: 0, peers: 0, local: 9 * MIB });
   });
 
+  for (const hidesLength of [false, true])
+    it(`tells what is on its way within a piece, of a content ${hidesLength ? 'without' : 'with'} a length`, async () => {
+      const size = 3 * MIB;
+      const { origin, daemon, output } = await start(size);
+      Object.assign(origin.behaviour, { hidesLength, bytesPerSecond: 1.5 * MIB });
+      const { code, stdout, stderr } = await daemon.dfget(origin.url(), '-O', output, '--json');
+      assert.equal(code, 0, stderr);
+      const progress = eventsOf(stdout).filter(({ event }) => event === 'progress');
+      const partial = progress.filter(({ bytes }) => Number(bytes) > 0 && Number(bytes) < size);
+      assert.ok(partial.length >= 2, stdout);
+      const length = hidesLength ? undefined : size;
+      for (const { contentLength, wantedBytes, bytes, bytesBySource } of partial) {
+        assert.deepEqual([contentLength, wantedBytes], [length, length]);
+        assert.deepEqual(bytesBySource, { origin: bytes, peers: 0, local: 0 });
+      }
+    });
+
   it('goes to stderr as JSON when the content goes to stdout', async () => {
     const { origin, daemon } = await start(1000);
     const { code, stdout, stderr } = await daemon.dfget(origin.url(), '-O', '-', '--json');

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { decodeDownloadAnswer, encodeDownloadRequest } from '../../src/cli/daemon-call/download-messages.js';
+import { decodeDownloadState, encodeWatchRequest } from '../../src/cli/daemon-call/download-state.js';
 import { MessageSplitter } from '../../src/cli/daemon-call/message-splitter.js';
 import { readFields } from '../../src/cli/daemon-call/protobuf.js';
 import { GrpcStatusError, statusErrorOf } from '../../src/cli/daemon-call/status-error.js';
 import { parseStory } from '../../src/cli/daemon-call/story.js';
 import { DfpeerError, OriginError } from '../../src/core/errors.js';
 import type { TrafficType } from '../../src/core/piece.js';
-import { DfdaemonDownload } from '../../src/grpc/protos.js';
+import { DfdaemonDownload, DfpeerAdmin } from '../../src/grpc/protos.js';
 import { toGrpcError } from '../../src/grpc/status.js';
 
 const { requestDeserialize, responseSerialize } = DfdaemonDownload.service.DownloadTask;
@@ -143,6 +144,29 @@ describe('what dfget reads', () => {
             found.map((each) => [...each]),
             messages.map((each) => [...each]),
           );
+        },
+      ),
+    ));
+
+  it('is how far a download is', () =>
+    fc.assert(
+      fc.property(
+        fc.record(
+          {
+            contentLength: fc.option(length, { nil: undefined }),
+            storedBytes: length,
+            arrivingFromPeers: length,
+            arrivingFromOrigin: length,
+          },
+          { noNullPrototype: true },
+        ),
+        text,
+        (state, taskId) => {
+          const { requestDeserialize, responseSerialize } = DfpeerAdmin.service.WatchDownload;
+          assert.equal(requestDeserialize(encodeWatchRequest(taskId)).taskId, Buffer.from(taskId).toString());
+          const { contentLength, ...sizes } = state;
+          const sent = responseSerialize({ ...sizes, ...(contentLength === undefined ? {} : { contentLength }) });
+          assert.deepEqual(decodeDownloadState(sent), state);
         },
       ),
     ));

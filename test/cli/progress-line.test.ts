@@ -27,6 +27,12 @@ describe('the progress line of a download', () => {
     );
   });
 
+  it('says what has come of a content whose length nobody tells', () => {
+    const unknown = { contentLength: undefined, wantedBytes: undefined };
+    assert.equal(renderProgressLine(progressOf(unknown), viewOf()), '40.0 MiB  10.0 MiB/s  length not told');
+    assert.equal(renderProgressLine(progressOf(unknown), viewOf({ columns: 20 })), '40.0 MiB  10.0 MiB/');
+  });
+
   it('leaves out from the right where there is none', () => {
     assert.equal(renderProgressLine(progressOf(), viewOf({ columns: 40 })), '[######-------]  50%  40.0 MiB/80.0 MiB');
     assert.equal(renderProgressLine(progressOf(), viewOf({ columns: 8 })), ' 50%');

@@ -1,5 +1,5 @@
 import type { TrafficType } from '../../core/piece.js';
-import { type Field, MessageWriter, readFields } from './protobuf.js';
+import { bytesOf, MessageWriter, numberOf, readFields, textOf } from './protobuf.js';
 
 /** What dfget asks of a daemon: common.v2.Download, without the fields that it never sets. */
 export interface DownloadOrder {
@@ -128,18 +128,4 @@ function decodeNumbers(message: Buffer): [number, number] {
   for (const field of readFields(message))
     if (field.number === 1 || field.number === 2) numbers[field.number - 1] = numberOf(field);
   return numbers;
-}
-
-function numberOf(field: Field): number {
-  if (field.value === undefined) throw new RangeError(`field ${field.number} is no number`);
-  return field.value;
-}
-
-function bytesOf(field: Field): Buffer {
-  if (field.bytes === undefined) throw new RangeError(`field ${field.number} has no bytes`);
-  return field.bytes;
-}
-
-function textOf(field: Field): string {
-  return bytesOf(field).toString();
 }

@@ -1,5 +1,5 @@
 /**
- * The protobuf encoding (protobuf.dev/programming-guides/encoding), as far as dfget's two messages need it. Loading a library
+ * The protobuf encoding (protobuf.dev/programming-guides/encoding), as far as dfget's few messages need it. Loading a library
  * and the five .proto files for them takes longer than downloading a small file.
  */
 
@@ -76,4 +76,21 @@ export function* readFields(message: Buffer): Generator<Field, void, undefined> 
     else if (wireType === WIRE_TYPE.fixed32) take(4);
     else throw new RangeError(`unknown protobuf wire type ${wireType}`);
   }
+}
+
+/** @throws RangeError for a field of another type */
+export function numberOf(field: Field): number {
+  if (field.value === undefined) throw new RangeError(`field ${field.number} is no number`);
+  return field.value;
+}
+
+/** @throws RangeError for a field of another type */
+export function bytesOf(field: Field): Buffer {
+  if (field.bytes === undefined) throw new RangeError(`field ${field.number} has no bytes`);
+  return field.bytes;
+}
+
+/** @throws RangeError for a field of another type */
+export function textOf(field: Field): string {
+  return bytesOf(field).toString();
 }

@@ -1,3 +1,5 @@
+import { type Clock } from '../../core/clock.js';
+import { sleep } from '../../core/deadline.js';
 import type { Logger } from '../../core/logger.js';
 import type { DfpeerAdminHandlers } from '../../generated/dfpeer/v1/DfpeerAdmin.js';
 import type { SetLimitsRequest__Output } from '../../generated/dfpeer/v1/SetLimitsRequest.js';
@@ -9,7 +11,8 @@ import type { CallerRights } from '../caller-rights.js';
 import type { BandwidthLimits } from '../daemon-settings.js';
 import { LIMIT_NAMES } from '../limits-in-force.js';
 import type { DaemonView } from '../status/daemon-view.js';
-import { unary } from './handlers.js';
+import type { DownloadState } from '../status/download-state.js';
+import { type SendMessage, serverStream, unary } from './handlers.js';
 import { toPeerHost } from './peer-host-message.js';
 
 export interface AdminServiceDependencies {
@@ -18,10 +21,14 @@ export interface AdminServiceDependencies {
   changeLimits(changes: Partial<BandwidthLimits>): void;
   rights: CallerRights;
   logger: Logger;
+  clock: Clock;
 }
 
+/** Between two looks at a download that is watched. */
+export const WATCH_INTERVAL_MS = 250;
+
 /** dfpeer.v1.DfpeerAdmin, for operators on this host: the unix socket only. */
-export function makeAdminService({ view, changeLimits, rights, logger }: AdminServiceDependencies): GrpcService {
+export function makeAdminService({ view, changeLimits, rights, logger, clock }: AdminServiceDependencies): GrpcService {
   const implementation: DfpeerAdminHandlers = {
     GetDaemon: unary(logger, async () => ({ ...view.facts, nowMs: view.now, schedulers: view.schedulers() })),
     ListTasks: unary(logger, async (request) => {
@@ -37,6 +44,14 @@ export function makeAdminService({ view, changeLimits, rights, logger }: AdminSe
       const { entries, total } = view.peers(limit);
       return { peers: entries.map(toPeerHost), total };
     }),
+    WatchDownload: serverStream(logger, async ({ taskId }, send, _call, signal) => {
+      await watchDownload(
+        () => view.download(taskId),
+        send,
+        (ms) => sleep(ms, signal, clock),
+      );
+      return undefined;
+    }),
     GetLimits: unary(logger, async () => view.limits),
     SetLimits: unary(logger, async (request, call) => {
       rights.assertMayAdministrate(readCaller(call.metadata));
@@ -48,6 +63,21 @@ export function makeAdminService({ view, changeLimits, rights, logger }: AdminSe
     }),
   };
   return { name: 'dfpeer.v1.DfpeerAdmin', definition: DfpeerAdmin.service, implementation };
+}
+
+/** Ends with the download; one that does not move costs no messages. */
+async function watchDownload(
+  look: () => DownloadState | undefined,
+  send: SendMessage<DownloadState>,
+  pause: (ms: number) => Promise<void>,
+): Promise<void> {
+  let told: string | undefined;
+  for (let state = look(); state !== undefined; state = look()) {
+    const news = JSON.stringify(state);
+    if (news !== told) await send(state);
+    told = news;
+    await pause(WATCH_INTERVAL_MS);
+  }
 }
 
 /** 0 on the wire takes a limit away. */

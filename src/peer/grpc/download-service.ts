@@ -5,7 +5,7 @@ import { parseTaskId, type TaskId } from '../../core/task-id.js';
 import type { Task } from '../../generated/common/v2/Task.js';
 import type { DfdaemonDownloadHandlers } from '../../generated/dfdaemon/v2/DfdaemonDownload.js';
 import { readCaller } from '../../grpc/caller.js';
-import { CLEANS_UP_KEY } from '../../grpc/metadata-keys.js';
+import { CLEANS_UP_KEY, TASK_ID_KEY, WATCHES_KEY } from '../../grpc/metadata-keys.js';
 import { DfdaemonDownload } from '../../grpc/protos.js';
 import { refuseMethods } from '../../grpc/refuse-methods.js';
 import type { GrpcService } from '../../grpc/server.js';
@@ -44,7 +44,8 @@ export function makeDownloadService(dependencies: DownloadServiceDependencies): 
       client.allowHardLink = readAllowHardLink(call.metadata);
       dependencies.assertAllowed(client.request);
       if (client.outputPath !== undefined) rights.assertMayWrite(readCaller(call.metadata));
-      return new DownloadStream(dependencies, client, afterInitialMetadata(call, send), signal).run();
+      const { taskId } = client.request;
+      return new DownloadStream(dependencies, client, afterInitialMetadata(call, taskId, send), signal).run();
     }),
     StatTask: unary(logger, ({ taskId }) => statTask(scheduler, parseTaskId(taskId))),
     StatLocalTask: unary(logger, async ({ taskId }) => {
@@ -83,13 +84,21 @@ export function makeDownloadService(dependencies: DownloadServiceDependencies): 
 }
 
 /**
- * Only with the first message: Dragonfly's dfget shows a failure's reason when it comes as the first thing, and later on
- * only if there is an output to remove.
+ * Only with the first message, unless the client watches: Dragonfly's dfget shows a failure's reason when it comes as the first thing, and
+ * later on only if there is an output to remove.
  */
 function afterInitialMetadata<Response>(
-  call: Pick<ServerWritableStream<unknown, Response>, 'sendMetadata'>,
+  call: Pick<ServerWritableStream<unknown, Response>, 'metadata' | 'sendMetadata'>,
+  taskId: TaskId,
   send: SendMessage<Response>,
 ): SendMessage<Response> {
+  if (call.metadata.get(WATCHES_KEY).length > 0) {
+    const metadata = new Metadata();
+    metadata.set(CLEANS_UP_KEY, 'true');
+    metadata.set(TASK_ID_KEY, taskId);
+    call.sendMetadata(metadata);
+    return send;
+  }
   let isSent = false;
   return async (message) => {
     if (!isSent) {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.js';
+import { parseTaskId } from '../../core/task-id.js';
 import type { SchedulerClient } from '../../scheduler-client/scheduler-client.js';
 import type { LiveUpload } from '../../upload/index.js';
 import type { StoredTask } from '../store/stored-task.js';
@@ -6,6 +7,7 @@ import type { TaskStore } from '../store/task-store.js';
 import type { HostLedger, WatchedHost } from './host-ledger.js';
 import type { LimitsView } from './limits-view.js';
 import type { LogTail } from './log-tail.js';
+import { type DownloadState, viewDownload } from './download-state.js';
 import { viewTask, type TaskView } from './task-view.js';
 import type { Throughput } from './throughput.js';
 import { viewFetch, viewUpload, type TransferView } from './transfer-view.js';
@@ -103,6 +105,15 @@ export class DaemonView {
     return new Set(
       fetches.map(({ offset, bytes, length }) => Math.floor((length === undefined ? bytes : offset) / pieceLength)),
     );
+  }
+
+  /** Undefined when the task is not being downloaded. */
+  download(taskId: string): DownloadState | undefined {
+    const { store, fetcher } = this.#sources;
+    const task = store.get(parseTaskId(taskId));
+    if (task?.downloading !== true) return undefined;
+    const fetches = fetcher.list().filter((fetch) => fetch.taskId === taskId);
+    return viewDownload(task, fetches);
   }
 
   tasks(limit = 0, idPrefix = ''): Listing<TaskView> {
