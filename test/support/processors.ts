@@ -15,6 +15,11 @@ export class Stalls {
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
+  /** Milliseconds so far. */
+  get lateMs(): number {
+    return this.#lateMs;
+  }
+
   /** From 0 to 1; ends the watch. */
   end(): number {
     clearInterval(this.#timer);
