@@ -5,7 +5,9 @@ import type { TaskId } from '../../core/task-id.js';
 import { contentVersionOf } from './content-version.js';
 import { mapDiskError } from './disk-error.js';
 import type { MetadataStore, StoredPieceRecord, TaskRecord } from './metadata.js';
-import { isSameMark, type FileMark, type TaskFiles } from './task-files.js';
+import { KeptRecord } from './kept-record.js';
+import type { FileMark, TaskFiles } from './task-files.js';
+import { UntouchedFile } from './untouched-file.js';
 
 /** What others may want to hear of a task. All callbacks run synchronously, after the change is visible. */
 export interface TaskListener {
@@ -17,8 +19,6 @@ export interface TaskListener {
 
 /** Listeners of one task: subscribers of SyncPieces, waiting uploads, clients. */
 export const MAX_LISTENERS = 4096;
-/** Uses within this time are not noted one by one: days matter to the collector. */
-const NOTE_USE_INTERVAL_MS = 3_600_000;
 
 /**
  * One task on this node: its record, its verified pieces, who waits for more. A piece shows here only after its digest was checked
@@ -31,7 +31,8 @@ export class StoredTask {
   readonly #now: () => number;
   readonly #pieces = new Map<number, StoredPiece>();
   readonly #listeners = new Set<TaskListener>();
-  #record: TaskRecord;
+  readonly #record: KeptRecord;
+  readonly #file: UntouchedFile;
   #layout: PieceLayout | undefined;
   #contentVersion: string | undefined;
   #storedBytes = 0;
@@ -40,32 +41,26 @@ export class StoredTask {
   #complete: boolean;
   #downloading = false;
   #removed = false;
-  #lastUsedMs: number;
-  /** One write of the record after another: an older state must not come last. */
-  #written = Promise.resolve();
-  /** How the file of a complete task looks as long as nobody has touched it. */
-  #untouched: Promise<FileMark | undefined> | FileMark | undefined;
 
   constructor(record: TaskRecord, dependencies: { files: TaskFiles; metadata: MetadataStore; now: () => number }) {
     this.taskId = record.taskId;
-    this.#record = record;
+    this.#record = new KeptRecord(record, dependencies);
+    this.#file = new UntouchedFile(() => this.#look(), record.mark);
     this.#files = dependencies.files;
     this.#metadata = dependencies.metadata;
     this.#now = dependencies.now;
-    this.#lastUsedMs = record.lastUsedMs ?? record.updatedAtMs;
     this.#complete = record.finishedAtMs !== undefined;
-    this.#untouched = record.mark;
     this.#layout =
       record.contentLength === undefined ? undefined : new PieceLayout(record.contentLength, record.pieceLength);
   }
 
   get record(): Readonly<TaskRecord> {
-    return this.#record;
+    return this.#record.current;
   }
 
   /** Of the origin's content that is stored here. */
   get contentVersion(): string | undefined {
-    return (this.#contentVersion ??= contentVersionOf(this.#record));
+    return (this.#contentVersion ??= contentVersionOf(this.record));
   }
 
   get path(): string {
@@ -118,23 +113,23 @@ export class StoredTask {
   }
 
   get lastUsedMs(): number {
-    return this.#lastUsedMs;
+    return this.#record.lastUsedMs;
   }
 
   /** Resolves when the record is not being written; once the task is removed, it never is again. */
   get written(): Promise<void> {
-    return this.#written;
+    return this.#record.written;
   }
 
   pin(): () => void {
     this.#pins++;
-    this.#use();
+    this.#record.use();
     let pinned = true;
     return () => {
       if (!pinned) return;
       pinned = false;
       this.#pins--;
-      this.#use();
+      this.#record.use();
     };
   }
 
@@ -150,12 +145,12 @@ export class StoredTask {
   /** Where piece `number` lies; with an unknown length every piece is taken for a full one. */
   slice(number: number): PieceSlice | undefined {
     if (this.#layout !== undefined) return this.#layout.has(number) ? this.#layout.slice(number) : undefined;
-    const { pieceLength } = this.#record;
+    const { pieceLength } = this.record;
     return { number, offset: number * pieceLength, length: this.#pieces.get(number)?.length ?? pieceLength };
   }
 
   has(range: ByteRange): boolean {
-    const { pieceLength } = this.#record;
+    const { pieceLength } = this.record;
     const end = range.offset + range.length;
     if (this.#layout !== undefined && end > this.#layout.contentLength) return false;
     for (let number = Math.floor(range.offset / pieceLength); number * pieceLength < end; number++) {
@@ -226,7 +221,8 @@ export class StoredTask {
   /** From now on bytes may change: what is on disk is no longer known good as a whole. */
   async beginDownload(): Promise<void> {
     this.#downloading = true;
-    if (this.#record.mark !== undefined && !this.complete) await this.#update({ mark: undefined }, true);
+    if (this.record.mark !== undefined && !this.complete)
+      await this.#record.update({ mark: undefined }, { sync: true });
   }
 
   /** The download is over; who waits for more hears of it, unless the task is complete. */
@@ -258,9 +254,9 @@ export class StoredTask {
   }
 
   async setContentLength(contentLength: number): Promise<void> {
-    this.#layout = new PieceLayout(contentLength, this.#record.pieceLength);
+    this.#layout = new PieceLayout(contentLength, this.record.pieceLength);
     await this.#files.setLength(this.taskId, contentLength);
-    await this.#update({ contentLength }, false);
+    await this.#record.update({ contentLength }, { sync: false });
   }
 
   /** All pieces are here: complete at once for whoever asks, and after a restart once this resolves (data synced, then the record). */
@@ -274,34 +270,27 @@ export class StoredTask {
     if (this.#complete) return;
     this.#complete = true;
     // Looked at before anybody hears of it: from then on an output may be a link to the file.
-    const looked = this.#look();
-    this.#untouched = looked;
-    looked.catch(() => (this.#untouched = undefined));
+    const accepting = this.#file.accept();
+    accepting.catch(() => undefined);
     for (const listener of [...this.#listeners]) listener.onComplete?.();
-    const mark = await looked;
-    this.#untouched = mark;
+    const mark = await accepting;
     await this.#files.sync(this.taskId);
-    if (!this.#removed) await this.#update({ finishedAtMs: this.#now(), mark }, true);
+    await this.#record.update({ finishedAtMs: this.#now(), mark }, { sync: true });
   }
 
   /** After all pieces of a file that looked different were checked and found good. */
   async acceptAsIs(): Promise<void> {
-    const mark = await this.#look();
-    this.#untouched = mark;
-    await this.#update({ mark }, false);
+    await this.#record.update({ mark: await this.#file.accept() }, { sync: false });
   }
 
-  /**
-   * Whether the file of a complete task is still what was verified, by size, time of modification and inode: an output that is a
-   * hard link to it may have been edited. Always true of a partial task, whose file nobody else has.
-   */
+  /** Whether the file of a complete task is still what was verified. Always true of a partial task, whose file nobody else has. */
   async isUntouched(): Promise<boolean> {
-    return !this.#complete || isSameMark(await this.#untouched, await this.#look());
+    return !this.#complete || (await this.#file.isUntouched());
   }
 
-  /** The same for a mark at hand; true as well in the moment before the file was first looked at. */
+  /** The same for a mark at hand. */
   isUntouchedBy(found: FileMark): boolean {
-    return !this.#complete || this.#untouched instanceof Promise || isSameMark(this.#untouched, found);
+    return !this.#complete || this.#file.isUntouchedBy(found);
   }
 
   /**
@@ -326,29 +315,30 @@ export class StoredTask {
   /** At a clean stop: when it was used, and of a partial task what was synced, so that the next start need not read it all again. */
   async seal(): Promise<void> {
     if (this.#removed) return;
-    if (this.complete || this.#pieces.size === 0) await this.#noteUse();
+    if (this.complete || this.#pieces.size === 0) await this.#record.noteUse();
     else {
       await this.#files.sync(this.taskId);
-      await this.#update({ mark: await this.#files.mark(this.taskId) }, true);
+      await this.#record.update({ mark: await this.#files.mark(this.taskId) }, { sync: true });
     }
     // Uses that were noted just before.
-    await this.#written;
+    await this.written;
   }
 
   async setContentDigest(contentDigest: string): Promise<void> {
-    await this.#update({ contentDigest }, false);
+    await this.#record.update({ contentDigest }, { sync: false });
   }
 
   /** Only for the store: the task is gone, whoever waits hears of it. */
   markRemoved(): void {
     this.#removed = true;
+    this.#record.drop();
     this.#pieces.clear();
     const reason = this.#removal();
     for (const listener of [...this.#listeners]) listener.onStopped?.(reason);
   }
 
   #recordOf({ number, digest, parentId, trafficType, costMs, createdAtMs }: StoredPiece): StoredPieceRecord {
-    const { createdAtMs: taskCreatedAtMs } = this.#record;
+    const { createdAtMs: taskCreatedAtMs } = this.record;
     return { number, digest, parentId, trafficType, costMs, createdAtMs, taskCreatedAtMs };
   }
 
@@ -370,37 +360,5 @@ export class StoredTask {
       'DFP_TASK_NOT_FOUND',
       `task ${this.taskId} was removed from this host; ask again, and it is fetched anew`,
     );
-  }
-
-  #use(): void {
-    this.#lastUsedMs = this.#now();
-    if (this.#removed || this.#lastUsedMs - this.#notedUseMs < NOTE_USE_INTERVAL_MS) return;
-    // Lost at worst: the task then seems unused for longer, and the next use notes it.
-    this.#noteUse().catch(() => undefined);
-  }
-
-  get #notedUseMs(): number {
-    return this.#record.lastUsedMs ?? this.#record.updatedAtMs;
-  }
-
-  async #noteUse(): Promise<void> {
-    if (this.#lastUsedMs === this.#notedUseMs) return;
-    await this.#put({ ...this.#record, lastUsedMs: this.#lastUsedMs }, false);
-  }
-
-  async #update(change: Partial<TaskRecord>, sync: boolean): Promise<void> {
-    await this.#put({ ...this.#record, ...change, updatedAtMs: this.#now(), lastUsedMs: this.#lastUsedMs }, sync);
-  }
-
-  async #put(record: TaskRecord, sync: boolean): Promise<void> {
-    this.#record = record;
-    const writing = this.#written.then(() => this.#write(record, sync));
-    this.#written = writing.catch(() => undefined);
-    await writing;
-  }
-
-  async #write(record: TaskRecord, sync: boolean): Promise<void> {
-    if (this.#removed) return;
-    await mapDiskError(`write the record of task ${this.taskId}`, () => this.#metadata.putTask(record, { sync }));
   }
 }
