@@ -1,5 +1,5 @@
 import { sendUnixDatagram } from '../../native/index.js';
-import { type Clock, systemClock } from '../core/clock.js';
+import { type Clock, every, systemClock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
 
 /** Pings come this often within the time that the service manager waits for one. */
@@ -39,7 +39,9 @@ export class ServiceManager {
   ready(status: string): void {
     this.#notify('READY=1', `STATUS=${status}`);
     this.#cancelPing();
-    if (this.#socketPath !== undefined) this.#ping();
+    if (this.#socketPath === undefined || this.#watchdogMs === undefined) return;
+    this.#ping();
+    this.#cancelPing = every(this.#clock, this.#watchdogMs / PINGS_PER_TIMEOUT, () => this.#ping());
   }
 
   /** Until the next ready(). */
@@ -57,9 +59,7 @@ export class ServiceManager {
   }
 
   #ping(): void {
-    if (this.#watchdogMs === undefined) return;
     this.#notify('WATCHDOG=1');
-    this.#cancelPing = this.#clock.after(this.#watchdogMs / PINGS_PER_TIMEOUT, () => this.#ping(), { unref: true });
   }
 
   #notify(...assignments: string[]): void {

@@ -8,6 +8,25 @@ export interface Clock {
   after(delayMs: number, callback: () => void, options?: { unref?: boolean }): () => void;
 }
 
+/** Calls back each `intervalMs` until the returned function is called; the next interval begins when `run` returns. Keeps no process alive. */
+export function every(clock: Clock, intervalMs: number, run: () => void): () => void {
+  let cancel = (): void => undefined;
+  let isCancelled = false;
+  const wait = (): void => {
+    cancel = clock.after(intervalMs, turn, { unref: true });
+  };
+  const turn = (): void => {
+    run();
+    // By `run`, perhaps.
+    if (!isCancelled) wait();
+  };
+  wait();
+  return () => {
+    isCancelled = true;
+    cancel();
+  };
+}
+
 /** setTimeout fires at once beyond this. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { trimMemory } from '../../native/index.js';
-import type { Clock } from '../core/clock.js';
+import { type Clock, every } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
 
 /** How often the daemon looks whether it has memory to give back; what is garbage, only when it was idle at two looks. */
@@ -42,14 +42,7 @@ export class MemoryKeeper {
   }
 
   start(): void {
-    this.#cancel = this.#options.clock.after(
-      MEMORY_INTERVAL_MS,
-      () => {
-        this.#look();
-        this.start();
-      },
-      { unref: true },
-    );
+    this.#cancel = every(this.#options.clock, MEMORY_INTERVAL_MS, () => this.#look());
   }
 
   stop(): void {

@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client';
-import { type Clock, systemClock } from '../core/clock.js';
+import { type Clock, every, systemClock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
 import { Scheduler } from '../grpc/protos.js';
 import { startGrpcServer, type GrpcServerLimits } from '../grpc/server.js';
@@ -57,7 +57,7 @@ export async function startEmbeddedScheduler(options: EmbeddedSchedulerOptions):
   // Only now: where the port is taken the caller tries another, with the same registry.
   if (registry !== undefined) metrics = registerSchedulerMetrics(registry, status);
   const gcIntervalMs = timings.gcIntervalMs ?? DEFAULT_SCHEDULER_TIMINGS.gcIntervalMs;
-  const stopGc = everyInterval(clock, gcIntervalMs, () => service.collectGarbage());
+  const stopGc = every(clock, gcIntervalMs, () => service.collectGarbage());
   logger.info({ address: server.address }, 'embedded scheduler listens');
   return {
     address: server.address,
@@ -69,20 +69,4 @@ export async function startEmbeddedScheduler(options: EmbeddedSchedulerOptions):
       await server.stop(STOP_GRACE_MS);
     },
   };
-}
-
-function everyInterval(clock: Clock, intervalMs: number, run: () => void): () => void {
-  let cancel = (): void => undefined;
-  const next = (): void => {
-    cancel = clock.after(
-      intervalMs,
-      () => {
-        run();
-        next();
-      },
-      { unref: true },
-    );
-  };
-  next();
-  return () => cancel();
 }

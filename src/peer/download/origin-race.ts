@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.js';
+import { type Clock, every } from '../../core/clock.js';
 
 /**
  * A scheduler, or parents, that live but say nothing for so long are not waited for alone: pieces come from the origin meanwhile.
@@ -102,18 +102,9 @@ export class OriginRace {
   #restart(wait: Wait): void {
     this.stop();
     this.#wait = wait;
-    this.#tick();
-  }
-
-  #tick(): void {
-    this.#cancelTick = this.#clock.after(
-      this.#wait.wideningMs,
-      () => {
-        this.#quietTicks++;
-        this.#tick();
-        this.#onTick();
-      },
-      { unref: true },
-    );
+    this.#cancelTick = every(this.#clock, wait.wideningMs, () => {
+      this.#quietTicks++;
+      this.#onTick();
+    });
   }
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.js';
+import { type Clock, every } from '../../core/clock.js';
 import type { Logger } from '../../core/logger.js';
 
 /** Without progress for this long, the log says who is waited for; then again each time the wait has doubled. */
@@ -31,17 +31,10 @@ export class StallWatch {
 
   /** Looks every `intervalMs` until the returned function is called. `describe` names those who are waited for. */
   start(intervalMs: number, { describe, onTick }: { describe: () => string[]; onTick: () => void }): () => void {
-    let cancel: () => void;
-    const wait = (): void => {
-      cancel = this.#clock.after(intervalMs, tick, { unref: true });
-    };
-    const tick = (): void => {
+    return every(this.#clock, intervalMs, () => {
       this.#check(describe);
       onTick();
-      wait();
-    };
-    wait();
-    return () => cancel();
+    });
   }
 
   #check(describe: () => string[]): void {

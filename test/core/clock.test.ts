@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict';
+import { every } from '../../src/core/clock.js';
+import { FakeClock } from '../scheduler/fake-clock.js';
+
+describe('every', () => {
+  it('calls back each interval until it is cancelled, also by what it calls', () => {
+    const clock = new FakeClock();
+    let calls = 0;
+    const cancel = every(clock, 100, () => {
+      if (++calls === 3) cancel();
+    });
+    clock.advance(99);
+    assert.equal(calls, 0);
+    clock.advance(101);
+    assert.equal(calls, 2);
+    clock.advance(1000);
+    assert.deepEqual([calls, clock.pendingTimers], [3, 0]);
+  });
+});
