@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../core/clock.js';
-import { abortReason } from '../core/deadline.js';
 import { DfpeerError } from '../core/errors.js';
+import { WaitingLine } from '../core/waiting-line.js';
 
 export interface AdmissionOptions {
   /** Transfers at once. Default {@link DEFAULT_MAX_CONCURRENT_TRANSFERS}. */
@@ -21,20 +21,15 @@ export const DEFAULT_QUEUE_TIMEOUT_MS = 10_000;
 /** What a client that was refused is told to wait. */
 export const RETRY_AFTER_SECONDS = 1;
 
-interface Waiter {
-  ip: string;
-  admit(): void;
-}
-
 /** Slots for transfers: so many in total, so many for one IP, and a bounded queue in front. */
 export class Admission {
   readonly #maxConcurrent: number;
   readonly #maxConcurrentPerIp: number;
   readonly #maxQueued: number;
   readonly #queueTimeoutMs: number;
-  readonly #clock: Clock;
   readonly #perIp = new Map<string, number>();
-  readonly #queue = new Set<Waiter>();
+  /** By IP. */
+  readonly #queue: WaitingLine<string>;
   #running = 0;
 
   constructor(options: AdmissionOptions = {}) {
@@ -42,7 +37,7 @@ export class Admission {
     this.#maxConcurrentPerIp = options.maxConcurrentPerIp ?? DEFAULT_MAX_CONCURRENT_TRANSFERS_PER_IP;
     this.#maxQueued = options.maxQueued ?? DEFAULT_MAX_QUEUED_TRANSFERS;
     this.#queueTimeoutMs = options.queueTimeoutMs ?? DEFAULT_QUEUE_TIMEOUT_MS;
-    this.#clock = options.clock ?? systemClock;
+    this.#queue = new WaitingLine(options.clock ?? systemClock);
   }
 
   get running(): number {
@@ -50,7 +45,7 @@ export class Admission {
   }
 
   get queued(): number {
-    return this.#queue.size;
+    return this.#queue.length;
   }
 
   /** Takes a slot if one is free; it must be left exactly once. */
@@ -63,22 +58,13 @@ export class Admission {
   /** Waits for a slot, which must be left exactly once. @throws DFP_LIMIT when the queue is full or too slow. */
   async enter(ip: string, signal: AbortSignal): Promise<void> {
     if (this.tryEnter(ip)) return;
-    if (this.#queue.size >= this.#maxQueued) throw busy(`${this.#running} uploads run and ${this.#queue.size} wait`);
-    if (signal.aborted) throw abortReason(signal, 'waiting for an upload slot');
-    await new Promise<void>((resolve, reject) => {
-      const leave = (): void => {
-        this.#queue.delete(waiter);
-        cancel();
-        signal.removeEventListener('abort', onAbort);
-      };
-      const fail = (error: Error): void => (leave(), reject(error));
-      const onAbort = (): void => fail(abortReason(signal, 'waiting for an upload slot'));
-      const waiter: Waiter = { ip, admit: () => (leave(), resolve()) };
-      const cancel = this.#clock.after(this.#queueTimeoutMs, () =>
-        fail(busy(`no upload slot came free within ${this.#queueTimeoutMs} ms`)),
-      );
-      signal.addEventListener('abort', onAbort, { once: true });
-      this.#queue.add(waiter);
+    if (this.#queue.length >= this.#maxQueued)
+      throw busy(`${this.#running} uploads run and ${this.#queue.length} wait`);
+    await this.#queue.wait(ip, {
+      waitingFor: 'waiting for an upload slot',
+      signal,
+      timeoutMs: this.#queueTimeoutMs,
+      onTimeout: () => busy(`no upload slot came free within ${this.#queueTimeoutMs} ms`),
     });
   }
 
@@ -103,8 +89,8 @@ export class Admission {
   #admitNext(): void {
     for (const waiter of this.#queue) {
       if (this.#running >= this.#maxConcurrent) return;
-      if (!this.#hasSlot(waiter.ip)) continue;
-      this.#occupy(waiter.ip);
+      if (!this.#hasSlot(waiter.who)) continue;
+      this.#occupy(waiter.who);
       waiter.admit();
       return;
     }

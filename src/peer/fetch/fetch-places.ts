@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.js';
-import { abortReason, throwIfAborted } from '../../core/deadline.js';
+import { throwIfAborted } from '../../core/deadline.js';
 import { DeadlineError, DfpeerError } from '../../core/errors.js';
+import { WaitingLine } from '../../core/waiting-line.js';
 
 export interface FetchPlacesOptions {
   places: number;
@@ -9,23 +10,19 @@ export interface FetchPlacesOptions {
   clock: Clock;
 }
 
-interface Waiter {
-  enter: () => void;
-  refuse: (error: Error) => void;
-}
-
 /** A fixed number of places for fetches; who finds none free stands in line, first come, first served. */
 export class FetchPlaces {
   readonly #options: FetchPlacesOptions;
-  readonly #line = new Set<Waiter>();
+  readonly #line: WaitingLine;
   #taken = 0;
 
   constructor(options: FetchPlacesOptions) {
     this.#options = options;
+    this.#line = new WaitingLine(options.clock);
   }
 
   get waiting(): number {
-    return this.#line.size;
+    return this.#line.length;
   }
 
   /**
@@ -36,8 +33,10 @@ export class FetchPlaces {
     const { places, maxWaiting } = this.#options;
     throwIfAborted(signal, 'a fetch');
     if (this.#taken < places) this.#taken++;
-    else if (this.#line.size < maxWaiting) await this.#standInLine(signal, timeoutMs);
-    else
+    else if (this.#line.length < maxWaiting) {
+      const onTimeout = (): Error => new DeadlineError(`one of ${places} places for fetches`, timeoutMs);
+      await this.#line.wait(undefined, { waitingFor: 'a fetch', signal, timeoutMs, onTimeout });
+    } else
       throw new DfpeerError(
         'DFP_LIMIT',
         `${places} fetches are in flight and ${maxWaiting} wait; try again when some have ended`,
@@ -54,33 +53,6 @@ export class FetchPlaces {
   #giveBack(): void {
     const [next] = this.#line;
     if (next === undefined) this.#taken--;
-    else next.enter();
-  }
-
-  async #standInLine(signal: AbortSignal, timeoutMs: number): Promise<void> {
-    const { clock, places } = this.#options;
-    await new Promise<void>((resolve, reject) => {
-      const leave = (): void => {
-        this.#line.delete(waiter);
-        cancelTimer();
-        signal.removeEventListener('abort', onAbort);
-      };
-      const waiter: Waiter = {
-        enter: () => {
-          leave();
-          resolve();
-        },
-        refuse: (error) => {
-          leave();
-          reject(error);
-        },
-      };
-      const onAbort = (): void => waiter.refuse(abortReason(signal, 'a fetch'));
-      const cancelTimer = clock.after(timeoutMs, () =>
-        waiter.refuse(new DeadlineError(`one of ${places} places for fetches`, timeoutMs)),
-      );
-      signal.addEventListener('abort', onAbort, { once: true });
-      this.#line.add(waiter);
-    });
+    else next.admit();
   }
 }
