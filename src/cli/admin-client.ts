@@ -2,7 +2,7 @@ import { credentials } from '@grpc/grpc-js';
 import { DfpeerError } from '../core/errors.js';
 import { WITHIN_CLUSTER } from '../grpc/channel-options.js';
 import { DfpeerAdmin } from '../grpc/protos.js';
-import { callUnary, type UnaryMethod } from '../scheduler-client/unary-call.js';
+import { callUnary, type UnaryMethod } from '../grpc/unary-call.js';
 
 /** A daemon on this host answers at once, or not at all. */
 export const ADMIN_TIMEOUT_MS = 10_000;

@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream';
 import { createStream } from 'rotating-file-stream';
 import { type Clock, systemClock } from '../core/clock.js';
 import { DfpeerError } from '../core/errors.js';
-import { makeDirectories } from '../peer/make-directories.js';
+import { makeDirectories } from '../core/make-directories.js';
 
 /** Lines that the disk or the terminal has not taken yet; beyond it lines are dropped and counted. */
 export const MAX_BUFFERED_LOG_BYTES = 8 * 1024 * 1024;

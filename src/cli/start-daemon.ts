@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sleep } from '../core/deadline.js';
 import { DfpeerError, errnoOf } from '../core/errors.js';
-import { makeDirectories } from '../peer/make-directories.js';
+import { makeDirectories } from '../core/make-directories.js';
 import { isListening } from './daemon-connection.js';
 import { DAEMON_NODE_OPTIONS } from './daemon-node-options.js';
 

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DfpeerError, errnoOf, UsageError } from '../core/errors.js';
-import { makeDirectories } from '../peer/make-directories.js';
+import { makeDirectories } from '../core/make-directories.js';
 import type { Output, Source } from './dfget-options.js';
 import { nameFromUrl, parseSourceUrl } from './source-url.js';
 

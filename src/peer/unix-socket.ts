@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { DfpeerError, errnoOf } from '../core/errors.js';
 import { MAX_SOCKET_PATH_BYTES } from '../core/socket-path.js';
-import { makeDirectories } from './make-directories.js';
+import { makeDirectories } from '../core/make-directories.js';
 
 const GROUP_FILE = '/etc/group';
 

@@ -5,7 +5,7 @@ import { DeadlineError, DfpeerError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { IncomingMessage, OutgoingMessage } from './announce-codec.js';
 import type { AnnounceCall } from './scheduler-connection.js';
-import { callError } from './unary-call.js';
+import { callError } from '../grpc/unary-call.js';
 
 /** Reports that wait for a slow scheduler; one more and the stream is given up. */
 export const MAX_QUEUED_REPORTS = 16_384;

@@ -17,7 +17,7 @@ import type { SchedulerMember } from './scheduler-member.js';
 import { DEFAULT_REFRESH_INTERVAL_MS, SchedulerSet } from './scheduler-set.js';
 import { createSchedulerSource, type SchedulerSourceConfig } from './scheduler-source.js';
 import { toTaskStatus, type TaskStatus } from './task-status.js';
-import { hasStatus } from './unary-call.js';
+import { hasStatus } from '../grpc/unary-call.js';
 
 export const DEFAULT_SCHEDULE_TIMEOUT_MS = 3 * 3_600_000;
 /** A download that comes while the schedulers are looked at for the first time waits for one this long. */

@@ -1,6 +1,6 @@
 import { service as healthService } from 'grpc-health-check';
 import { DfpeerError } from '../core/errors.js';
-import { callUnary, type Callee, type UnaryMethod } from './unary-call.js';
+import { callUnary, type Callee, type UnaryMethod } from '../grpc/unary-call.js';
 
 const check = healthService.Check as unknown as UnaryMethod<{ service: string }, { status?: unknown }>;
 

@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import type { Clock } from '../core/clock.js';
 import { DeadlineError } from '../core/errors.js';
-import { hasStatus } from './unary-call.js';
+import { hasStatus } from '../grpc/unary-call.js';
 
 /** Whoever lives answers within a few round trips, on a machine that is busy, too; what is asked of it may take seconds. */
 export const LIFE_PATIENCE_MS = 500;

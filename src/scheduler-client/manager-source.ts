@@ -12,7 +12,7 @@ import { checkHealth } from './health.js';
 import type { SchedulerAddress } from './scheduler-address.js';
 import { channelOptions } from './scheduler-connection.js';
 import type { SchedulerList, SchedulerSource, SourceOptions } from './scheduler-source.js';
-import { callUnary, type Callee } from './unary-call.js';
+import { callUnary, type Callee } from '../grpc/unary-call.js';
 
 export const LIST_TIMEOUT_MS = 10_000;
 

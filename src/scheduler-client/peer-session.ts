@@ -11,7 +11,7 @@ import type { PeerEvent } from './peer-messages.js';
 import type { LifeSign } from './liveness.js';
 import type { AnnounceCall } from './scheduler-connection.js';
 import type { CandidateParent, PeerRegistration, PeerSession, ScheduleDecision } from './scheduler-client.js';
-import { hasStatus } from './unary-call.js';
+import { hasStatus } from '../grpc/unary-call.js';
 
 /** A scheduler decides within about 3 s; one that hasn't answered by then is taken for unreachable. */
 export const FIRST_ANSWER_TIMEOUT_MS = 10_000;

@@ -14,7 +14,7 @@ import {
 } from './announce-codec.js';
 import { checkHealth } from './health.js';
 import { formatAddress, type SchedulerAddress } from './scheduler-address.js';
-import { callUnary, type Callee, type UnaryMethod } from './unary-call.js';
+import { callUnary, type Callee, type UnaryMethod } from '../grpc/unary-call.js';
 
 export const UNARY_TIMEOUT_MS = 10_000;
 /** An answer with many candidates and their pieces stays far below this. */

@@ -5,7 +5,7 @@ import { DfpeerError, errnoOf } from '../../core/errors.js';
 import { formatPieceDigest, type ByteRange } from '../../core/piece.js';
 import { isTaskId, type TaskId } from '../../core/task-id.js';
 import { runningCrc32 } from '../../core/running-crc32.js';
-import { makeDirectories } from '../make-directories.js';
+import { makeDirectories } from '../../core/make-directories.js';
 import { mapDiskError } from './disk-error.js';
 import { Quarantine } from './quarantine.js';
 

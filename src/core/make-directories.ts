@@ -1,6 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errnoOf } from '../core/errors.js';
+import { errnoOf } from './errors.js';
 
 /** As `mkdir -p`. Node's own loops for ever where a directory exists in which none can be made, such as /proc. */
 export async function makeDirectories(path: string, mode?: number): Promise<void> {

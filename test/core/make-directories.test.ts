@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DFDAEMON, run, type ProcessResult } from '../support/daemon-process.js';
-import { makeDirectories } from '../../src/peer/make-directories.js';
+import { makeDirectories } from '../../src/core/make-directories.js';
 import { useTemporaryDirectory } from '../support/temporary-directory.js';
 
 describe('directories', () => {

@@ -1,7 +1,7 @@
 import { Metadata, status, type Client } from '@grpc/grpc-js';
 import { abortReason } from '../core/deadline.js';
 import { DeadlineError, type DfpeerError, type ErrorCode } from '../core/errors.js';
-import { fromGrpcError, isServiceError } from '../grpc/status.js';
+import { fromGrpcError, isServiceError } from './status.js';
 
 /** What a call needs of a generated method definition. */
 export interface UnaryMethod<Request, Response> {
