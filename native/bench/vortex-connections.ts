@@ -25,7 +25,7 @@ const close = libc.func('close', 'int', ['int']) as (fd: number) => number;
 
 const headBuffer = Buffer.alloc(16 * 1024);
 
-/** One vortex connection after the other: the protocol has one for each piece (Dragonfly v2 wire facts, 4). */
+/** One vortex connection after the other: the protocol has one for each piece (docs/WIRE.md 4). */
 export class VortexConnections implements DiscardingConnection {
   fd = -1;
   received = 0;

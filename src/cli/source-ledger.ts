@@ -38,7 +38,7 @@ export function pieceRate({ bytes, busyMs }: PeerShare): number | undefined {
   return busyMs > 0 ? (bytes / busyMs) * 1000 : undefined;
 }
 
-/** `<ip>-<hostname>-<uuid>`, with or without -seed, is a peer of the host `<ip>-<hostname>` (wire facts, 5.4). */
+/** `<ip>-<hostname>-<uuid>`, with or without -seed, is a peer of the host `<ip>-<hostname>` (docs/WIRE.md 5.4). */
 export function hostOfPeer(peerId: string): string {
   return peerId.replace(/-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=-seed$|$)/, '');
 }

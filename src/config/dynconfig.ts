@@ -29,7 +29,7 @@ const EXPECTATIONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The schedulers that a dynconfig file names (Dragonfly v2 wire facts, 7.5): `scheduler.addrs`, IP addresses only, and
+ * The schedulers that a dynconfig file names (docs/WIRE.md 6.3): `scheduler.addrs`, IP addresses only, and
  * `scheduler.addr`, which may be a name.
  * @throws ConfigError naming file, line, column and key
  */

@@ -100,7 +100,7 @@ export function port<const D extends KeyDescription>(description: D) {
   });
 }
 
-/** The scheduler refuses to hear of others (Dragonfly v2 wire facts, 1.1). */
+/** The scheduler refuses to hear of others (docs/WIRE.md 1.1). */
 export function announcedPort<const D extends KeyDescription>(description: D) {
   return key('port', description, {
     schema: z.int().refine((value) => value === 0 || (value >= 1024 && value < 65535)),

@@ -6,7 +6,7 @@ import { health, log, metrics, proxy, security, stats, status, statusPage, traci
 import { backend, gc, storage } from './sections/storage.js';
 import { upload } from './sections/upload.js';
 
-/** dfdaemon.yaml: Dragonfly's keys with their names, meanings and defaults (v2 wire facts, 7.3), and ours. */
+/** dfdaemon.yaml: Dragonfly's keys with their names, meanings and defaults (docs/WIRE.md 6.2), and ours. */
 export const DAEMON_SCHEMA = section({
   host,
   server,

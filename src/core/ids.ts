@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 const SEED_SUFFIX = '-seed';
 
-/** `<ip>-<hostname>`, seeds with `-seed` (Dragonfly v2 wire facts, 5.4). */
+/** `<ip>-<hostname>`, seeds with `-seed` (docs/WIRE.md 5.4). */
 export function makeHostId(ip: string, hostname: string, isSeed: boolean): string {
   return `${ip}-${hostname}${isSeed ? SEED_SUFFIX : ''}`;
 }

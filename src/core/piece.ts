@@ -32,7 +32,7 @@ export interface StoredPiece extends PieceSlice {
   createdAtMs: number;
 }
 
-/** Next power of two of length/500, between 4 and 64 MiB (Dragonfly v2 wire facts, 5.3). */
+/** Next power of two of length/500, between 4 and 64 MiB (docs/WIRE.md 5.3). */
 export function derivePieceLength(contentLength: number): number {
   const wanted = Math.floor(contentLength / TARGET_PIECE_COUNT);
   let length = 1;
@@ -90,7 +90,7 @@ export class PieceLayout {
   }
 }
 
-/** `crc32:<decimal>` of an unsigned CRC-32 (Dragonfly v2 wire facts, 5.1). */
+/** `crc32:<decimal>` of an unsigned CRC-32 (docs/WIRE.md 5.1). */
 export function formatPieceDigest(crc32: number): string {
   return `crc32:${crc32 >>> 0}`;
 }

@@ -1,4 +1,4 @@
-/** Query parameters that only sign a URL: dfget's default filter (Dragonfly v2 wire facts, 5.5). */
+/** Query parameters that only sign a URL: dfget's default filter (docs/WIRE.md 5.5). */
 export const DEFAULT_FILTERED_QUERY_PARAMS: readonly string[] = [
   ...['Algorithm', 'Credential', 'Date', 'Expires', 'SignedHeaders', 'Signature', 'Security-Token', 'User-Agent'].map(
     (name) => `X-Amz-${name}`,

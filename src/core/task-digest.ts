@@ -9,7 +9,7 @@ export interface TaskDigest {
   value: string;
 }
 
-/** `sha256:<64 hex>`, `sha512:<128 hex>` or `crc32:<decimal>` (Dragonfly v2 wire facts, 5.2). @throws UsageError */
+/** `sha256:<64 hex>`, `sha512:<128 hex>` or `crc32:<decimal>` (docs/WIRE.md 5.2). @throws UsageError */
 export function parseTaskDigest(text: string): TaskDigest {
   const match = /^(sha256|sha512|crc32):([0-9a-f]+)$/i.exec(text.trim());
   const algorithm = match?.[1]?.toLowerCase();

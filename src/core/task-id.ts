@@ -35,7 +35,7 @@ export interface TaskIdentity {
   enableTaskIdBasedBlobDigest?: boolean;
 }
 
-/** The v2 task id of standard tasks: hex SHA-256 (Dragonfly v2 wire facts, 5.5). */
+/** The v2 task id of standard tasks: hex SHA-256 (docs/WIRE.md 5.5). */
 export function computeTaskId(identity: TaskIdentity): TaskId {
   if (identity.contentForCalculatingTaskId !== undefined) return sha256Hex(identity.contentForCalculatingTaskId);
   if (identity.enableTaskIdBasedBlobDigest === true) {

@@ -1,6 +1,6 @@
 /**
  * Lets a long stream live: Rust clients send a 10 s grpc-timeout that their own servers apply until the response headers only
- * (Dragonfly v2 wire facts, 2.2), while grpc-js would cut the whole stream. Our own bounds take its place.
+ * (docs/WIRE.md 2.2), while grpc-js would cut the whole stream. Our own bounds take its place.
  * `call` must be grpc-js's own, not one that an interceptor has wrapped.
  */
 export function ignoreDeadline(call: object): void {

@@ -1,7 +1,7 @@
 import { OriginError } from '../core/errors.js';
 
 /**
- * The origin's answer that a daemon of Dragonfly passes on: errordetails.v2.Backend as JSON (wire facts, 3.1). Undefined when it is none.
+ * The origin's answer that a daemon of Dragonfly passes on: errordetails.v2.Backend as JSON (docs/WIRE.md 3.1). Undefined when it is none.
  */
 export function parseOriginAnswer(json: string): OriginError | undefined {
   const backend = parseObject(json);

@@ -81,7 +81,7 @@ export interface GrpcServer {
   readonly address: string;
   /** 0 for a socket path. */
   readonly port: number;
-  /** What Health/Check answers, for "" and for every service. */
+  /** What Health/Check answers, for "" and for every service (docs/WIRE.md 2.1). */
   setServing(serving: boolean): void;
   /** Serves HTTP/2 on a connection that somebody else accepted. */
   injectConnection(socket: Socket): void;

@@ -262,7 +262,7 @@ const ADMIN = {
   },
 } as const;
 
-/** The rules of the v2 API (a test compares them with the recorded facts), and some of ours. */
+/** The rules of the v2 API (docs/WIRE.md 1; a test compares them with the recorded facts), and some of ours. */
 export const MESSAGE_RULES: Readonly<Partial<Record<MessageName, MessageRules>>> = {
   ...COMMON,
   ...SCHEDULER,

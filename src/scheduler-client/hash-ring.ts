@@ -2,10 +2,10 @@ import { isIPv4 } from 'node:net';
 import { formatAddress, type SchedulerAddress } from './scheduler-address.js';
 import { siphash24 } from './siphash.js';
 
-/** Tasks are spread by this many leading characters of their id (Dragonfly v2 wire facts, 1.3). */
+/** Tasks are spread by this many leading characters of their id (docs/WIRE.md 1.3). */
 const KEY_CHARACTERS = 5;
 
-/** Where a scheduler stands on the ring (Dragonfly v2 wire facts, 1.3). */
+/** Where a scheduler stands on the ring (docs/WIRE.md 1.3). */
 export function addressKey({ ip, port }: Pick<SchedulerAddress, 'ip' | 'port'>): bigint {
   const isV4 = isIPv4(ip);
   const octets = isV4 ? Uint8Array.from(ip.split('.'), Number) : ipv6Bytes(ip);

@@ -177,7 +177,7 @@ export class HostLoadSampler {
   }
 }
 
-/** min(interface speed, limit) in bits per second, at least 1: a scheduler gives 0 no load score (wire facts, 1.1). */
+/** min(interface speed, limit) in bits per second, at least 1: a scheduler gives 0 no load score (docs/WIRE.md 1.1). */
 export function maxBandwidth(speedBitsPerSecond: number | undefined, limitBytesPerSecond: number | undefined): number {
   const limit = limitBytesPerSecond === undefined ? Infinity : limitBytesPerSecond * 8;
   const bandwidth = Math.min(speedBitsPerSecond ?? Infinity, limit);

@@ -10,7 +10,7 @@ export interface BuildDescription {
   commit?: string | undefined;
 }
 
-/** AnnounceHost as a scheduler demands it: cpu present, download_port = port, tx bandwidth above 0 (Dragonfly v2 wire facts, 1.1). */
+/** AnnounceHost as a scheduler demands it: cpu present, download_port = port, tx bandwidth above 0 (docs/WIRE.md 1.1). */
 export function toAnnounceHostRequest(
   host: HostDescription,
   load: HostLoad,

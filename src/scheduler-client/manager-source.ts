@@ -16,7 +16,7 @@ import { callUnary, type Callee } from '../grpc/unary-call.js';
 
 export const LIST_TIMEOUT_MS = 10_000;
 
-/** Asks a manager which schedulers there are, and what the cluster's administrator blocks (Dragonfly v2 wire facts, 7.5). */
+/** Asks a manager which schedulers there are, and what the cluster's administrator blocks (docs/WIRE.md 6.3). */
 export class ManagerSource implements SchedulerSource {
   readonly #target: string;
   readonly #tls: TlsFiles | undefined;

@@ -92,7 +92,7 @@ function toDownload(registration: PeerRegistration): Download {
   };
 }
 
-/** cost and created_at are always there: a scheduler ends the stream without them (Dragonfly v2 wire facts, 1.4). */
+/** cost and created_at are always there: a scheduler ends the stream without them (docs/WIRE.md 1.4). */
 function toPiece(piece: StoredPiece): Piece {
   const { number, offset, length, digest, trafficType, parentId } = piece;
   return {

@@ -41,7 +41,7 @@ export interface SessionOptions {
   onEnded?: (outcome: { succeeded: boolean; error?: DfpeerError | undefined }) => void;
 }
 
-/** The client's side of one AnnouncePeer conversation (Dragonfly v2 wire facts, 1.4). */
+/** The client's side of one AnnouncePeer conversation (docs/WIRE.md 1.4). */
 export class AnnouncePeerSession implements PeerSession {
   readonly peerId: string;
   readonly failed: AbortSignal;

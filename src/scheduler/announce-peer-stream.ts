@@ -30,7 +30,7 @@ export interface AnnouncePeerStreamOptions {
 }
 
 /**
- * The server's side of one AnnouncePeer conversation (Dragonfly v2 wire facts, 1.4): one message at a time, one answer each to
+ * The server's side of one AnnouncePeer conversation (docs/WIRE.md 1.4): one message at a time, one answer each to
  * register and reschedule, and the end after the last report. While a message is being answered the next ones wait in the
  * transport's flow control. Clients of our own also hear of parents that join later.
  */

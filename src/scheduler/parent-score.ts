@@ -1,6 +1,6 @@
 import type { SchedulerHost, SchedulerPeer } from './model.js';
 
-/** Load, idc, location and type weigh as in Dragonfly's scheduler (v2 wire facts, 1.6). */
+/** Load, idc, location and type weigh as in Dragonfly's scheduler (docs/WIRE.md 1.6). */
 const WEIGHT = { load: 0.6, idc: 0.2, location: 0.1, type: 0.1 } as const;
 const LOAD_WEIGHT = { assigned: 0.5, measured: 0.3, children: 0.2 } as const;
 /** It has every piece now. Not so much that children would all leave the others for it. */

@@ -28,7 +28,7 @@ const STARTED = {
   Leave: 'Leave',
 } as const;
 
-/** Every move that is allowed (Dragonfly v2 wire facts, 1.4); one that is missing is an error of the client. */
+/** Every move that is allowed (docs/WIRE.md 1.4); one that is missing is an error of the client. */
 export const PEER_TRANSITIONS: Readonly<Record<PeerState, Partial<Record<PeerEvent, PeerState>>>> = {
   Pending: {
     RegisterEmpty: 'ReceivedEmpty',

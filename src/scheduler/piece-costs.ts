@@ -2,7 +2,7 @@
 const MIN_SAMPLES = 5;
 const SLOW_FACTOR = 20;
 
-/** How long a peer's pieces took, to tell one that has become slow (Dragonfly v2 wire facts, 1.6). */
+/** How long a peer's pieces took, to tell one that has become slow (docs/WIRE.md 1.6). */
 export class PieceCosts {
   #count = 0;
   #earlierSumMs = 0;

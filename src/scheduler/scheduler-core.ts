@@ -26,7 +26,7 @@ export interface SchedulerCoreOptions {
   logger?: Logger;
 }
 
-/** The rules of a v2 scheduler (Dragonfly v2 wire facts, 1.4 to 1.7), without messages and sockets. */
+/** The rules of a v2 scheduler (docs/WIRE.md 1.4 to 1.7), without messages and sockets. */
 export class SchedulerCore {
   readonly cluster: Cluster;
   readonly matchmaker: Matchmaker;

@@ -17,7 +17,7 @@ export interface SchedulerServiceOptions {
   onDecision?: (kind: ScheduleDecision['kind']) => void;
 }
 
-/** scheduler.v2.Scheduler on top of {@link SchedulerCore}: validates, translates, and keeps count of the streams. */
+/** scheduler.v2.Scheduler on top of {@link SchedulerCore}: validates, translates, keeps count of the streams (docs/WIRE.md 1.2). */
 export class SchedulerService {
   readonly handlers: SchedulerHandlers;
   readonly #core: SchedulerCore;

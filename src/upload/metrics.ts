@@ -28,7 +28,7 @@ export interface UploadLevels {
 
 /** Tags and applications come from users: beyond this many pairs all others count as "other". */
 export const MAX_TASK_LABELS = 500;
-/** 1 ms × 2^n, 24 of them, as Dragonfly's (Dragonfly v2 wire facts, 7.1). */
+/** 1 ms × 2^n, 24 of them, as Dragonfly's (docs/WIRE.md 6.1). */
 const DRAGONFLY_BUCKETS_MS = Array.from({ length: 24 }, (_, exponent) => 2 ** exponent);
 const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 

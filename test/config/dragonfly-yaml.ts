@@ -1,4 +1,4 @@
-/** Every key of Dragonfly's dfdaemon.yaml (v2 wire facts, 7.3) at its default, in the shape its own deployments use. */
+/** Every key of Dragonfly's dfdaemon.yaml (docs/WIRE.md 6.2) at its default, in the shape its own deployments use. */
 export const DRAGONFLY_YAML = `
 host:
   idc: ''

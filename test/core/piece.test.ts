@@ -6,7 +6,7 @@ import { crc32 } from 'node:zlib';
 const MIB = 1024 * 1024;
 
 describe('piece layout', () => {
-  // Limits from Dragonfly's client (v2 wire facts, 5.3).
+  // Limits from Dragonfly's client (docs/WIRE.md 5.3).
   const lengths: [number, number][] = [
     [0, 4], [1, 4], [2_097_152_499, 4], [2_097_152_500, 8], [4_194_304_499, 8], [4_194_304_500, 16],
     [8_388_608_499, 16], [16_777_216_499, 32], [16_777_216_500, 64], [1e15, 64],

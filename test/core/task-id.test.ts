@@ -5,7 +5,7 @@ import { DEFAULT_FILTERED_QUERY_PARAMS } from '../../src/core/signing-query-para
 import { blobDigestOf, computeTaskId, isTaskId, normaliseUrl, parseTaskId } from '../../src/core/task-id.js';
 
 describe('task id', () => {
-  // Computed by Dragonfly's own client (v2 wire facts, 5.5).
+  // Computed by Dragonfly's own client (docs/WIRE.md 5.5).
   const vectors: [Parameters<typeof computeTaskId>[0], string][] = [
     [
       { url: 'https://example.com', tag: 'foo', application: 'bar', pieceLength: 1024, revision: 'v1.0' },

@@ -2,7 +2,7 @@ import { type Clock, every } from '../../core/clock.js';
 
 /**
  * A scheduler, or parents, that live but say nothing for so long are not waited for alone: pieces come from the origin meanwhile.
- * Dragonfly's scheduler takes up to 2.6 s to find that a peer must go there (Dragonfly v2 wire facts, 1.5); less would fetch from the origin
+ * Dragonfly's scheduler takes up to 2.6 s to find that a peer must go there (docs/WIRE.md 1.5); less would fetch from the origin
  * what peers have.
  */
 export const ORIGIN_PATIENCE_MS = 3000;

@@ -70,7 +70,7 @@ export class ParentLink {
     return this.#offers.get(number);
   }
 
-  /** Idle bandwidth as the parent tells it, less for one that has just failed (Dragonfly v2 wire facts, 2.2). */
+  /** Idle bandwidth as the parent tells it, less for one that has just failed (docs/WIRE.md 2.2). */
   get weight(): number {
     const max = this.#load.maxTxBitsPerSecond > 0 ? this.#load.maxTxBitsPerSecond : ASSUMED_TX_BITS_PER_SECOND;
     const idle = Math.max(max - this.#load.txBitsPerSecond, max * MIN_IDLE_SHARE);

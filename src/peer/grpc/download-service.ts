@@ -32,7 +32,7 @@ export interface DownloadServiceDependencies extends DownloadStreamDependencies 
   assertAllowed(request: { application: string; url: string; tag: string; priority: number }): void;
 }
 
-/** dfdaemon.v2.DfdaemonDownload, for clients on this host: the unix socket only (Dragonfly v2 wire facts, 3). */
+/** dfdaemon.v2.DfdaemonDownload, for clients on this host: the unix socket only (docs/WIRE.md 3). */
 export function makeDownloadService(dependencies: DownloadServiceDependencies): GrpcService {
   const { logger, store, scheduler, rights } = dependencies;
   const implementation: DfdaemonDownloadHandlers = {

@@ -1,7 +1,7 @@
 export const STANDARD_TASKS_ONLY =
   'this daemon handles standard tasks only; persistent and cache tasks need a daemon of Dragonfly';
 
-/** Of DfdaemonDownload (Dragonfly v2 wire facts, 3.3). */
+/** Of DfdaemonDownload (docs/WIRE.md 3.3). */
 export const REFUSED_DOWNLOAD_METHODS = [
   'DownloadPersistentTask',
   'UploadPersistentTask',
@@ -18,7 +18,7 @@ export const REFUSED_DOWNLOAD_METHODS = [
   'DeleteCacheTask',
 ] as const;
 
-/** Of DfdaemonUpload (Dragonfly v2 wire facts, 2.3). */
+/** Of DfdaemonUpload (docs/WIRE.md 2.3). */
 export const REFUSED_UPLOAD_METHODS = [
   'DownloadPersistentTask',
   'SyncPersistentPieces',

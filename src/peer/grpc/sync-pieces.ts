@@ -28,7 +28,7 @@ export interface SyncPiecesDependencies {
 
 /**
  * Tells a child which of the pieces it is interested in are here, and each further one as it is finished, until it has heard of all or the
- * task stops (Dragonfly v2 wire facts, 2.2). @throws DfpeerError when the task is unknown or its download ends early.
+ * task stops (docs/WIRE.md 2.2). @throws DfpeerError when the task is unknown or its download ends early.
  */
 export async function syncPieces(
   { store, pacing, address }: SyncPiecesDependencies,

@@ -37,7 +37,7 @@ export interface UploadServiceDependencies extends DownloadServiceDependencies, 
   reannounce(taskId: string): Promise<void>;
 }
 
-/** dfdaemon.v2.DfdaemonUpload, for other peers and schedulers (Dragonfly v2 wire facts, 2). Never takes a path. */
+/** dfdaemon.v2.DfdaemonUpload, for other peers and schedulers (docs/WIRE.md 2). Never takes a path. */
 export function makeUploadService(dependencies: UploadServiceDependencies): GrpcService {
   const { logger, store, tracer } = dependencies;
   const assertTrusted = (peer: string, what: string): void => {

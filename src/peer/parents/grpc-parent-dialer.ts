@@ -142,7 +142,7 @@ async function waitForReady(client: UploadClient, signal: AbortSignal): Promise<
   });
 }
 
-/** dfpeer parents are asked over HTTP, all others over vortex; one that names no port gets vortex on its gRPC port (wire facts, 2.4). */
+/** dfpeer parents are asked over HTTP, all others over vortex; one that names no port gets vortex on its gRPC port (docs/WIRE.md 2.4). */
 function toOffer(
   parent: CandidateParent,
   message: SyncPiecesResponse__Output,

@@ -12,7 +12,7 @@ import {
   VortexTag,
 } from './packets.js';
 
-/** Asks for a piece (Dragonfly v2 wire facts, 4.2). */
+/** Asks for a piece (docs/WIRE.md 4.2). */
 export function encodeRequest(
   taskId: TaskId,
   pieceNumber: number,
@@ -25,7 +25,7 @@ export function encodeRequest(
   return packet;
 }
 
-/** What goes before a piece's bytes: its length counts the metadata only (Dragonfly v2 wire facts, 4.3). */
+/** What goes before a piece's bytes: its length counts the metadata only (docs/WIRE.md 4.3). */
 export function encodeContent(
   metadata: PieceMetadata,
   packetId: number = randomPacketId(),
@@ -49,7 +49,7 @@ export function encodeContent(
   return packet;
 }
 
-/** A message too long for a packet is cut (Dragonfly v2 wire facts, 4.4). */
+/** A message too long for a packet is cut (docs/WIRE.md 4.4). */
 export function encodeError(code: number, message: string, packetId: number = randomPacketId()): Buffer {
   const text = Buffer.from(message).subarray(0, MAX_VALUE_LENGTH - 1);
   const packet = startPacket(packetId, VortexTag.ERROR, 1 + text.length);

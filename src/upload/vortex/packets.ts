@@ -1,4 +1,4 @@
-/** Tags of vortex packets (Dragonfly v2 wire facts, 4.1). */
+/** Tags of vortex packets (docs/WIRE.md 4.1). */
 export const VortexTag = {
   DOWNLOAD_PIECE: 0,
   PIECE_CONTENT: 1,
@@ -13,7 +13,7 @@ export const VortexTag = {
 export type RequestTag = 0 | 2 | 4;
 export type ContentTag = 1 | 3 | 5;
 
-/** Codes of an Error packet (Dragonfly v2 wire facts, 4.4); others are reserved. */
+/** Codes of an Error packet (docs/WIRE.md 4.4); others are reserved. */
 export const VortexErrorCode = { UNKNOWN: 0, INVALID_ARGUMENT: 1, NOT_FOUND: 2, INTERNAL: 3 } as const;
 
 /** Asks for one piece. */

@@ -31,7 +31,7 @@ export interface VortexServerOptions {
   clock?: Clock;
 }
 
-/** The piece server that Dragonfly's Rust clients talk to: one request per connection (Dragonfly v2 wire facts, 4.5). */
+/** The piece server that Dragonfly's Rust clients talk to: one request per connection (docs/WIRE.md 4.5). */
 export class VortexServer {
   readonly #options: VortexServerOptions;
   readonly #clock: Clock;

@@ -29,7 +29,7 @@ export interface SharedPortOptions {
 
 /**
  * A listener for the gRPC port that takes vortex as well: children configured for QUIC, or that weren't told our vortex
- * port, ask for pieces there (Dragonfly v2 wire facts, 2.4). Not listening yet.
+ * port, ask for pieces there (docs/WIRE.md 2.4). Not listening yet.
  */
 export function createSharedPortServer(options: SharedPortOptions): Server {
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => sniff(socket, options));

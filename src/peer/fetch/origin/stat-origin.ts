@@ -17,7 +17,7 @@ export interface OriginStatOrder {
 type Extent = Pick<OriginContent, 'contentLength' | 'supportsRange'>;
 
 /**
- * Asks for the first byte: length, validators and whether ranges work (wire facts, 3.2).
+ * Asks for the first byte: length, validators and whether ranges work (docs/WIRE.md 3.2).
  * @throws OriginError as OriginClient.open, DFP_ORIGIN_STATUS
  */
 export async function statOrigin(

@@ -78,7 +78,7 @@ async function httpExchange(
   return answer;
 }
 
-/** A connection for each piece: a Rust parent never reads a second request (wire facts, 4.5). */
+/** A connection for each piece: a Rust parent never reads a second request (docs/WIRE.md 4.5). */
 async function fetchOverVortex(order: ParentOrder, pool: ConnectionPool, transfer: Transfer): Promise<PieceAnswer> {
   const connection = await pool.connect(order.endpoint, transfer);
   const reader = new VortexPieceReader({ ...order, parent: transfer.waitingFor });

@@ -17,7 +17,7 @@ import { printable } from './printable.js';
 const MAX_PACKET_LENGTH = HEADER_LENGTH + MAX_VALUE_LENGTH;
 const ERROR_NAMES = ['unknown error', 'invalid argument', 'not found', 'internal error'];
 
-/** One vortex answer: a packet, then the raw bytes, which the packet's length does not count (Dragonfly v2 wire facts, 4.3). */
+/** One vortex answer: a packet, then the raw bytes, which the packet's length does not count (docs/WIRE.md 4.3). */
 export class VortexPieceReader implements AnswerReader {
   readonly #parent: string;
   readonly #path: string;
