@@ -15,6 +15,7 @@ type OutputsOf<Package extends string, Types> = {
 
 /** Every message of the v2 API, and of our own, by its full name, as it is decoded. */
 export type Messages = OutputsOf<'common.v2', SchedulerTypes['common']['v2']> &
+  OutputsOf<'google.protobuf', SchedulerTypes['google']['protobuf']> &
   OutputsOf<'errordetails.v2', SchedulerTypes['errordetails']['v2']> &
   OutputsOf<'scheduler.v2', SchedulerTypes['scheduler']['v2']> &
   OutputsOf<'dfdaemon.v2', DfdaemonTypes['dfdaemon']['v2']> &

@@ -26,29 +26,29 @@ export class SchedulerService {
   readonly #streams = new Set<AnnouncePeerStream>();
 
   constructor(options: SchedulerServiceOptions) {
-    const core = options.core;
+    const { core, logger } = options;
     const output = this.#output;
     this.#core = core;
     this.#options = options;
     this.handlers = {
-      AnnounceHost: unary('scheduler.v2.AnnounceHostRequest', (request) => this.#announceHost(request)),
+      AnnounceHost: unary('scheduler.v2.AnnounceHostRequest', logger, (request) => this.#announceHost(request)),
       AnnouncePeer: (call) => this.#openStream(call),
-      ListHosts: unary('scheduler.v2.ListHostsRequest', ({ type }) => ({
+      ListHosts: unary('scheduler.v2.ListHostsRequest', logger, ({ type }) => ({
         hosts: [...core.cluster.hosts.values()]
           .filter((host) => type === undefined || host.type === type)
           .map((host) => output.host(host)),
       })),
-      DeleteHost: unary('scheduler.v2.DeleteHostRequest', ({ hostId }) => {
+      DeleteHost: unary('scheduler.v2.DeleteHostRequest', logger, ({ hostId }) => {
         core.deleteHost(hostId);
         return {};
       }),
-      StatPeer: unary('scheduler.v2.StatPeerRequest', ({ peerId }) => output.peer(core.peer(peerId))),
-      DeletePeer: unary('scheduler.v2.DeletePeerRequest', ({ peerId }) => {
+      StatPeer: unary('scheduler.v2.StatPeerRequest', logger, ({ peerId }) => output.peer(core.peer(peerId))),
+      DeletePeer: unary('scheduler.v2.DeletePeerRequest', logger, ({ peerId }) => {
         core.deletePeer(peerId);
         return {};
       }),
-      StatTask: unary('scheduler.v2.StatTaskRequest', ({ taskId }) => output.task(core.task(taskId))),
-      DeleteTask: unary('scheduler.v2.DeleteTaskRequest', ({ hostId, taskId }) => {
+      StatTask: unary('scheduler.v2.StatTaskRequest', logger, ({ taskId }) => output.task(core.task(taskId))),
+      DeleteTask: unary('scheduler.v2.DeleteTaskRequest', logger, ({ hostId, taskId }) => {
         core.deleteTask(hostId, taskId);
         return {};
       }),

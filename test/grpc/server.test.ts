@@ -22,7 +22,7 @@ const SERVICE = {
   name: NAME,
   definition: { DeleteHost: Scheduler.service.DeleteHost } as ServiceDefinition,
   implementation: {
-    DeleteHost: unary('scheduler.v2.DeleteHostRequest', ({ hostId }) => {
+    DeleteHost: unary('scheduler.v2.DeleteHostRequest', silentLogger, ({ hostId }) => {
       if (hostId === 'bug') throw new TypeError('x is not a function');
       return {};
     }),

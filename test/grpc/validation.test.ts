@@ -1,14 +1,23 @@
 import assert from 'node:assert/strict';
+import type { ServiceDefinition } from '@grpc/proto-loader';
 import { Priority } from '../../src/generated/common/v2/Priority.js';
 import { UsageError } from '../../src/core/errors.js';
 import type { MessageName } from '../../src/grpc/messages.js';
-import { Scheduler } from '../../src/grpc/protos.js';
+import { packageDefinition, Scheduler } from '../../src/grpc/protos.js';
 import { MESSAGE_RULES, type FieldRule } from '../../src/grpc/validation-rules.js';
 import { validateMessage } from '../../src/grpc/validation.js';
 import type { AnnounceHostRequest } from '../../src/generated/scheduler/v2/AnnounceHostRequest.js';
 import type { AnnouncePeerRequest } from '../../src/generated/scheduler/v2/AnnouncePeerRequest.js';
 import { readDeclarations } from './proto-text.js';
 import { readWireFacts, type FieldFacts, type WireFacts } from './shared-facts.js';
+
+/** Requests in which nothing can be wrong: no fields, or only numbers and enums that mean something whatever they are. */
+const NOTHING_TO_CHECK = new Set([
+  'google.protobuf.Empty',
+  'scheduler.v2.ListHostsRequest',
+  'dfpeer.v1.ListTransfersRequest',
+  'dfpeer.v1.ListPeersRequest',
+]);
 
 const HOST = { id: 'h', hostname: 'h', ip: '10.0.0.1', port: 4000, downloadPort: 4000 };
 
@@ -118,6 +127,18 @@ describe('validation of messages', () => {
         assert.deepEqual(wireRuleOf(ours), factsRule(field, facts), `${name}.${field.name}`);
       }
     }
+  });
+
+  it('has a rule for the request of every method that we serve', () => {
+    const served = ['dfdaemon.v2.DfdaemonDownload', 'dfdaemon.v2.DfdaemonUpload', 'scheduler.v2.Scheduler'];
+    for (const service of [...served, 'dfpeer.v1.DfpeerAdmin', 'dfpeer.v1.DfpeerPeer'])
+      for (const { path, requestType } of Object.values(packageDefinition[service] as ServiceDefinition)) {
+        const packageName = service.slice(0, service.lastIndexOf('.'));
+        const name = (requestType.type as { name?: string }).name ?? '';
+        const request = name === 'Empty' ? 'google.protobuf.Empty' : `${packageName}.${name}`;
+        const hasRules = MESSAGE_RULES[request as MessageName] !== undefined;
+        assert.notEqual(hasRules, NOTHING_TO_CHECK.has(request), `${request} of ${path}`);
+      }
   });
 
   it('descends into every message that has rules', () => {

@@ -17,7 +17,7 @@ import { MAX_SOCKET_PATH_BYTES } from '../../core/socket-path.js';
 import { MAX_ORIGIN_DETAILS_BYTES } from '../../grpc/origin-details.js';
 import { DEFAULT_GRPC_SERVER_LIMITS } from '../../grpc/server.js';
 import { GRPC_STOP_GRACE_MS } from '../../peer/grpc-servers.js';
-import { STREAM_WRITE_TIMEOUT_MS } from '../../peer/grpc/handlers.js';
+import { STREAM_WRITE_TIMEOUT_MS } from '../../grpc/handlers.js';
 import {
   CROSSED_OFFER_TIMEOUT_MS,
   FIRST_OFFER_TIMEOUT_MS,

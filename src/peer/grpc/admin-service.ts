@@ -4,15 +4,14 @@ import type { Logger } from '../../core/logger.js';
 import type { DfpeerAdminHandlers } from '../../generated/dfpeer/v1/DfpeerAdmin.js';
 import type { SetLimitsRequest__Output } from '../../generated/dfpeer/v1/SetLimitsRequest.js';
 import { readCaller } from '../../grpc/caller.js';
+import { type SendMessage, serverStream, unary } from '../../grpc/handlers.js';
 import { DfpeerAdmin } from '../../grpc/protos.js';
 import type { GrpcService } from '../../grpc/server.js';
-import { validateMessage } from '../../grpc/validation.js';
 import type { CallerRights } from '../caller-rights.js';
 import type { BandwidthLimits } from '../daemon-settings.js';
 import { LIMIT_NAMES } from '../limits-in-force.js';
 import type { DaemonView } from '../status/daemon-view.js';
 import type { DownloadState } from '../status/download-state.js';
-import { type SendMessage, serverStream, unary } from './handlers.js';
 import { toPeerHost } from './peer-host-message.js';
 
 export interface AdminServiceDependencies {
@@ -30,21 +29,24 @@ export const WATCH_INTERVAL_MS = 250;
 /** dfpeer.v1.DfpeerAdmin, for operators on this host: the unix socket only. */
 export function makeAdminService({ view, changeLimits, rights, logger, clock }: AdminServiceDependencies): GrpcService {
   const implementation: DfpeerAdminHandlers = {
-    GetDaemon: unary(logger, async () => ({ ...view.facts, nowMs: view.now, schedulers: view.schedulers() })),
-    ListTasks: unary(logger, async (request) => {
-      validateMessage('dfpeer.v1.ListTasksRequest', request);
+    GetDaemon: unary('google.protobuf.Empty', logger, async () => ({
+      ...view.facts,
+      nowMs: view.now,
+      schedulers: view.schedulers(),
+    })),
+    ListTasks: unary('dfpeer.v1.ListTasksRequest', logger, async (request) => {
       const { entries: tasks, total } = view.tasks(request.limit, request.idPrefix);
       return { tasks, total, storedBytes: view.storedBytes };
     }),
-    ListTransfers: unary(logger, async ({ limit }) => {
+    ListTransfers: unary('dfpeer.v1.ListTransfersRequest', logger, async ({ limit }) => {
       const { entries: transfers, total } = view.transfers(limit);
       return { transfers, total };
     }),
-    ListPeers: unary(logger, async ({ limit }) => {
+    ListPeers: unary('dfpeer.v1.ListPeersRequest', logger, async ({ limit }) => {
       const { entries, total } = view.peers(limit);
       return { peers: entries.map(toPeerHost), total };
     }),
-    WatchDownload: serverStream(logger, async ({ taskId }, send, _call, signal) => {
+    WatchDownload: serverStream('dfpeer.v1.WatchDownloadRequest', logger, async ({ taskId }, send, _call, signal) => {
       await watchDownload(
         () => view.download(taskId),
         send,
@@ -52,10 +54,9 @@ export function makeAdminService({ view, changeLimits, rights, logger, clock }: 
       );
       return undefined;
     }),
-    GetLimits: unary(logger, async () => view.limits),
-    SetLimits: unary(logger, async (request, call) => {
+    GetLimits: unary('google.protobuf.Empty', logger, async () => view.limits),
+    SetLimits: unary('dfpeer.v1.SetLimitsRequest', logger, async (request, call) => {
       rights.assertMayAdministrate(readCaller(call.metadata));
-      validateMessage('dfpeer.v1.SetLimitsRequest', request);
       const changes = readChanges(request);
       changeLimits(changes);
       logger.info({ changes }, 'limits changed by an operator, until the configuration is read again');

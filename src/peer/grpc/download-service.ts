@@ -5,18 +5,17 @@ import { parseTaskId, type TaskId } from '../../core/task-id.js';
 import type { Task } from '../../generated/common/v2/Task.js';
 import type { DfdaemonDownloadHandlers } from '../../generated/dfdaemon/v2/DfdaemonDownload.js';
 import { readCaller } from '../../grpc/caller.js';
+import { type SendMessage, serverStream, unary } from '../../grpc/handlers.js';
 import { CLEANS_UP_KEY, TASK_ID_KEY, WATCHES_KEY } from '../../grpc/metadata-keys.js';
 import { DfdaemonDownload } from '../../grpc/protos.js';
 import { refuseMethods } from '../../grpc/refuse-methods.js';
 import type { GrpcService } from '../../grpc/server.js';
-import { validateMessage } from '../../grpc/validation.js';
 import type { DaemonSchedulerClient } from '../../scheduler-client/index.js';
 import type { CallerRights } from '../caller-rights.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { TaskStore } from '../store/task-store.js';
 import { readAllowHardLink, readDownload, readRateLimit } from './download-message.js';
 import { DownloadStream, type DownloadStreamDependencies } from './download-stream.js';
-import { type SendMessage, serverStream, unary } from './handlers.js';
 import { REFUSED_DOWNLOAD_METHODS, STANDARD_TASKS_ONLY } from './refused-methods.js';
 import { toLocalTask, toWireTask } from './task-messages.js';
 
@@ -36,8 +35,7 @@ export interface DownloadServiceDependencies extends DownloadStreamDependencies 
 export function makeDownloadService(dependencies: DownloadServiceDependencies): GrpcService {
   const { logger, store, scheduler, rights } = dependencies;
   const implementation: DfdaemonDownloadHandlers = {
-    DownloadTask: serverStream(logger, async (request, send, call, signal) => {
-      validateMessage('dfdaemon.v2.DownloadTaskRequest', request);
+    DownloadTask: serverStream('dfdaemon.v2.DownloadTaskRequest', logger, async (request, send, call, signal) => {
       if (request.download === null) throw new DfpeerError('DFP_INVALID_ARGUMENT', 'download must be set');
       const client = readDownload(request.download, 'local-user');
       client.request.rateLimitBytesPerSecond = readRateLimit(call.metadata);
@@ -47,18 +45,18 @@ export function makeDownloadService(dependencies: DownloadServiceDependencies): 
       const { taskId } = client.request;
       return new DownloadStream(dependencies, client, afterInitialMetadata(call, taskId, send), signal).run();
     }),
-    StatTask: unary(logger, ({ taskId }) => statTask(scheduler, parseTaskId(taskId))),
-    StatLocalTask: unary(logger, async ({ taskId }) => {
+    StatTask: unary('dfdaemon.v2.StatTaskRequest', logger, ({ taskId }) => statTask(scheduler, parseTaskId(taskId))),
+    StatLocalTask: unary('dfdaemon.v2.StatLocalTaskRequest', logger, async ({ taskId }) => {
       const id = parseTaskId(taskId);
       return toLocalTask(await requireTask(store, id), dependencies.uploadingCount(id));
     }),
-    ListLocalTasks: unary(logger, async () => ({
+    ListLocalTasks: unary('dfdaemon.v2.ListLocalTasksRequest', logger, async () => ({
       tasks: store.tasks().map((task) => toLocalTask(task, dependencies.uploadingCount(task.taskId))),
     })),
-    ListTaskEntries: unary(logger, async () => {
+    ListTaskEntries: unary('dfdaemon.v2.ListTaskEntriesRequest', logger, async () => {
       throw new DfpeerError('DFP_UNIMPLEMENTED', 'http and https have no directories to list; name a file');
     }),
-    DeleteTask: unary(logger, async ({ taskId }, call) => {
+    DeleteTask: unary('dfdaemon.v2.DeleteTaskRequest', logger, async ({ taskId }, call) => {
       rights.assertMayAdministrate(readCaller(call.metadata));
       const id = parseTaskId(taskId);
       await requireTask(store, id);
@@ -66,14 +64,14 @@ export function makeDownloadService(dependencies: DownloadServiceDependencies): 
       await scheduler?.deleteTask(id);
       return {};
     }),
-    DeleteLocalTask: unary(logger, async ({ taskId }, call) => {
+    DeleteLocalTask: unary('dfdaemon.v2.DeleteLocalTaskRequest', logger, async ({ taskId }, call) => {
       rights.assertMayAdministrate(readCaller(call.metadata));
       const id = parseTaskId(taskId);
       await requireTask(store, id);
       await store.remove(id);
       return {};
     }),
-    DeleteHost: unary(logger, async (_request, call) => {
+    DeleteHost: unary('google.protobuf.Empty', logger, async (_request, call) => {
       rights.assertMayAdministrate(readCaller(call.metadata));
       await dependencies.leaveSchedulers();
       return {};

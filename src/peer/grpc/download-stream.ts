@@ -19,7 +19,7 @@ import { placeOutput } from '../output/place-output.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { TaskStore } from '../store/task-store.js';
 import { toWirePiece, toWireSlice, type ClientDownload } from './download-message.js';
-import type { SendMessage } from './handlers.js';
+import type { SendMessage } from '../../grpc/handlers.js';
 import { encodeStory } from './story-message.js';
 
 export type DownloadCall = ServerWritableStream<DownloadTaskRequest__Output, DownloadTaskResponse>;

@@ -3,11 +3,10 @@ import type { Logger } from '../../core/logger.js';
 import { PieceSet } from '../../core/piece-set.js';
 import { parseTaskId } from '../../core/task-id.js';
 import type { DfpeerPeerHandlers } from '../../generated/dfpeer/v1/DfpeerPeer.js';
+import { clientStream } from '../../grpc/handlers.js';
 import { peerIp } from '../../grpc/peer-ip.js';
 import { DfpeerPeer } from '../../grpc/protos.js';
 import type { GrpcService } from '../../grpc/server.js';
-import { validateMessage } from '../../grpc/validation.js';
-import { clientStream } from './handlers.js';
 import type { OfferPacing } from './offer-pacing.js';
 
 /** Between two messages of one child that are heeded; it waits meanwhile. */
@@ -16,11 +15,10 @@ export const MIN_TELLING_INTERVAL_MS = 5;
 /** dfpeer.v1.DfpeerPeer, for children of our own. */
 export function makePeerService({ pacing, logger }: { pacing: OfferPacing; logger: Logger }): GrpcService {
   const implementation: DfpeerPeerHandlers = {
-    TellPieces: clientStream(logger, async (messages, peer, signal) => {
+    TellPieces: clientStream('dfpeer.v1.PiecesHeld', logger, async (messages, peer, signal) => {
       // A host may speak for itself only.
       const ip = peerIp(peer);
       for await (const message of messages) {
-        validateMessage('dfpeer.v1.PiecesHeld', message);
         const [held, here] = [PieceSet.from(message.pieces), PieceSet.from(message.here)];
         const { hostId, parentHostIds } = message;
         const who = { taskId: parseTaskId(message.taskId), hostId, ip };

@@ -12,7 +12,7 @@ import type { TaskStore } from '../store/task-store.js';
 import { contentVersionOf } from '../store/content-version.js';
 import { peerIp } from '../../grpc/peer-ip.js';
 import { HTTP_PORT_HEADER } from '../parents/grpc-parent-dialer.js';
-import type { SendMessage } from './handlers.js';
+import type { SendMessage } from '../../grpc/handlers.js';
 import type { OfferPacing } from './offer-pacing.js';
 import type { PacedChild, Untold } from './paced-child.js';
 

@@ -6,15 +6,14 @@ import { parseTaskId } from '../../core/task-id.js';
 import { endingWith, TRACE_PARENT_HEADER, type Tracer } from '../../core/tracing.js';
 import type { Host } from '../../generated/common/v2/Host.js';
 import type { DfdaemonUploadHandlers } from '../../generated/dfdaemon/v2/DfdaemonUpload.js';
+import { serverStream, unary } from '../../grpc/handlers.js';
 import { DfdaemonUpload } from '../../grpc/protos.js';
 import { refuseMethods } from '../../grpc/refuse-methods.js';
 import type { GrpcService } from '../../grpc/server.js';
-import { validateMessage } from '../../grpc/validation.js';
 import type { HostLoad } from '../../scheduler-client/index.js';
 import { readDownload } from './download-message.js';
 import { requireTask, statTask, type DownloadServiceDependencies } from './download-service.js';
 import { DownloadStream } from './download-stream.js';
-import { serverStream, unary } from './handlers.js';
 import { REFUSED_UPLOAD_METHODS, STANDARD_TASKS_ONLY } from './refused-methods.js';
 import { syncPieces, type SyncPiecesDependencies } from './sync-pieces.js';
 import { toLocalTask } from './task-messages.js';
@@ -45,22 +44,19 @@ export function makeUploadService(dependencies: UploadServiceDependencies): Grpc
       throw new DfpeerError('DFP_BLOCKED', `${what} is only for this host's schedulers, and ${peer} is none`);
   };
   const implementation: DfdaemonUploadHandlers = {
-    SyncPieces: serverStream(logger, async (request, send, call, signal) => {
-      validateMessage('dfdaemon.v2.SyncPiecesRequest', request);
+    SyncPieces: serverStream('dfdaemon.v2.SyncPiecesRequest', logger, async (request, send, call, signal) => {
       const attributes = { 'task.id': request.taskId, 'child.host.id': request.hostId };
       const span = tracer.begin('tell pieces', attributes, readTraceParent(call.metadata));
       await endingWith(span, () => syncPieces(dependencies, request, send, call, signal));
       return undefined;
     }),
-    SyncHost: serverStream(logger, async (request, send, _call, signal) => {
-      validateMessage('dfdaemon.v2.SyncHostRequest', request);
+    SyncHost: serverStream('dfdaemon.v2.SyncHostRequest', logger, async (request, send, _call, signal) => {
       for (;;) {
         await send(toHostLoadMessage(await dependencies.load()));
         await sleep(SYNC_HOST_INTERVAL_MS, signal);
       }
     }),
-    DownloadTask: serverStream(logger, async (request, send, call, signal) => {
-      validateMessage('dfdaemon.v2.DownloadTaskRequest', request);
+    DownloadTask: serverStream('dfdaemon.v2.DownloadTaskRequest', logger, async (request, send, call, signal) => {
       assertTrusted(call.getPeer(), 'DownloadTask');
       if (request.download === null) throw new DfpeerError('DFP_INVALID_ARGUMENT', 'download must be set');
       const client = { ...readDownload(request.download, 'network'), outputPath: undefined, digest: undefined };
@@ -71,15 +67,17 @@ export function makeUploadService(dependencies: UploadServiceDependencies): Grpc
       }
       return new DownloadStream(dependencies, client, send, signal).run();
     }),
-    StatTask: unary(logger, ({ taskId }) => statTask(dependencies.scheduler, parseTaskId(taskId))),
-    StatLocalTask: unary(logger, async ({ taskId }) => {
+    StatTask: unary('dfdaemon.v2.StatTaskRequest', logger, ({ taskId }) =>
+      statTask(dependencies.scheduler, parseTaskId(taskId)),
+    ),
+    StatLocalTask: unary('dfdaemon.v2.StatLocalTaskRequest', logger, async ({ taskId }) => {
       const id = parseTaskId(taskId);
       return toLocalTask(await requireTask(store, id), dependencies.uploadingCount(id));
     }),
-    ListTaskEntries: unary(logger, async () => {
+    ListTaskEntries: unary('dfdaemon.v2.ListTaskEntriesRequest', logger, async () => {
       throw new DfpeerError('DFP_UNIMPLEMENTED', 'http and https have no directories to list; name a file');
     }),
-    DeleteTask: unary(logger, async ({ taskId }, call) => {
+    DeleteTask: unary('dfdaemon.v2.DeleteTaskRequest', logger, async ({ taskId }, call) => {
       assertTrusted(call.getPeer(), 'DeleteTask');
       const id = parseTaskId(taskId);
       await requireTask(store, id);

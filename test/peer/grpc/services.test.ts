@@ -113,6 +113,16 @@ describe('the gRPC services of a daemon', function () {
     assert.equal((await answerOf((done) => local.statLocalTask({ taskId }, done))).error?.code, status.NOT_FOUND);
   });
 
+  it('check what they are asked by the rules of the message', async () => {
+    origin = await Origin.start(10);
+    const request = { taskId: taskIdOf(), remoteIp: 'nonsense' };
+    for (const each of [downloads(daemon), uploads(daemon)]) {
+      const { error } = await answerOf<StatLocalTaskResponse__Output>((done) => each.statLocalTask(request, done));
+      assert.equal(error?.code, status.INVALID_ARGUMENT);
+      assert.match(error.details, /StatLocalTaskRequest\.remoteIp: must be an IP address/);
+    }
+  });
+
   it('leave the schedulers on DeleteHost', async () => {
     origin = await Origin.start(10);
     const daemon = await start('a');
