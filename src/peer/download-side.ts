@@ -8,7 +8,7 @@ import type { DaemonSettings } from './daemon-settings.js';
 import type { DownloadBudgets } from './download/download-budgets.js';
 import { DownloadManager } from './download/download-manager.js';
 import type { PieceFetcher } from './fetch/piece-fetcher.js';
-import type { OfferPacing } from './grpc/offer-pacing.js';
+import type { OfferPacing } from './swarm/offer-pacing.js';
 import type { HostIdentity } from './host-identity.js';
 import type { DownloadMetrics } from './metrics.js';
 import type { ParentDialer } from './parents/parent-dialer.js';

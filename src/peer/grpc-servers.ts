@@ -16,7 +16,7 @@ import { CallerRights, identifyCaller } from './caller-rights.js';
 import type { DaemonSettings, ListenAddress } from './daemon-settings.js';
 import type { DownloadManager } from './download/download-manager.js';
 import { makeAdminService, type AdminServiceDependencies } from './grpc/admin-service.js';
-import type { OfferPacing } from './grpc/offer-pacing.js';
+import type { OfferPacing } from './swarm/offer-pacing.js';
 import { makeDownloadService, type DownloadServiceDependencies } from './grpc/download-service.js';
 import { makePeerService } from './grpc/peer-service.js';
 import { LONG_STREAMS, makeUploadService } from './grpc/upload-service.js';

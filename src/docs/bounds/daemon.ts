@@ -27,7 +27,7 @@ import {
   MAX_PACED_UPLOADS,
   MAX_UNTAKEN_OFFERS,
   MIN_OFFER_TIMEOUT_MS,
-} from '../../peer/grpc/offer-pacing.js';
+} from '../../peer/swarm/offer-pacing.js';
 import { MIN_TELLING_INTERVAL_MS } from '../../peer/grpc/peer-service.js';
 import { MAX_INTERESTED_PIECES } from '../../peer/grpc/sync-pieces.js';
 import { MEMORY_INTERVAL_MS } from '../../peer/memory-keeper.js';

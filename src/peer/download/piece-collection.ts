@@ -18,7 +18,7 @@ import type { PieceBoard } from './piece-board.js';
 import { ORIGIN, type PieceGiver } from './piece-races.js';
 import { makeRegistration, type QuestionContext, type Schedule, type Scheduling } from './scheduling.js';
 import type { StallWatch } from './stall-watch.js';
-import { RequestWindow } from '../request-window.js';
+import { RequestWindow } from '../swarm/request-window.js';
 import type { Wanted } from './wanted.js';
 
 /** Pieces asked of parents at once at least, however crowded the line. */

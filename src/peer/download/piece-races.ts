@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.js';
 import { type DfpeerError, toDfpeerError } from '../../core/errors.js';
+import { RecentTimes } from '../swarm/recent-times.js';
 import type { CollectedPiece } from './carriage.js';
 import type { ParentLink } from './parent-link.js';
 
@@ -12,8 +13,6 @@ export type PieceGiver = ParentLink | typeof ORIGIN;
 export const HEDGE_FACTOR = 3;
 /** …and at least this long. */
 export const MIN_HEDGE_MS = 1000;
-/** Costs remembered for what is usual. */
-const MAX_COSTS = 32;
 
 export interface PieceRacesContext {
   clock: Clock;
@@ -42,7 +41,7 @@ interface Race {
 export class PieceRaces {
   readonly #context: PieceRacesContext;
   readonly #races = new Map<number, Race>();
-  readonly #costsMs: number[] = [];
+  readonly #costs = new RecentTimes();
   /** Pieces whose race spoilt them: the next time one alone shall have the blame. */
   readonly #spoilt = new Set<number>();
 
@@ -84,7 +83,13 @@ export class PieceRaces {
     const settled = new Promise<void>((resolve) => (settle = resolve));
     const startedAtMs = clock.monotonicMs();
     const race: Race = {
-      ...{ number, startedAtMs, settle, lanes: new Map(), isHedged: false, outcome: undefined, error: undefined },
+      number,
+      startedAtMs,
+      lanes: new Map(),
+      isHedged: false,
+      outcome: undefined,
+      error: undefined,
+      settle,
     };
     const onAbort = (): void => abortAll(race, signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
@@ -96,8 +101,7 @@ export class PieceRaces {
     if (race.error !== undefined) throw race.error;
     if (race.outcome === undefined || signal.aborted) return undefined;
     // What is usual is measured with parents: they are those who may be slow.
-    if (race.outcome.parentId !== undefined) this.#costsMs.push(race.outcome.costMs);
-    if (this.#costsMs.length > MAX_COSTS) this.#costsMs.shift();
+    if (race.outcome.parentId !== undefined) this.#costs.add(race.outcome.costMs);
     if (!race.isHedged || (await verify(race.outcome))) return race.outcome;
     this.#spoilt.add(number);
     return undefined;
@@ -105,7 +109,7 @@ export class PieceRaces {
 
   /** The piece that is slowest compared with those before it, and who is asked already; none is hedged again that was spoilt by it. */
   slowest(unknownCostMs: number): { number: number; asked: PieceGiver[] } | undefined {
-    const usualMs = median(this.#costsMs);
+    const usualMs = this.#costs.quantile(0.5);
     return this.oldest(Math.max(MIN_HEDGE_MS, usualMs === undefined ? unknownCostMs : HEDGE_FACTOR * usualMs));
   }
 
@@ -168,8 +172,4 @@ function leave(race: Race, source: PieceGiver): void {
 
 function abortAll(race: Race, reason: unknown): void {
   for (const controller of race.lanes.values()) controller.abort(reason);
-}
-
-function median(values: readonly number[]): number | undefined {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 }

@@ -7,7 +7,7 @@ import { clientStream } from '../../grpc/handlers.js';
 import { peerIp } from '../../grpc/peer-ip.js';
 import { DfpeerPeer } from '../../grpc/protos.js';
 import type { GrpcService } from '../../grpc/server.js';
-import type { OfferPacing } from './offer-pacing.js';
+import type { OfferPacing } from '../swarm/offer-pacing.js';
 
 /** Between two messages of one child that are heeded; it waits meanwhile. */
 export const MIN_TELLING_INTERVAL_MS = 5;

@@ -13,8 +13,8 @@ import { contentVersionOf } from '../store/content-version.js';
 import { peerIp } from '../../grpc/peer-ip.js';
 import { HTTP_PORT_HEADER } from '../parents/grpc-parent-dialer.js';
 import type { SendMessage } from '../../grpc/handlers.js';
-import type { OfferPacing } from './offer-pacing.js';
-import type { PacedChild, Untold } from './paced-child.js';
+import type { OfferPacing } from '../swarm/offer-pacing.js';
+import type { PacedChild, Untold } from '../swarm/paced-child.js';
 
 /** A task of 64 MiB pieces with this many would hold 64 TiB. */
 export const MAX_INTERESTED_PIECES = 1_000_000;

@@ -7,8 +7,8 @@ import type { SyncPiecesResponse } from '../../../src/generated/dfdaemon/v2/Sync
 import { DfdaemonUpload } from '../../../src/grpc/protos.js';
 import { type GrpcServer, type GrpcService, startGrpcServer } from '../../../src/grpc/server.js';
 import { HeldPieces } from '../../../src/peer/download/held-pieces.js';
-import { OfferPacing } from '../../../src/peer/grpc/offer-pacing.js';
-import type { PacedChild } from '../../../src/peer/grpc/paced-child.js';
+import { OfferPacing } from '../../../src/peer/swarm/offer-pacing.js';
+import type { PacedChild } from '../../../src/peer/swarm/paced-child.js';
 import { makePeerService } from '../../../src/peer/grpc/peer-service.js';
 import { GrpcParentDialer, HTTP_PORT_HEADER } from '../../../src/peer/parents/grpc-parent-dialer.js';
 import type { PieceOffer } from '../../../src/peer/parents/parent-dialer.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { RequestWindow } from '../../src/peer/request-window.js';
+import { RequestWindow } from '../../../src/peer/swarm/request-window.js';
 
 const PIECE_BYTES = 4 * 1024 * 1024;
 const LINE_BYTES_PER_MS = 25_000;

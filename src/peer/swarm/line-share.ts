@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import { type Clock, systemClock } from '../core/clock.js';
-import type { TaskId } from '../core/task-id.js';
-import { setRateCeiling, UNSENT_LIMIT_BYTES, type OnUpload, type UploadProgress } from '../upload/index.js';
+import { type Clock, systemClock } from '../../core/clock.js';
+import type { TaskId } from '../../core/task-id.js';
+import { setRateCeiling, UNSENT_LIMIT_BYTES, type OnUpload, type UploadProgress } from '../../upload/index.js';
 
 /** How often it is seen what the line carries. */
 export const SHARE_INTERVAL_MS = 250;

@@ -12,8 +12,8 @@ import {
   OfferPacing,
   SPARE_PATIENCE_MS,
   UPLOAD_PATIENCE,
-} from '../../../src/peer/grpc/offer-pacing.js';
-import type { PacedChild, Untold } from '../../../src/peer/grpc/paced-child.js';
+} from '../../../src/peer/swarm/offer-pacing.js';
+import type { PacedChild, Untold } from '../../../src/peer/swarm/paced-child.js';
 import { FakeClock } from '../../scheduler/fake-clock.js';
 
 const TASK = computeTaskId({ url: 'http://example.com/' });

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../../core/clock.js';
 import type { TaskId } from '../../core/task-id.js';
 import type { OnUpload } from '../../upload/index.js';
 import type { ChildStanding } from '../download/held-pieces.js';
-import { RequestWindow } from '../request-window.js';
+import { RequestWindow } from './request-window.js';
 import { type ChildName, PacedChild, type Offer, type Untold } from './paced-child.js';
 import { RecentTimes } from './recent-times.js';
 

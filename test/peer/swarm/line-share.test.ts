@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { Socket } from 'node:net';
-import { FAST_LINE, HEADROOM, LineShare, SHARE_INTERVAL_MS } from '../../src/peer/line-share.js';
-import { UNSENT_LIMIT_BYTES } from '../../src/upload/index.js';
-import { FakeClock } from '../scheduler/fake-clock.js';
+import { FAST_LINE, HEADROOM, LineShare, SHARE_INTERVAL_MS } from '../../../src/peer/swarm/line-share.js';
+import { UNSENT_LIMIT_BYTES } from '../../../src/upload/index.js';
+import { FakeClock } from '../../scheduler/fake-clock.js';
 
 const LINE = 12_500_000;
 const STRANGER = '10.0.0.99';
