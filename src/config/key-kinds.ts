@@ -1,7 +1,8 @@
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseHostPort } from '../core/host-port.js';
 import { LOG_LEVELS } from '../core/log-level.js';
+import { readNetwork } from '../core/network.js';
 import { parseByteRate, parseByteSize, parseDurationMs } from '../core/units.js';
 import type { KeyDescription, KeyKind, KeySpec } from './key-spec.js';
 
@@ -178,23 +179,13 @@ export function hostPorts<const D extends Omit<KeyDescription, 'default'>>(descr
   });
 }
 
-const cidr = z.string().refine((value) => doesParse(() => addSubnet(new BlockList(), value)));
+const cidr = z.string().refine((value) => readNetwork(value) !== undefined);
 
 export function cidrs<const D extends Omit<KeyDescription, 'default'>>(description: D) {
   return key('list', description, {
     schema: z.array(cidr).max(MAX_ENTRIES),
     expects: 'a list of addresses or networks such as 10.0.0.0/8 or fd00::/8',
   });
-}
-
-/** @throws Error for anything but an address or address/prefix */
-export function addSubnet(list: BlockList, network: string): void {
-  const [address = '', prefix, ...rest] = network.split('/');
-  const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-  const bits = prefix === undefined ? (family === 'ipv6' ? 128 : 32) : Number(prefix);
-  if (isIP(address) === 0 || rest.length > 0 || !/^\d{1,3}$/.test(prefix ?? '0'))
-    throw new TypeError(`not a network: ${network}`);
-  list.addSubnet(address, bits, family);
 }
 
 export function headers<const D extends Omit<KeyDescription, 'default'>>(description: D) {

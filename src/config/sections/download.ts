@@ -85,7 +85,7 @@ export const download = section({
   }),
   originAllowList: cidrs({
     meaning:
-      'Private, loopback and link-local networks whose origins requests from the network (not from the unix socket) may name.',
+      'Private, loopback and link-local networks or addresses whose origins requests from the network (not from the unix socket) may name.',
     otherwise: 'none',
   }),
 });

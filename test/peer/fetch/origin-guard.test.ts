@@ -70,15 +70,18 @@ describe('the guard before origins', () => {
       assert.throws(() => new OriginGuard().checkUrl(url, 'local-user'), coded('DFP_ORIGIN_FORBIDDEN'), url);
   });
 
-  it('permits the networks of the allow-list, and only them', () => {
-    const guard = new OriginGuard({ allowedNetworks: ['10.1.0.0/16', 'fd00::/8'] });
+  it('permits the networks and addresses of the allow-list, and only them', () => {
+    const guard = new OriginGuard({ allowedNetworks: ['10.1.0.0/16', '10.3.2.1', 'fd00::/8', '::1'] });
     guard.checkUrl('http://10.1.2.3/', 'network');
+    guard.checkUrl('http://10.3.2.1/', 'network');
+    guard.checkUrl('http://[::1]/', 'network');
+    assert.throws(() => guard.checkUrl('http://10.3.2.2/', 'network'), coded('DFP_ORIGIN_FORBIDDEN'));
     guard.checkUrl('http://[fd00::1]/', 'network');
     assert.throws(() => guard.checkUrl('http://10.2.0.1/', 'network'), coded('DFP_ORIGIN_FORBIDDEN', /allow-list/));
   });
 
   it('refuses an allow-list that is not made of networks', () => {
-    for (const network of ['10.0.0.0', '10.0.0.0/33', '10.0.0.0/', 'example.com/8', '::1/129', '10.0.0.0/-1'])
+    for (const network of ['10.0.0', '10.0.0.0/33', '10.0.0.0/', 'example.com/8', '::1/129', '10.0.0.0/-1'])
       assert.throws(() => new OriginGuard({ allowedNetworks: [network] }), coded('DFP_USAGE'), network);
   });
 

@@ -1,6 +1,7 @@
 import { lookup as systemLookup } from 'node:dns/promises';
-import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { type BlockList, isIP, type LookupFunction } from 'node:net';
 import { OriginError, UsageError } from '../../../core/errors.js';
+import { networkList } from '../../../core/network.js';
 import type { OriginTrust } from '../piece-fetcher.js';
 import { FORBIDDEN_NETWORKS } from './forbidden-networks.js';
 
@@ -13,7 +14,7 @@ export interface ResolvedAddress {
 export type Resolve = (hostname: string) => Promise<readonly ResolvedAddress[]>;
 
 export interface OriginGuardOptions {
-  /** CIDRs that requests from the network may reach although they are not public. Default: none. */
+  /** Networks and addresses that requests from the network may reach although they are not public. Default: none. */
   allowedNetworks?: readonly string[];
   /** Default: the system's resolver. */
   resolve?: Resolve;
@@ -24,13 +25,13 @@ export interface OriginGuardOptions {
  * address that was checked is the address that is connected to: a second, different DNS answer changes nothing.
  */
 export class OriginGuard {
-  readonly #forbidden = blockList(FORBIDDEN_NETWORKS);
+  readonly #forbidden = networkList(FORBIDDEN_NETWORKS);
   readonly #allowed: BlockList;
   readonly #resolve: Resolve;
 
-  /** @throws UsageError for a network that is not a CIDR */
+  /** @throws UsageError for what is neither a network nor an address */
   constructor(options: OriginGuardOptions = {}) {
-    this.#allowed = blockList(options.allowedNetworks ?? []);
+    this.#allowed = networkList(options.allowedNetworks ?? []);
     this.#resolve = options.resolve ?? ((hostname) => systemLookup(hostname, { all: true, verbatim: true }));
   }
 
@@ -89,17 +90,4 @@ function parseUrl(text: string): URL {
 
 function forbidden(why: string): OriginError {
   return new OriginError('DFP_ORIGIN_FORBIDDEN', `origin refused: ${why}`);
-}
-
-function blockList(networks: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const network of networks) {
-    const [address = '', prefix = ''] = network.split('/');
-    const family = isIP(address);
-    const length = /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN;
-    if (family === 0 || !(length <= (family === 6 ? 128 : 32)))
-      throw new UsageError(`not a network: ${JSON.stringify(network)}; write it as 10.0.0.0/8 or fd00::/8`);
-    list.addSubnet(address, length, family === 6 ? 'ipv6' : 'ipv4');
-  }
-  return list;
 }

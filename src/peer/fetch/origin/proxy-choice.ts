@@ -1,4 +1,5 @@
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
+import { networkList, readNetwork } from '../../../core/network.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -43,17 +44,14 @@ function isExempt({ hostname }: URL, list: string): boolean {
 function matches(host: string, entry: string): boolean {
   if (entry === '*') return true;
   const family = isIP(host);
-  const [address = '', prefix] = entry.replace(/^\[|\]$/g, '').split('/');
   if (family === 0) {
     const domain = entry.replace(/^\*?\.|\.$/g, '');
     return domain !== '' && (host === domain || host.endsWith(`.${domain}`));
   }
-  if (isIP(address) !== family) return false;
-  const bits = prefix === undefined ? (family === 6 ? 128 : 32) : Number(prefix);
-  if (!(Number.isInteger(bits) && bits >= 0 && bits <= (family === 6 ? 128 : 32))) return false;
-  const network = new BlockList();
-  network.addSubnet(address, bits, family === 6 ? 'ipv6' : 'ipv4');
-  return network.check(host, family === 6 ? 'ipv6' : 'ipv4');
+  // Node's lists take ::ffff:10.1.2.3 for 10.1.2.3; a host is compared with networks of its own family only.
+  const network = entry.replace(/^\[|\](?=$|\/)/g, '');
+  const version = family === 6 ? 'ipv6' : 'ipv4';
+  return readNetwork(network)?.family === version && networkList([network]).check(host, version);
 }
 
 function nonEmpty(text: string | undefined): string | undefined {
