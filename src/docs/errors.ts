@@ -11,8 +11,8 @@ interface Explanation {
 export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   DFP_USAGE: { means: "A flag or a variable can't be used as given.", remedy: 'See `--help`; the message names it.' },
   DFP_CONFIG: {
-    means: 'A configuration file, or a file that it names, is wrong or unreadable.',
-    remedy: 'Correct the lines that the message lists.',
+    means: 'A configuration file, a file that it names, or a variable of the environment is wrong or unreadable.',
+    remedy: 'Correct the lines or the variable that the message names.',
   },
   DFP_INVALID_ARGUMENT: {
     means:

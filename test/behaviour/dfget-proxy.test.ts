@@ -45,13 +45,16 @@ describe('dfget behind a proxy', function () {
     await origin.close();
   });
 
+  const output = (): string => join(directory(), 'output');
+
   /** The daemon that dfget starts has dfget's variables. */
+  const run = (variables: NodeJS.ProcessEnv): ReturnType<typeof dfget> =>
+    dfget([origin.url(), '-O', output()], { DFPEER_HOME: directory(), DFPEER_ALIVE_TIME: '1s', ...variables });
+
   const get = async (variables: NodeJS.ProcessEnv): Promise<void> => {
-    const env = { DFPEER_HOME: directory(), DFPEER_ALIVE_TIME: '1s', ...variables };
-    const output = join(directory(), 'output');
-    const { code, stderr } = await dfget([origin.url(), '-O', output], env);
+    const { code, stderr } = await run(variables);
     assert.equal(code, 0, stderr);
-    assert.ok((await readFile(output)).equals(origin.content));
+    assert.ok((await readFile(output())).equals(origin.content));
   };
 
   it('asks the origin through it, with its credentials, and without a tunnel for http', async () => {
@@ -66,5 +69,14 @@ describe('dfget behind a proxy', function () {
     const { port } = proxy.address() as AddressInfo;
     await get({ http_proxy: `http://127.0.0.1:${port}`, no_proxy: 'example.com,127.0.0.0/8' });
     assert.deepEqual(seen, []);
+  });
+
+  it('fails by the name of the variable where its proxy can not be used, and asks nobody', async () => {
+    for (const http_proxy of ['socks4://127.0.0.1:9', 'http://127.0.0.1:99999']) {
+      const { code, stderr } = await run({ http_proxy, no_proxy: '' });
+      assert.match(stderr, /http_proxy in the daemon's environment .*DFP_CONFIG/);
+      assert.equal(code, 2);
+    }
+    assert.deepEqual(origin.requests, []);
   });
 });

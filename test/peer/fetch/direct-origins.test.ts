@@ -105,6 +105,12 @@ describe('a piece straight from an http origin', () => {
     assert.equal(await fetchPiece(foundAt(url)), undefined);
   });
 
+  it('is not asked for past a proxy that can not be used', async () => {
+    const { url } = await servers.http(() => assert.fail('asked'));
+    direct = open({ environment: { http_proxy: 'socks4://127.0.0.1:9' } });
+    await assert.rejects(fetchPiece(foundAt(url)), coded('DFP_CONFIG', /^http_proxy .*socks4/));
+  });
+
   it("fails with the origin's code when it ends too early", async () => {
     const listener = origin((request, response) => {
       const { offset, length } = SLICE;

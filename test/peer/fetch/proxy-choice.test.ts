@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { DfpeerError } from '../../../src/core/errors.js';
+import { coded } from './support/fixtures.js';
 import { chooseProxy } from '../../../src/peer/fetch/origin/proxy-choice.js';
 
 describe('the proxy of a URL', () => {
@@ -17,7 +19,11 @@ describe('the proxy of a URL', () => {
       for (const name of ['all_proxy', 'ALL_PROXY']) assert.equal(choose(url, { [name]: 'p:1' }), proxy);
     assert.equal(choose('http://e.org/', { all_proxy: 'socks5h://p:1' })?.slice(0, 10), 'socks5://p');
     assert.equal(choose('http://e.org/', { http_proxy: '', ALL_PROXY: ' ' }), undefined);
-    assert.equal(choose('http://e.org/', { http_proxy: 'gopher://p:1' }), undefined);
+    assert.equal(choose('https://e.org/', { https_proxy: '', HTTPS_PROXY: 'p:1' }), proxy);
+    assert.equal(
+      choose('https://e.org/', { https_proxy: '', HTTPS_PROXY: ' ', all_proxy: '', ALL_PROXY: 'p:1' }),
+      proxy,
+    );
   });
 
   it('is none for the hosts of no_proxy', () => {
@@ -43,10 +49,28 @@ describe('the proxy of a URL', () => {
         assert.equal(choose(url, { http_proxy: 'p:1', [name]: list }) === undefined, exempt, `${url} in ${list}`);
   });
 
-  it('never throws, whatever the variables are', () =>
+  it('is an error that names the variable when it can not be used, except for hosts of no_proxy', () => {
+    for (const value of ['socks4://u:secret@p:1', 'gopher://p:1', 'http://p:99999', 'p:x', 'socks5://', 'http:// /'])
+      for (const name of ['http_proxy', 'all_proxy', 'ALL_PROXY']) {
+        assert.throws(
+          () => choose('http://e.org/', { [name]: value }),
+          (error: DfpeerError) =>
+            coded('DFP_CONFIG', new RegExp(`^${name} `))(error) && !error.message.includes('secret'),
+          value,
+        );
+        assert.equal(choose('http://e.org/', { [name]: value, no_proxy: 'e.org' }), undefined);
+      }
+  });
+
+  it('is found, or is such an error, whatever the variables are', () =>
     fc.assert(
       fc.property(fc.webUrl(), fc.string(), fc.string(), (url, proxy, list) => {
-        chooseProxy(new URL(url), { all_proxy: proxy, no_proxy: list });
+        try {
+          const chosen = chooseProxy(new URL(url), { all_proxy: proxy, no_proxy: list });
+          assert.ok(chosen !== undefined || proxy.trim() === '' || list.trim() !== '');
+        } catch (error) {
+          assert.ok(error instanceof DfpeerError && error.code === 'DFP_CONFIG');
+        }
       }),
     ));
 });

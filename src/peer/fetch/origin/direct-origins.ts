@@ -39,7 +39,7 @@ export class DirectOrigins {
     this.#pools = { 'local-user': this.#makePool('local-user'), network: this.#makePool('network') };
   }
 
-  /** Undefined when it is not for us. @throws OriginError DFP_ORIGIN_*, DfpeerError DFP_STORE_*; the transfer's reason to abort */
+  /** Undefined when it is not for us. @throws OriginError DFP_ORIGIN_*, DfpeerError DFP_STORE_* and DFP_CONFIG; the transfer's reason to abort */
   async fetch(order: OriginPieceOrder, transfer: Transfer): Promise<FetchedPiece | undefined> {
     const { origin, slice } = order;
     const location = origin.location ?? firstRequest(origin.url, origin.requestHeader);

@@ -1,23 +1,37 @@
 import { isIP } from 'node:net';
+import { DfpeerError } from '../../../core/errors.js';
 import { networkList, readNetwork } from '../../../core/network.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+const SUPPORTED: ReadonlySet<string> = new Set(['http:', 'https:', 'socks5:', 'socks:']);
+
 /**
  * The proxy for a URL as curl chooses it: `http_proxy` in lower case only (HTTP_PROXY can be set by a request to a CGI program),
- * https_proxy or HTTPS_PROXY, otherwise all_proxy or ALL_PROXY; none for hosts of no_proxy or NO_PROXY. Undefined: none.
+ * https_proxy or HTTPS_PROXY, otherwise all_proxy or ALL_PROXY; none for hosts of no_proxy or NO_PROXY. Empty is not set. Undefined: none.
+ * @throws DfpeerError DFP_CONFIG for a proxy that can't be used: to go past it could break a rule of the network
  */
 export function chooseProxy(url: URL, env: Environment): URL | undefined {
-  const own = url.protocol === 'https:' ? (env.https_proxy ?? env.HTTPS_PROXY) : env.http_proxy;
-  const text = nonEmpty(own) ?? nonEmpty(env.all_proxy) ?? nonEmpty(env.ALL_PROXY);
-  if (text === undefined || isExempt(url, nonEmpty(env.no_proxy) ?? env.NO_PROXY ?? '')) return undefined;
-  const written = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
-  if (!URL.canParse(written)) return undefined;
-  const proxy = new URL(written.replace(/^socks5h:/i, 'socks5:'));
-  return SUPPORTED.has(proxy.protocol) ? proxy : undefined;
+  const own = url.protocol === 'https:' ? ['https_proxy', 'HTTPS_PROXY'] : ['http_proxy'];
+  const name = [...own, 'all_proxy', 'ALL_PROXY'].find((variable) => nonEmpty(env[variable]) !== undefined);
+  if (name === undefined || isExempt(url, nonEmpty(env.no_proxy) ?? env.NO_PROXY ?? '')) return undefined;
+  return parseProxy(name, nonEmpty(env[name]) ?? '');
 }
 
-const SUPPORTED: ReadonlySet<string> = new Set(['http:', 'https:', 'socks5:', 'socks:']);
+/** The message quotes no more than the scheme: the rest may hold a password. */
+function parseProxy(variable: string, text: string): URL {
+  const written = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
+  const proxy = URL.canParse(written) ? new URL(written.replace(/^socks5h:/i, 'socks5:')) : undefined;
+  if (proxy !== undefined && proxy.hostname !== '' && SUPPORTED.has(proxy.protocol)) return proxy;
+  const trouble =
+    proxy === undefined || SUPPORTED.has(proxy.protocol)
+      ? 'is not the address of a proxy'
+      : `names a proxy of an unknown kind, ${proxy.protocol}//`;
+  throw new DfpeerError(
+    'DFP_CONFIG',
+    `${variable} in the daemon's environment ${trouble}; write it as http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT, unset it, or name the origin's host in no_proxy`,
+  );
+}
 
 const NAMING_PROXIES = ['http_proxy', 'https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY'] as const;
 
