@@ -1,13 +1,13 @@
 import { resolveDaemonConfig } from '../config/resolve.js';
 import type { SetLimitsRequest } from '../generated/dfpeer/v1/SetLimitsRequest.js';
 import { DfpeerError, UsageError } from '../core/errors.js';
-import { formatBytes } from '../core/units.js';
+import { printableJson } from '../core/printable.js';
 import { DfdaemonDownload } from '../grpc/protos.js';
 import { ADMIN, callAdmin, plainMessage } from './admin-client.js';
 import type { ClientOptions, DfdaemonCommand, LimitChanges } from './dfdaemon-commands.js';
 import { KEY_OF_LIMIT, showLimits } from './show-limits.js';
 import { showPeers } from './show-peers.js';
-import { showTasks } from './show-tasks.js';
+import { showRemoved, showTasks } from './show-tasks.js';
 
 /** Where the output is no terminal. */
 const DEFAULT_WIDTH = 80;
@@ -50,8 +50,7 @@ async function removeTask(socketPath: string, idPrefix: string, json: boolean): 
   if (task === undefined) throw new DfpeerError('DFP_TASK_NOT_FOUND', `no task starts with ${idPrefix}; ${remedy}`);
   if (total > 1) throw new UsageError(`${total} tasks start with ${idPrefix}; write more of the id: ${remedy}`);
   await callAdmin(socketPath, DfdaemonDownload.service.DeleteTask, { taskId: task.id });
-  const size = formatBytes(task.storedBytes);
-  return json ? document({ removed: task }) : `removed task ${task.id} (${size}) of ${task.url}\n`;
+  return json ? document({ removed: task }) : showRemoved(task);
 }
 
 async function peers(socketPath: string, json: boolean, width: number): Promise<string> {
@@ -79,5 +78,5 @@ async function limits(socketPath: string, changes: LimitChanges, json: boolean, 
 }
 
 function document(message: object): string {
-  return `${JSON.stringify(plainMessage(message), undefined, 2)}\n`;
+  return `${printableJson(plainMessage(message), 2)}\n`;
 }

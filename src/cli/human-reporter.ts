@@ -1,3 +1,4 @@
+import { printable, printableLines } from '../core/printable.js';
 import { redactText } from '../core/redact.js';
 import type { explain } from './explain.js';
 import type { Progress } from './progress.js';
@@ -38,8 +39,9 @@ export class HumanReporter implements Reporter {
       onDownloaded: stopProgress,
       done: (result, output) => {
         stopProgress();
-        if (showProgress) this.#line(`${output}: ${summarizeDownload(result, performance.now() - startedMs)}`);
-        for (const line of this.#options.explain?.(result) ?? []) this.#line(line);
+        if (showProgress)
+          this.#line(`${printable(output)}: ${summarizeDownload(result, performance.now() - startedMs)}`);
+        for (const line of this.#options.explain?.(result) ?? []) this.#line(printable(line));
       },
       failed: ({ message, code }, _, interrupted) => {
         stopProgress();
@@ -58,6 +60,6 @@ export class HumanReporter implements Reporter {
   }
 
   #line(text: string): void {
-    this.#options.stream.write(`${text}\n`);
+    this.#options.stream.write(`${printableLines(text)}\n`);
   }
 }

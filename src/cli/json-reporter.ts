@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { printableJson } from '../core/printable.js';
 import { redactText, redactUrl } from '../core/redact.js';
 import type { DaemonStory } from './daemon-call/story.js';
 import type { DownloadProgress, DownloadResult } from './download-client.js';
@@ -48,7 +49,7 @@ export class JsonReporter implements Reporter {
 
   #write(event: string, fields: object): void {
     this.#stream.write(
-      `${JSON.stringify({ v: JSON_EVENTS_VERSION, event, time: new Date().toISOString(), ...fields })}\n`,
+      `${printableJson({ v: JSON_EVENTS_VERSION, event, time: new Date().toISOString(), ...fields })}\n`,
     );
   }
 }

@@ -1,4 +1,5 @@
 import type { WriteStream } from 'node:tty';
+import { printable, printableLines } from '../core/printable.js';
 import { redactText, redactUrl } from '../core/redact.js';
 import type { explain } from './explain.js';
 import { type ListDisplay, LineListDisplay } from './list-display.js';
@@ -61,8 +62,9 @@ export class ListReporter implements Reporter {
         display.show(this.#tally.progress);
       },
       done: (result, output) => {
-        if (showProgress) display.line(`${output}: ${summarizeDownload(result, performance.now() - startedMs)}`);
-        for (const line of this.#options.explain?.(result) ?? []) display.line(line);
+        if (showProgress)
+          display.line(`${printable(output)}: ${summarizeDownload(result, performance.now() - startedMs)}`);
+        for (const line of this.#options.explain?.(result) ?? []) display.line(printable(line));
         end('done');
       },
       failed: ({ message, code }, _, interrupted) => {
@@ -83,7 +85,7 @@ export class ListReporter implements Reporter {
   }
 
   #say(text: string): void {
-    this.#options.display.line(`dfget: ${text}`);
+    this.#options.display.line(`dfget: ${printableLines(text)}`);
   }
 }
 

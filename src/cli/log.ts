@@ -4,6 +4,7 @@ import pinoPretty from 'pino-pretty';
 import type { LogConfig } from '../config/daemon-config.js';
 import type { LogLevel } from '../config/key-kinds.js';
 import type { Logger } from '../core/logger.js';
+import { printableFields } from '../core/printable.js';
 import { LogDestination, openLogFiles } from './log-destination.js';
 import { LogLevels } from './log-levels.js';
 import { RedactingLogger } from './redacting-logger.js';
@@ -63,7 +64,7 @@ function level(label: string): object {
 
 function prettyPrinter(colorize: boolean): (line: string) => string {
   const format = pinoPretty.prettyFactory({ colorize, translateTime: 'HH:MM:ss.l', ignore: 'pid', singleLine: true });
-  return (line) => format(line);
+  return (line) => format(printableFields(line));
 }
 
 /** A log that fails can't say so in the log; and one line is enough. */

@@ -1,3 +1,4 @@
+import { printable } from '../core/printable.js';
 import { formatBytes } from '../core/units.js';
 import type { ListTasksResponse__Output } from '../generated/dfpeer/v1/ListTasksResponse.js';
 import type { ListTransfersResponse__Output } from '../generated/dfpeer/v1/ListTransfersResponse.js';
@@ -18,6 +19,11 @@ export function showTasks(
   const heading = total === 0 ? 'nothing is stored\n' : `${count(total, 'task')}, ${formatBytes(storedBytes)}\n`;
   const table = tasks.length === 0 ? '' : renderTable(taskColumns(nowMs), tasks, width);
   return `${heading}${table}${more(total, tasks.length)}\n${showTransfers(moving, width)}`;
+}
+
+/** `dfdaemon tasks --remove` for people. */
+export function showRemoved({ id, storedBytes, url }: Pick<StoredTask__Output, 'id' | 'storedBytes' | 'url'>): string {
+  return `removed task ${id} (${formatBytes(storedBytes)}) of ${printable(url)}\n`;
 }
 
 function showTransfers({ transfers, total }: ListTransfersResponse__Output, width: number): string {

@@ -1,3 +1,5 @@
+import { printable } from '../core/printable.js';
+
 export interface Column<Row> {
   title: string;
   /** Numbers stand at the right. */
@@ -43,9 +45,4 @@ function renderLine<Row>(columns: readonly Column<Row>[], widths: readonly numbe
 function cut(text: string, width: number, keepEnd: boolean): string {
   if (text.length <= width) return text;
   return keepEnd ? `…${text.slice(text.length - width + 1)}` : `${text.slice(0, width - 1)}…`;
-}
-
-/** URLs come from strangers: nothing that moves a terminal's cursor. */
-function printable(text: string): string {
-  return text.replaceAll(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, '?');
 }

@@ -1,3 +1,4 @@
+import { printable, printableJson } from '../../core/printable.js';
 import type { Finding, Status } from './finding.js';
 
 const LABELS: Readonly<Record<Status, string>> = { ok: 'ok  ', warn: 'WARN', fail: 'FAIL' };
@@ -8,8 +9,8 @@ const INDENT = '      ';
 export function renderFindings(findings: readonly Finding[], { colour }: { colour: boolean }): string {
   const lines = findings.map(({ status, message, remedy }) => {
     const label = colour ? `\u001b[${COLOURS[status]}m${LABELS[status]}\u001b[0m` : LABELS[status];
-    const indented = message.replaceAll('\n', `\n${INDENT}`);
-    return `${label}  ${indented}\n${remedy === undefined ? '' : `${INDENT}→ ${remedy}\n`}`;
+    const indented = message.split('\n').map(printable).join(`\n${INDENT}`);
+    return `${label}  ${indented}\n${remedy === undefined ? '' : `${INDENT}→ ${printable(remedy)}\n`}`;
   });
   return `${lines.join('')}\n${summary(findings)}\n`;
 }
@@ -26,5 +27,5 @@ function summary(findings: readonly Finding[]): string {
 /** The schema is stable: fields are added, not changed. */
 export function findingsDocument(findings: readonly Finding[], version: string): string {
   const ok = findings.every(({ status }) => status !== 'fail');
-  return `${JSON.stringify({ version, ok, findings }, undefined, 2)}\n`;
+  return `${printableJson({ version, ok, findings }, 2)}\n`;
 }

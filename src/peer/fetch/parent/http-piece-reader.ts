@@ -2,6 +2,7 @@ import { parseContentRange } from '../../../core/byte-range.js';
 import { DfpeerError } from '../../../core/errors.js';
 import type { PieceSlice } from '../../../core/piece.js';
 import { CONTENT_VERSION_HEADER, PIECE_DIGEST_HEADER } from '../../../core/piece-header.js';
+import { quotable } from '../../../core/printable.js';
 import type { TaskId } from '../../../core/task-id.js';
 import { parseToldRoute, ROUTE_HEADER } from '../../../core/told-route.js';
 import { TRACE_PARENT_HEADER } from '../../../core/tracing.js';
@@ -9,7 +10,6 @@ import { ParentRefusedError, parseRetryAfterMs } from '../fetch-errors.js';
 import type { AnswerReader, PieceAnswer } from './answer-reader.js';
 import { contentLengthOf, type ResponseHead, ResponseHeadParser } from './http-response-head.js';
 import { parseAnnouncedDigest, PieceBody } from './piece-body.js';
-import { printable } from './printable.js';
 
 /** Of a refusal's text, no more is read. */
 export const MAX_REFUSAL_BYTES = 1024;
@@ -138,7 +138,7 @@ export class HttpPieceReader implements AnswerReader {
 
   #refused({ head, text }: Extract<State, { at: 'refusal' }>): ParentRefusedError {
     const { parent, slice } = this.#request;
-    const said = printable(text.toString('utf8')) || printable(head.reason);
+    const said = quotable(text.toString('utf8')) || quotable(head.reason);
     return new ParentRefusedError(`${parent} refused piece ${slice.number}: HTTP ${head.status} ${said}`, {
       status: head.status,
       retryAfterMs: parseRetryAfterMs(head.headers.get('retry-after'), Date.now()),

@@ -1,5 +1,6 @@
 import { DfpeerError } from '../../../core/errors.js';
 import type { PieceSlice } from '../../../core/piece.js';
+import { quotable } from '../../../core/printable.js';
 import {
   type ErrorPacket,
   HEADER_LENGTH,
@@ -12,7 +13,6 @@ import {
 import { ParentRefusedError } from '../fetch-errors.js';
 import type { AnswerReader, PieceAnswer } from './answer-reader.js';
 import { parseAnnouncedDigest, PieceBody } from './piece-body.js';
-import { printable } from './printable.js';
 
 const MAX_PACKET_LENGTH = HEADER_LENGTH + MAX_VALUE_LENGTH;
 const ERROR_NAMES = ['unknown error', 'invalid argument', 'not found', 'internal error'];
@@ -92,7 +92,7 @@ export class VortexPieceReader implements AnswerReader {
 
   #refused({ code, message }: ErrorPacket): ParentRefusedError {
     const name = ERROR_NAMES[code] ?? 'reserved error';
-    const text = `${this.#parent} refused piece ${this.#slice.number}: vortex ${code} ${name}: ${printable(message)}`;
+    const text = `${this.#parent} refused piece ${this.#slice.number}: vortex ${code} ${name}: ${quotable(message)}`;
     return new ParentRefusedError(text, { status: code });
   }
 
