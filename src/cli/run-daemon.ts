@@ -2,6 +2,7 @@ import type { DaemonConfig, DaemonOverrides } from '../config/daemon-config.js';
 import { mergeReloaded } from '../config/reload.js';
 import { resolveDaemonConfig } from '../config/resolve.js';
 import { toDfpeerError } from '../core/errors.js';
+import { formatHostPort } from '../core/host-port.js';
 import type { Logger } from '../core/logger.js';
 import { Daemon } from '../peer/daemon.js';
 import { EXIT_CODES } from './exit-codes.js';
@@ -58,15 +59,15 @@ function announceReady(daemon: Daemon, config: DaemonConfig, logger: Logger): vo
   const join =
     ports.scheduler === undefined
       ? ''
-      : `\nanother node joins with: dfdaemon --scheduler ${config.host.ip}:${ports.scheduler}`;
+      : `\nanother node joins with: dfdaemon --scheduler ${formatHostPort(config.host.ip, ports.scheduler)}`;
   process.stderr.write(
-    `dfdaemon is ready: pieces on ${config.host.ip}:${ports.http}, metrics on port ${ports.metrics}, log in ${config.log.dir}${join}\n`,
+    `dfdaemon is ready: pieces on ${formatHostPort(config.host.ip, ports.http)}, metrics on port ${ports.metrics}, log in ${config.log.dir}${join}\n`,
   );
 }
 
 /** One line for `systemctl status`. */
 function readyStatus({ ports }: Daemon, { host }: DaemonConfig): string {
-  return `ready: pieces on ${host.ip}:${ports.http}, metrics on port ${ports.metrics}`;
+  return `ready: pieces on ${formatHostPort(host.ip, ports.http)}, metrics on port ${ports.metrics}`;
 }
 
 /** What a SIGHUP does: reads the configuration again and takes over what can change; a bad file changes nothing. */

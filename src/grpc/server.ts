@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
 import {
   Server,
@@ -11,8 +10,8 @@ import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { type Clock, systemClock } from '../core/clock.js';
 import { ConnectionCaps } from '../core/connection-caps.js';
-import { DfpeerError } from '../core/errors.js';
 import { formatHostPort } from '../core/host-port.js';
+import { listen } from '../core/listen.js';
 import type { Logger } from '../core/logger.js';
 import { rememberCaller, tellCaller, type Caller } from './caller.js';
 import { closeHalfOpenStreams } from './half-open-streams.js';
@@ -106,7 +105,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const createListener = options.createListener ?? ((onHttp2) => createServer({ noDelay: true }, onHttp2));
   const listener = createListener(injectConnection, limits.maxConnections);
   capConnections(listener, options, limits);
-  await listen(listener, options.listen);
+  await bind(listener, options.listen);
   listener.on('error', (error) => options.logger.error({ err: error }, 'gRPC listener failed to accept'));
 
   const setServing = (serving: boolean): void => {
@@ -172,19 +171,12 @@ function createGrpc(options: GrpcServerOptions, limits: GrpcServerLimits, health
   return grpc;
 }
 
-async function listen(listener: NetServer, where: GrpcServerOptions['listen']): Promise<void> {
-  const target = 'socketPath' in where ? { path: where.socketPath } : { host: where.ip, port: where.port };
-  const shown = 'socketPath' in where ? where.socketPath : `${where.ip}:${where.port}`;
+async function bind(listener: NetServer, where: GrpcServerOptions['listen']): Promise<void> {
   // Between bind() and a later chmod a socket would be open to others; both happen within this call.
   const mask = 'socketPath' in where ? process.umask(0o177) : undefined;
-  listener.listen(target);
+  const listening = listen(listener, where);
   if (mask !== undefined) process.umask(mask);
-  try {
-    await once(listener, 'listening');
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new DfpeerError('DFP_LISTEN', `can't listen on ${shown}: ${why}; is another process using it?`, { cause });
-  }
+  await listening;
 }
 
 function describeAddress(bound: AddressInfo | string | null): string {

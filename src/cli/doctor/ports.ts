@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { errnoOf } from '../../core/errors.js';
+import { formatHostPort } from '../../core/host-port.js';
 import type { DaemonSettings, ListenAddress } from '../../peer/daemon-settings.js';
 import type { DoctorContext } from './context.js';
 import { findingsOf, messageOf, type Finding } from './finding.js';
@@ -48,7 +49,7 @@ async function checkPort(
     return found.ok(`${key}: the running daemon (process ${pid ?? 0}) has port ${own}`);
   if (port === 0) return found.ok(`${key}: any free port will be taken`);
   const errno = await tryToListen(wanted);
-  if (errno === undefined) return found.ok(`${key}: ${ip}:${port} is free`);
+  if (errno === undefined) return found.ok(`${key}: ${formatHostPort(ip, port)} is free`);
   return explain(wanted, errno);
 }
 
@@ -83,6 +84,6 @@ function explain({ key, ip, port, isOptional }: WantedPort, errno: string): Find
     case 'EACCES':
       return problem(`${key}: this user may not listen on port ${port}`, `set ${key} to a port above 1023`);
     default:
-      return problem(`${key}: can't listen on ${ip}:${port}: ${errno}`, `set ${key} to another port`);
+      return problem(`${key}: can't listen on ${formatHostPort(ip, port)}: ${errno}`, `set ${key} to another port`);
   }
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { withDeadline } from '../../core/deadline.js';
+import { formatHostPort } from '../../core/host-port.js';
 import type { DoctorContext } from './context.js';
 import { findingsOf, messageOf, type Finding } from './finding.js';
 import { wantedPorts, type WantedPort } from './ports.js';
@@ -65,13 +66,13 @@ async function dial(ip: string, { key, port: configured }: WantedPort, running: 
   const port = running ?? configured;
   const socket = connect(port, ip);
   try {
-    await withDeadline({ waitingFor: `${ip}:${port} to answer`, timeoutMs: DIAL_TIMEOUT_MS }, () =>
+    await withDeadline({ waitingFor: `${formatHostPort(ip, port)} to answer`, timeoutMs: DIAL_TIMEOUT_MS }, () =>
       once(socket, 'connect'),
     );
-    return found.ok(`${key}: ${ip}:${port} can be reached from this machine`);
+    return found.ok(`${key}: ${formatHostPort(ip, port)} can be reached from this machine`);
   } catch (error) {
     return found.fail(
-      `${key}: ${ip}:${port} can't be reached: ${messageOf(error)}`,
+      `${key}: ${formatHostPort(ip, port)} can't be reached: ${messageOf(error)}`,
       'check host.ip and the firewall of this machine',
     );
   } finally {

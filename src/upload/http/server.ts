@@ -2,8 +2,8 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 import type { Socket } from 'node:net';
 import { type Clock, systemClock } from '../../core/clock.js';
 import type { ConnectionCaps } from '../../core/connection-caps.js';
+import { closeServer, listen } from '../../core/listen.js';
 import type { UploadMetrics } from '../metrics.js';
-import { closeServer, listen } from '../listen.js';
 import type { Serving } from '../serving.js';
 import { limitUnsent } from '../unsent-limit.js';
 import { FastLane } from './fast-lane.js';
@@ -74,7 +74,7 @@ export class HttpPieceServer {
 
   /** Resolves with the port. @throws DFP_LISTEN */
   listen(ip: string, port: number): Promise<number> {
-    return listen(this.#server, ip, port);
+    return listen(this.#server, { ip, port });
   }
 
   /** No new connections, and none that waits for its next request. */

@@ -2,11 +2,11 @@ import { type Server, type Socket, createServer } from 'node:net';
 import { type Clock, systemClock } from '../../core/clock.js';
 import type { ConnectionCaps } from '../../core/connection-caps.js';
 import { DfpeerError } from '../../core/errors.js';
+import { closeServer, listen } from '../../core/listen.js';
 import { type Logger, silentLogger } from '../../core/logger.js';
 import type { StoredPiece } from '../../core/piece.js';
 import { TrafficType } from '../../core/piece.js';
 import { remoteIp } from '../../core/remote-ip.js';
-import { closeServer, listen } from '../listen.js';
 import type { RefusalCause, UploadMetrics } from '../metrics.js';
 import type { ServedTask } from '../piece-source.js';
 import { refusalOf } from '../refusal.js';
@@ -49,7 +49,7 @@ export class VortexServer {
 
   /** Resolves with the port. @throws DFP_LISTEN */
   listen(ip: string, port: number): Promise<number> {
-    return listen(this.#server, ip, port);
+    return listen(this.#server, { ip, port });
   }
 
   /** Takes over a connection, also one that another listener accepted; it must be half-open capable. */
