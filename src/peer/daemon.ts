@@ -25,7 +25,7 @@ import { LineShare } from './swarm/line-share.js';
 import { LimitsInForce, type LimitName } from './limits-in-force.js';
 import { MemoryKeeper } from './memory-keeper.js';
 import { DownloadMetrics } from './metrics.js';
-import { OperationsServer } from './operations-server.js';
+import { startOperationsServer } from './operations-server.js';
 import { GrpcParentDialer } from './parents/grpc-parent-dialer.js';
 import { Shutdown } from './shutdown.js';
 import { startScheduling } from './start-scheduling.js';
@@ -319,7 +319,7 @@ export class Daemon {
       body: await registry.metrics(),
     });
     const metrics = await this.#bind(this.#settings.metrics, (listen) =>
-      OperationsServer.start(listen, { '/metrics': scrape }),
+      startOperationsServer(listen, { '/metrics': scrape }),
     );
     this.#shutdown.add('the metrics server', () => metrics.close());
     const healthy = async (): Promise<{ contentType: string; body: string }> => ({
@@ -327,7 +327,7 @@ export class Daemon {
       body: 'ok\n',
     });
     const health = await this.#bind(this.#settings.health, (listen) =>
-      OperationsServer.start(listen, { '/healthy': healthy }),
+      startOperationsServer(listen, { '/healthy': healthy }),
     );
     this.#shutdown.add('the health server', () => health.close());
     return { metrics: metrics.port, health: health.port };

@@ -31,9 +31,15 @@ import {
 import { MIN_TELLING_INTERVAL_MS } from '../../peer/grpc/peer-service.js';
 import { MAX_INTERESTED_PIECES } from '../../peer/grpc/sync-pieces.js';
 import { MEMORY_INTERVAL_MS } from '../../peer/memory-keeper.js';
-import { MAX_OPERATIONS_CONNECTIONS, REQUEST_TIMEOUT_MS } from '../../peer/operations-server.js';
 import { MAX_BAD_HOSTS } from '../../peer/metrics.js';
 import { STEP_TIMEOUT_MS } from '../../peer/shutdown.js';
+import {
+  MAX_SMALL_SERVER_CONNECTIONS,
+  MAX_SMALL_SERVER_CONNECTIONS_PER_IP,
+  SMALL_SERVER_HEAD_TIMEOUT_MS,
+  SMALL_SERVER_REQUEST_TIMEOUT_MS,
+  SMALL_SERVER_SILENCE_TIMEOUT_MS,
+} from '../../peer/small-http-server.js';
 import { MAX_LISTENERS } from '../../peer/store/stored-task.js';
 import { MAX_QUARANTINED_FILES } from '../../peer/store/quarantine.js';
 import { MAX_CONCURRENT_CHECKS } from '../../peer/store/startup-checks.js';
@@ -56,6 +62,8 @@ const {
   connectionIdleMs,
   keepaliveTimeoutMs,
 } = DEFAULT_GRPC_SERVER_LIMITS;
+
+const SILENT_GO = 'the one that asked for nothing for longest is closed';
 
 /** src/grpc, src/peer, src/config and src/cli. */
 export const DAEMON_BOUNDS: readonly BoundGroup[] = [
@@ -134,15 +142,13 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
     ],
   },
   {
-    title: 'Metrics and health',
+    title: 'Metrics, health and status page',
     bounds: [
-      bound(
-        { MAX_OPERATIONS_CONNECTIONS },
-        'connections',
-        'Connections of one of these servers.',
-        'new ones are closed',
-      ),
-      bound({ REQUEST_TIMEOUT_MS }, 'ms', 'A request and its head.', '408, the connection is closed'),
+      bound({ MAX_SMALL_SERVER_CONNECTIONS }, 'connections', 'Connections of one of these servers.', SILENT_GO),
+      bound({ MAX_SMALL_SERVER_CONNECTIONS_PER_IP }, 'connections', 'The same of one IP.', SILENT_GO),
+      bound({ SMALL_SERVER_HEAD_TIMEOUT_MS }, 'ms', "A request's head.", '408, the connection is closed'),
+      bound({ SMALL_SERVER_REQUEST_TIMEOUT_MS }, 'ms', 'A request.', '408, the connection is closed'),
+      bound({ SMALL_SERVER_SILENCE_TIMEOUT_MS }, 'ms', 'A client that takes no answer.', 'the connection is closed'),
       bound({ MAX_BAD_HOSTS }, 'entries', 'Hosts with bad pieces that the metric names.', 'others count as `other`'),
     ],
   },

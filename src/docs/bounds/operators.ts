@@ -9,7 +9,6 @@ import { MAX_TAIL_CHARACTERS, MAX_TAIL_ENTRIES } from '../../peer/status/log-tai
 import { MAX_PIECE_MAP_CELLS } from '../../peer/status/task-view.js';
 import { MAX_THROUGHPUT_SAMPLES } from '../../peer/status/throughput.js';
 import { MAX_EVENT_STREAMS, MAX_SKIPPED_EVENTS } from '../../peer/status-page/event-streams.js';
-import { MAX_STATUS_CONNECTIONS, STATUS_REQUEST_TIMEOUT_MS } from '../../peer/status-page/server.js';
 import {
   MAX_PAGE_HOSTS,
   MAX_PAGE_TASKS,
@@ -25,8 +24,6 @@ export const OPERATOR_BOUNDS: readonly BoundGroup[] = [
   {
     title: 'Status page',
     bounds: [
-      bound({ MAX_STATUS_CONNECTIONS }, 'connections', 'Connections.', 'new ones are closed'),
-      bound({ STATUS_REQUEST_TIMEOUT_MS }, 'ms', 'A request and its head.', '408, the connection is closed'),
       bound({ MAX_EVENT_STREAMS }, 'connections', 'Pages that follow the daemon.', '503 with Retry-After'),
       bound({ MAX_SKIPPED_EVENTS }, 'times', 'Events that a slow page misses in a row.', 'it is cut off'),
       bound({ MAX_PAGE_TASKS }, 'tasks', 'Tasks shown.', COUNTED),

@@ -1,19 +1,13 @@
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../core/clock.js';
-import { DfpeerError, errnoOf } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import type { ListenAddress } from '../daemon-settings.js';
+import { SmallHttpServer } from '../small-http-server.js';
 import type { DaemonView } from '../status/daemon-view.js';
 import { loadAssets, type Asset } from './assets.js';
 import { EventStreams } from './event-streams.js';
 import { isOwnHost } from './host-check.js';
 import { takeSnapshot } from './snapshot.js';
-
-/** Browsers open a few connections a page; more than this are turned away. */
-export const MAX_STATUS_CONNECTIONS = 64;
-export const STATUS_REQUEST_TIMEOUT_MS = 10_000;
 
 export interface StatusPageOptions {
   view: DaemonView;
@@ -37,10 +31,10 @@ const SECURITY_HEADERS = {
 
 /** The status page: static files, one JSON document, one stream of events. Read-only, and not for other sites' pages. */
 export class StatusPageServer {
-  readonly #server: Server;
+  readonly #server: SmallHttpServer;
   readonly #events: EventStreams;
 
-  private constructor(server: Server, events: EventStreams) {
+  private constructor(server: SmallHttpServer, events: EventStreams) {
     this.#server = server;
     this.#events = events;
   }
@@ -50,46 +44,25 @@ export class StatusPageServer {
     const { view, hostname, clock, logger } = options;
     const assets = await loadAssets();
     const events = new EventStreams(() => takeSnapshot(view), clock);
-    const server = createServer(
-      {
-        requestTimeout: STATUS_REQUEST_TIMEOUT_MS,
-        headersTimeout: STATUS_REQUEST_TIMEOUT_MS,
-        maxHeaderSize: 16 * 1024,
-      },
-      (request, response) => {
-        try {
-          answer(request, response, { hostname, assets, events, view });
-        } catch (error) {
-          logger.error({ err: error }, 'a request to the status page failed');
-          response.destroy();
-        }
-      },
-    );
-    server.maxConnections = MAX_STATUS_CONNECTIONS;
-    server.listen(listen.port, listen.ip);
-    try {
-      await once(server, 'listening');
-    } catch (cause) {
-      const why = errnoOf(cause) ?? String(cause);
-      throw new DfpeerError(
-        'DFP_LISTEN',
-        `can't listen on ${listen.ip}:${listen.port}: ${why}; choose another statusPage.port, or statusPage.enable: false`,
-        { cause },
-      );
-    }
-    return new StatusPageServer(server, events);
+    const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+      try {
+        answer(request, response, { hostname, assets, events, view });
+      } catch (error) {
+        logger.error({ err: error }, 'a request to the status page failed');
+        response.destroy();
+      }
+    };
+    const wayOut = 'set statusPage.port to another one, or statusPage.enable to false';
+    return new StatusPageServer(await SmallHttpServer.start(listen, onRequest, { wayOut }), events);
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#server.port;
   }
 
   async close(): Promise<void> {
-    const closed = once(this.#server, 'close');
     this.#events.close();
-    this.#server.close();
-    this.#server.closeAllConnections();
-    await closed;
+    await this.#server.close();
   }
 }
 
