@@ -4,7 +4,8 @@ import { DfpeerError, errnoOf } from '../../core/errors.js';
 import type { ByteRange } from '../../core/piece.js';
 import { fillFile } from './fill-file.js';
 import { asOutputError, checkOutput, isSameFile, outputExists } from './output-file.js';
-import { TemporaryOutput, temporaryNameFor } from './temporary-output.js';
+import { temporaryNameFor } from './temporary-name.js';
+import { TemporaryOutput } from './temporary-output.js';
 
 /** How the bytes got from the store to the output; told to dfget and counted. */
 export const OUTPUT_METHODS = ['hard-link', 'reflink', 'copy-file-range', 'copy', 'already-there'] as const;

@@ -1,14 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import { link, open, rename, rm, type FileHandle } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { open, rm, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { nameFile, openUnnamedFile } from '../../../native/index.js';
 import { errnoOf } from '../../core/errors.js';
 import { outputExists } from './output-file.js';
-
-/** Beside the output, so that it can be renamed; hidden, and never longer than a name may be. */
-export function temporaryNameFor(path: string): string {
-  return join(dirname(path), `.${basename(path).slice(0, 50)}.${randomUUID()}.dfpeer`);
-}
+import { publishName, temporaryNameFor } from './temporary-name.js';
 
 /** An output while it is written: without a name where the file system can, so that a kill leaves nothing behind. */
 export class TemporaryOutput {
@@ -49,17 +44,5 @@ export class TemporaryOutput {
   async discard(): Promise<void> {
     await this.file.close();
     if (this.#name !== undefined) await rm(this.#name, { force: true });
-  }
-}
-
-/** The caller removes `name`. */
-async function publishName(name: string, path: string, overwrite: boolean): Promise<void> {
-  if (overwrite) return rename(name, path);
-  try {
-    await link(name, path);
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST') throw error;
-    // A file system without hard links: the name was free a moment ago.
-    await rename(name, path);
   }
 }
