@@ -148,12 +148,21 @@ export class DownloadStream {
       if (this.#signal.aborted) throw abortReason(this.#signal, 'the download');
       const ended = outcome;
       if (ended !== undefined && 'error' in ended) throw ended.error;
-      if (this.#current !== undefined) await this.#tell(this.#current, handle.peerId);
+      if (this.#current !== undefined) await this.#tellOf(this.#current, handle.peerId, ended !== undefined);
       if (ended !== undefined) return ended.task;
       // Others may want more of the task; who wants a range need not wait for them.
       if (this.#client.range !== undefined && this.#started !== undefined && this.#untold.size === 0)
         return this.#started;
       await this.#wakeup.wait();
+    }
+  }
+
+  /** A changed origin has the task removed, maybe while its bytes are read: the next one follows, or the download's failure. */
+  async #tellOf(task: StoredTask, peerId: string, hasEnded: boolean): Promise<void> {
+    try {
+      await this.#tell(task, peerId);
+    } catch (error) {
+      if (hasEnded || !task.removed) throw error;
     }
   }
 
