@@ -62,8 +62,14 @@ export interface DownloadEvents {
   onProgress(progress: DownloadProgress): void;
   /** The daemon has begun. `cleansUp`: it leaves no output behind when it fails. */
   onBegun?: ((cleansUp: boolean) => void) | undefined;
-  /** A piece's bytes, where the daemon was asked to send them; the offset is within the output. Awaited. */
-  onContent?: ((content: Uint8Array, offset: number) => Promise<void>) | undefined;
+}
+
+/** Takes the bytes where the daemon was asked to send them. All of it is awaited. */
+export interface ContentSink {
+  /** A piece's bytes; the offset is within the output. */
+  write(content: Uint8Array, offset: number): Promise<void>;
+  /** What was written is of another content: the origin's has changed. */
+  startOver(): Promise<void>;
 }
 
 export interface DownloadOptions {
@@ -71,6 +77,7 @@ export interface DownloadOptions {
   timeoutMs: number;
   signal: AbortSignal;
   events: DownloadEvents;
+  sink?: ContentSink | undefined;
   /** Honoured by our own daemon. */
   rateLimitBytesPerSecond?: number | undefined;
   /** The output must not be the store's own file. Honoured by our own daemon. */
@@ -83,9 +90,9 @@ export interface DownloadOptions {
 export async function download(
   daemon: FoundDaemon,
   order: DownloadOrder,
-  { timeoutMs, signal, events, rateLimitBytesPerSecond, noHardLink = false, watch = false }: DownloadOptions,
+  { timeoutMs, signal, events, sink, rateLimitBytesPerSecond, noHardLink = false, watch = false }: DownloadOptions,
 ): Promise<DownloadResult> {
-  const follower = new AnswerFollower(events);
+  const follower = new AnswerFollower(events, sink);
   const over = new AbortController();
   try {
     const trailers = await callDaemon({
@@ -123,6 +130,7 @@ export async function download(
 /** Adds up what the daemon tells. */
 class AnswerFollower {
   readonly #events: DownloadEvents;
+  readonly #sink: ContentSink | undefined;
   readonly #ledger = new SourceLedger();
   readonly #startedMs = performance.now();
   #untold = new Map<number, number>();
@@ -132,19 +140,19 @@ class AnswerFollower {
   #seen = { origin: 0, peers: 0 };
   #firstPieceMs: number | undefined;
 
-  constructor(events: DownloadEvents) {
+  constructor(events: DownloadEvents, sink: ContentSink | undefined) {
     this.#events = events;
+    this.#sink = sink;
   }
 
   /** Without a promise where there is nothing to wait for. */
   take(answer: DownloadAnswer): Promise<void> | undefined {
-    if (answer.started !== undefined) this.#progress = this.#begin(answer, answer.started);
-    const { piece } = answer;
+    const { started, piece } = answer;
+    if (started !== undefined) return this.#start(answer, started);
     const isNews = piece !== undefined && this.#progress !== undefined && this.#untold.delete(piece.number);
     if (!isNews) return this.#report();
-    const { onContent } = this.#events;
-    if (piece.content === undefined || onContent === undefined) return this.#count(piece);
-    return this.#write(piece, piece.content, onContent).then(() => this.#count(piece));
+    if (piece.content === undefined || this.#sink === undefined) return this.#count(piece);
+    return this.#write(piece, piece.content, this.#sink).then(() => this.#count(piece));
   }
 
   /** What the daemon has beyond the pieces that it told of. */
@@ -171,6 +179,13 @@ class AnswerFollower {
     }
     const rest = this.#progress === undefined ? 'nothing' : `${this.#untold.size} pieces`;
     throw new DfpeerError('DFP_TASK_FAILED', `the daemon ended the download with ${rest} still to come; see its log`);
+  }
+
+  #start(answer: DownloadAnswer, started: NonNullable<DownloadAnswer['started']>): Promise<void> | undefined {
+    const isAnew = this.#progress !== undefined;
+    this.#progress = this.#begin(answer, started);
+    this.#report();
+    return isAnew ? this.#sink?.startOver() : undefined;
   }
 
   #begin(
@@ -201,14 +216,10 @@ class AnswerFollower {
   }
 
   /** Pieces are whole; of a range only its own bytes are wanted. */
-  async #write(
-    { offset, length }: ToldPiece,
-    content: Buffer,
-    write: NonNullable<DownloadEvents['onContent']>,
-  ): Promise<void> {
+  async #write({ offset, length }: ToldPiece, content: Buffer, sink: ContentSink): Promise<void> {
     const { start, end } = this.#range;
     const [from, to] = [Math.max(start, offset), Math.min(end, offset + length)];
-    await write(content.subarray(from - offset, to - offset), from - start);
+    await sink.write(content.subarray(from - offset, to - offset), from - start);
   }
 }
 

@@ -56,13 +56,14 @@ async function getInto(
     const result = await download(await daemon(), toOrder(url, headers, options, place.daemonPath), {
       timeoutMs: options.timeoutMs,
       signal,
-      events: { onProgress, onBegun: place.onBegun, onContent: place.write },
+      events: { onProgress, onBegun: place.onBegun },
+      sink: place.sink,
       rateLimitBytesPerSecond: options.rateLimitBytesPerSecond,
       noHardLink: options.noHardLink,
       watch: options.showProgress || options.json,
     });
     onDownloaded();
-    await place.finish(options.digest);
+    await place.finish(result.outputBytes, options.digest);
     return { result, shown: place.shown };
   } finally {
     await place.discard();

@@ -3,6 +3,7 @@ import { errnoOf } from '../core/errors.js';
 import type { TaskDigest } from '../core/task-digest.js';
 import { checkOutput } from '../peer/output/output-file.js';
 import type { DfgetOptions, Output } from './dfget-options.js';
+import type { ContentSink } from './download-client.js';
 
 /** Where the bytes end up, and who writes them. */
 export interface OutputTarget {
@@ -10,12 +11,12 @@ export interface OutputTarget {
   readonly daemonPath: string | undefined;
   /** For people. */
   readonly shown: string;
-  /** A piece's bytes, at the offset within the output. */
-  readonly write: ((content: Uint8Array, offset: number) => Promise<void>) | undefined;
+  /** Takes the bytes where the daemon sends them. */
+  readonly sink: ContentSink | undefined;
   /** To be told when the daemon begins, and whether it cleans up after a failure. */
   readonly onBegun: ((cleansUp: boolean) => void) | undefined;
   /** The download succeeded: the output gets its name, or goes to stdout. */
-  finish(digest: TaskDigest | undefined): Promise<void>;
+  finish(outputBytes: number, digest: TaskDigest | undefined): Promise<void>;
   /** Removes what is only ours. Idempotent; nothing happens to a finished output. */
   discard(): Promise<void>;
 }
@@ -31,7 +32,7 @@ export async function openOutput(
   // For a file that is already the daemon's own only the daemon can tell.
   if (transferFromDfdaemon) await checkOutput({ path: output.path, overwrite });
   else await checkOutput({ path: output.path, overwrite: true });
-  return transferFromDfdaemon ? (await openTransferred()).openTransfer(output.path) : byDaemon(output.path);
+  return transferFromDfdaemon ? (await openTransferred()).openTransfer(output.path, overwrite) : byDaemon(output.path);
 }
 
 /** Dragonfly's daemon leaves what it has written when a download fails, also content with the wrong digest. */
@@ -41,7 +42,7 @@ async function byDaemon(path: string): Promise<OutputTarget> {
   return {
     daemonPath: path,
     shown: path,
-    write: undefined,
+    sink: undefined,
     onBegun: (cleansUp) => {
       mayLeaveRemains = !cleansUp;
     },
