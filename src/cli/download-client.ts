@@ -2,6 +2,7 @@ import { DeadlineError, DfpeerError } from '../core/errors.js';
 import { TrafficType } from '../core/piece.js';
 import {
   CLEANS_UP_KEY,
+  OUTPUT_DIRECTORY_KEY,
   OUTPUT_METHOD_KEY,
   RATE_LIMIT_KEY,
   NO_HARD_LINK_KEY,
@@ -80,6 +81,8 @@ export interface DownloadOptions {
   sink?: ContentSink | undefined;
   /** Honoured by our own daemon. */
   rateLimitBytesPerSecond?: number | undefined;
+  /** Which directory the output path means. Honoured by our own daemon. */
+  outputDirectory?: string | undefined;
   /** The output must not be the store's own file. Honoured by our own daemon. */
   noHardLink?: boolean;
   /** Progress is told within pieces, too. Honoured by our own daemon. */
@@ -90,8 +93,9 @@ export interface DownloadOptions {
 export async function download(
   daemon: FoundDaemon,
   order: DownloadOrder,
-  { timeoutMs, signal, events, sink, rateLimitBytesPerSecond, noHardLink = false, watch = false }: DownloadOptions,
+  options: DownloadOptions,
 ): Promise<DownloadResult> {
+  const { timeoutMs, signal, events, sink } = options;
   const follower = new AnswerFollower(events, sink);
   const over = new AbortController();
   try {
@@ -99,11 +103,7 @@ export async function download(
       connection: await daemon.connect(),
       path: DOWNLOAD_TASK,
       message: encodeDownloadRequest(order, timeoutMs),
-      metadata: {
-        ...(rateLimitBytesPerSecond === undefined ? {} : { [RATE_LIMIT_KEY]: String(rateLimitBytesPerSecond) }),
-        ...(noHardLink ? { [NO_HARD_LINK_KEY]: 'true' } : {}),
-        ...(watch ? { [WATCHES_KEY]: 'true' } : {}),
-      },
+      metadata: toMetadata(options),
       timeoutMs,
       signal,
       onMetadata: (metadata) => {
@@ -125,6 +125,17 @@ export async function download(
   } finally {
     over.abort();
   }
+}
+
+/** What Dragonfly's messages have no fields for. */
+function toMetadata(options: DownloadOptions): Record<string, string> {
+  const { rateLimitBytesPerSecond, outputDirectory, noHardLink, watch } = options;
+  return {
+    ...(rateLimitBytesPerSecond === undefined ? {} : { [RATE_LIMIT_KEY]: String(rateLimitBytesPerSecond) }),
+    ...(outputDirectory === undefined ? {} : { [OUTPUT_DIRECTORY_KEY]: outputDirectory }),
+    ...(noHardLink === true ? { [NO_HARD_LINK_KEY]: 'true' } : {}),
+    ...(watch === true ? { [WATCHES_KEY]: 'true' } : {}),
+  };
 }
 
 /** Adds up what the daemon tells. */

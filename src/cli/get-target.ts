@@ -53,11 +53,12 @@ async function getInto(
       url,
       netrc && { entries: netrc, optional: options.netrc?.optional === true },
     );
-    const result = await download(await daemon(), toOrder(url, headers, options, place.daemonPath), {
+    const result = await download(await daemon(), toOrder(url, headers, options, place.daemonFile?.path), {
       timeoutMs: options.timeoutMs,
       signal,
       events: { onProgress, onBegun: place.onBegun },
       sink: place.sink,
+      outputDirectory: place.daemonFile?.directory,
       rateLimitBytesPerSecond: options.rateLimitBytesPerSecond,
       noHardLink: options.noHardLink,
       watch: options.showProgress || options.json,

@@ -2,13 +2,14 @@ import { lstat, rm } from 'node:fs/promises';
 import { errnoOf } from '../core/errors.js';
 import type { TaskDigest } from '../core/task-digest.js';
 import { checkOutput } from '../peer/output/output-file.js';
+import { type DaemonFile, expectWritten, toDaemonFile } from './daemon-file.js';
 import type { DfgetOptions, Output } from './dfget-options.js';
 import type { ContentSink } from './download-client.js';
 
 /** Where the bytes end up, and who writes them. */
 export interface OutputTarget {
-  /** The daemon writes this file; undefined: it sends the bytes to us. */
-  readonly daemonPath: string | undefined;
+  /** Undefined: the daemon sends the bytes to us. */
+  readonly daemonFile: DaemonFile | undefined;
   /** For people. */
   readonly shown: string;
   /** Takes the bytes where the daemon sends them. */
@@ -40,13 +41,14 @@ async function byDaemon(path: string): Promise<OutputTarget> {
   const before = await fileIdentity(path);
   let mayLeaveRemains = false;
   return {
-    daemonPath: path,
+    daemonFile: await toDaemonFile(path),
     shown: path,
     sink: undefined,
     onBegun: (cleansUp) => {
       mayLeaveRemains = !cleansUp;
     },
-    finish: async () => {
+    finish: async (outputBytes) => {
+      if (mayLeaveRemains) await expectWritten(path, outputBytes);
       mayLeaveRemains = false;
     },
     discard: async () => {

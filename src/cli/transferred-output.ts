@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { DfpeerError, errnoOf } from '../core/errors.js';
+import { expectWritten, toDaemonFile } from './daemon-file.js';
 import type { OutputTarget } from './output-target.js';
 import { untilReaderGoes } from './print.js';
 import { TransferredFile } from './transferred-file.js';
@@ -14,12 +15,13 @@ export async function openStdout(transferFromDfdaemon: boolean): Promise<OutputT
   const path = join(directory, 'content');
   const transfer = transferFromDfdaemon ? await openTransfer(path, true) : undefined;
   return {
-    daemonPath: transfer === undefined ? path : undefined,
+    daemonFile: transfer === undefined ? await toDaemonFile(path) : undefined,
     shown: 'stdout',
     sink: transfer?.sink,
     onBegun: undefined,
     finish: async (outputBytes, digest) => {
-      await transfer?.finish(outputBytes, digest);
+      if (transfer === undefined) await expectWritten(path, outputBytes);
+      else await transfer.finish(outputBytes, digest);
       await untilReaderGoes(() => pipeline(createReadStream(path), process.stdout, { end: false }));
     },
     discard: async () => {
@@ -45,7 +47,7 @@ async function makeTemporaryDirectory(): Promise<string> {
 export async function openTransfer(path: string, overwrite: boolean): Promise<OutputTarget> {
   const file = await TransferredFile.open(path);
   return {
-    daemonPath: undefined,
+    daemonFile: undefined,
     shown: path,
     sink: file,
     onBegun: undefined,

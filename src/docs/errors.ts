@@ -24,7 +24,8 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     remedy: 'Remove it, or give `--overwrite`; for a device or a pipe redirect `-O -`.',
   },
   DFP_OUTPUT_FORBIDDEN: {
-    means: 'The daemon writes files for its own user and root only, and somebody else asked.',
+    means:
+      'The daemon does not write this output: it does so for its own user and root only, where it may, and where it sees the same directory.',
     remedy: 'dfget takes the bytes through the socket by itself; with other clients use `--transfer-from-dfdaemon`.',
   },
   DFP_ORIGIN_STATUS: {

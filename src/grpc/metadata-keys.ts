@@ -18,6 +18,8 @@ export const CALLER_KEY = 'dfpeer-caller';
 export const STORY_KEY = 'dfpeer-story';
 /** Request metadata of our own dfget: the output is going to be edited in place, so it must not be the store's own file. */
 export const NO_HARD_LINK_KEY = 'dfpeer-no-hard-link';
+/** Request metadata of our own dfget: device and inode of the output's directory as dfget sees it, which the daemon must see too. */
+export const OUTPUT_DIRECTORY_KEY = 'dfpeer-output-directory';
 /** Request metadata of AnnouncePeer: which parents this client takes beside those it asks for. Others would misread what they didn't ask for. */
 export const PARENTS_KEY = 'dfpeer-parents';
 /** As they come: answers with the parents that have joined since. */

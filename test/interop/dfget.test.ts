@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { stat, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, stat, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { run } from '../support/daemon-process.js';
 import { Cluster } from './support/cluster.js';
 import { sha256OfFile, type Maker, type Peer } from './support/peer.js';
 import { requirePrograms } from './support/programs.js';
 
+const DFGET = join(import.meta.dirname, '..', '..', '..', 'bin', 'dfget');
 const CONTENT_BYTES = 20_000_003;
 
 for (const [client, maker] of [
@@ -87,5 +89,36 @@ for (const [client, maker] of [
         cluster.origin.behaviour = {};
       }
     });
+
+    if (maker === 'dragonfly') {
+      it('does not take the whole content for a range, and gets the range through the socket', async () => {
+        const output = join(cluster.directory, 'range');
+        const range = ['--range', '4194300-4194309'];
+        const whole = await get(output, ...range);
+        assert.equal(whole.code, 5, whole.stderr);
+        assert.match(whole.stderr, /--transfer-from-dfdaemon/);
+        await assert.rejects(stat(output), { code: 'ENOENT' });
+        const part = await get(output, ...range, '--transfer-from-dfdaemon');
+        assert.equal(part.code, 0, part.stderr);
+        assert.ok((await readFile(output)).equals(cluster.origin.content.subarray(4_194_300, 4_194_310)));
+      });
+
+      it('writes to stdout', async () => {
+        const printed = await get('-');
+        assert.equal(printed.code, 0, printed.stderr);
+        assert.equal(printed.stdout, cluster.origin.content.toString('utf8'));
+      });
+
+      it('fails when the daemon wrote into another directory of that name', async () => {
+        const hidden = join(cluster.directory, 'hidden');
+        await mkdir(hidden);
+        const output = join(hidden, 'file');
+        const dfget = [process.execPath, DFGET, '-e', daemon.socketPath, cluster.origin.url(), '--no-progress', '-O'];
+        const underMount = ['-m', 'sh', '-c', 'mount -t tmpfs tmpfs "$0" && exec "$@"', hidden];
+        const result = await run('unshare', [...underMount, ...dfget, output]);
+        assert.equal(result.code, 5, result.stderr);
+        assert.match(result.stderr, /there is no file of \d+ bytes: .*DFP_OUTPUT_IO/);
+      });
+    }
   });
 }

@@ -7,7 +7,7 @@ import { parseTaskDigest, type TaskDigest } from '../../core/task-digest.js';
 import { computeTaskId } from '../../core/task-id.js';
 import type { Download__Output } from '../../generated/common/v2/Download.js';
 import type { Piece } from '../../generated/common/v2/Piece.js';
-import { NO_HARD_LINK_KEY, RATE_LIMIT_KEY } from '../../grpc/metadata-keys.js';
+import { NO_HARD_LINK_KEY, OUTPUT_DIRECTORY_KEY, RATE_LIMIT_KEY } from '../../grpc/metadata-keys.js';
 import { fromWireLength, toDuration, toTimestamp } from '../../grpc/wire.js';
 import type { DownloadRequest } from '../download/download-request.js';
 import type { OriginTrust } from '../fetch/piece-fetcher.js';
@@ -133,6 +133,11 @@ export function toWireSlice(slice: PieceSlice): Piece {
 
 export function readAllowHardLink(metadata: Metadata): boolean {
   return metadata.get(NO_HARD_LINK_KEY).length === 0;
+}
+
+/** The identity of the output's directory as the client sees it; undefined: it does not tell. */
+export function readOutputDirectory(metadata: Metadata): string | undefined {
+  return metadata.get(OUTPUT_DIRECTORY_KEY)[0]?.toString();
 }
 
 /** @throws UsageError for a limit that isn't a positive number */

@@ -12,9 +12,10 @@ import { refuseMethods } from '../../grpc/refuse-methods.js';
 import type { GrpcService } from '../../grpc/server.js';
 import type { DaemonSchedulerClient } from '../../scheduler-client/index.js';
 import type { CallerRights } from '../caller-rights.js';
+import { assertWithinReach } from '../output/daemon-reach.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { TaskStore } from '../store/task-store.js';
-import { readAllowHardLink, readDownload, readRateLimit } from './download-message.js';
+import { readAllowHardLink, readDownload, readOutputDirectory, readRateLimit } from './download-message.js';
 import { DownloadStream, type DownloadStreamDependencies } from './download-stream.js';
 import { REFUSED_DOWNLOAD_METHODS, STANDARD_TASKS_ONLY } from './refused-methods.js';
 import { toLocalTask, toWireTask } from './task-messages.js';
@@ -41,7 +42,10 @@ export function makeDownloadService(dependencies: DownloadServiceDependencies): 
       client.request.rateLimitBytesPerSecond = readRateLimit(call.metadata);
       client.allowHardLink = readAllowHardLink(call.metadata);
       dependencies.assertAllowed(client.request);
-      if (client.outputPath !== undefined) rights.assertMayWrite(readCaller(call.metadata));
+      if (client.outputPath !== undefined) {
+        rights.assertMayWrite(readCaller(call.metadata));
+        await assertWithinReach(client.outputPath, readOutputDirectory(call.metadata));
+      }
       const { taskId } = client.request;
       return new DownloadStream(dependencies, client, afterInitialMetadata(call, taskId, send), signal).run();
     }),

@@ -14,7 +14,7 @@ import type { DownloadHandle, DownloadManager } from '../download/download-manag
 import type { DownloadRequest } from '../download/download-request.js';
 import { digestFile, expectDigest } from '../output/content-digest.js';
 import type { DownloadMetrics } from '../metrics.js';
-import { checkOutput, checkWritable } from '../output/output-file.js';
+import { checkOutput } from '../output/output-file.js';
 import { placeOutput } from '../output/place-output.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { TaskStore } from '../store/task-store.js';
@@ -78,10 +78,7 @@ export class DownloadStream {
   async #run(): Promise<Metadata> {
     const { outputPath, overwrite } = this.#client;
     const stored = await this.#dependencies.store.settled(this.#client.request.taskId);
-    if (outputPath !== undefined) {
-      await checkOutput({ path: outputPath, overwrite, source: stored?.path });
-      await checkWritable(outputPath);
-    }
+    if (outputPath !== undefined) await checkOutput({ path: outputPath, overwrite, source: stored?.path });
     const { request } = this.#client;
     try {
       return await this.#download(request);

@@ -1,4 +1,4 @@
-import { access, constants, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DfpeerError, errnoOf, UsageError } from '../../core/errors.js';
 
@@ -6,8 +6,8 @@ import { DfpeerError, errnoOf, UsageError } from '../../core/errors.js';
 const REMEDIES: Readonly<Record<string, string>> = {
   ENOSPC: 'free space there, or choose another file system',
   EDQUOT: 'the quota there is used up: free space, or choose another place',
-  EACCES: 'the daemon may not write there; choose another directory, or use --transfer-from-dfdaemon',
-  EPERM: 'the daemon may not write there; choose another directory, or use --transfer-from-dfdaemon',
+  EACCES: 'writing there is not allowed; choose another directory',
+  EPERM: 'writing there is not allowed; choose another directory',
   EROFS: 'the file system is read-only; choose another one',
   ENAMETOOLONG: 'give a shorter name',
 };
@@ -45,11 +45,6 @@ export async function checkOutput(target: {
   throw outputExists(path);
 }
 
-/** Whoever runs this may make files beside `path`. @throws DfpeerError DFP_OUTPUT_IO */
-export async function checkWritable(path: string): Promise<void> {
-  await asOutputError(path, () => access(dirname(path), constants.W_OK | constants.X_OK));
-}
-
 export async function isSameFile(a: string, b: string): Promise<boolean> {
   const [one, other] = await Promise.all([statOrUndefined(a), statOrUndefined(b)]);
   return one !== undefined && one.ino === other?.ino && one.dev === other.dev;
@@ -79,7 +74,8 @@ export async function asOutputError<T>(path: string, work: () => Promise<T>): Pr
   }
 }
 
-async function statOrUndefined(path: string): Promise<Awaited<ReturnType<typeof stat>> | undefined> {
+/** Undefined where there is nothing. @throws NodeJS.ErrnoException */
+export async function statOrUndefined(path: string): Promise<Awaited<ReturnType<typeof stat>> | undefined> {
   try {
     return await stat(path);
   } catch (error) {
