@@ -19,7 +19,6 @@ import { Collector, type GcSettings } from './gc/collector.js';
 import { OfferPacing } from './swarm/offer-pacing.js';
 import { startDownloadServer, startUploadServer, type ServerDependencies } from './grpc-servers.js';
 import { describeHost, type HostIdentity } from './host-identity.js';
-import { watchIdle } from './idle-watch.js';
 import { registerKnownSchedulers } from './known-schedulers-metrics.js';
 import { LineShare } from './swarm/line-share.js';
 import { LimitsInForce, type LimitName } from './limits-in-force.js';
@@ -38,8 +37,9 @@ import { Quarantine } from './store/quarantine.js';
 import { TaskStore } from './store/task-store.js';
 import { openTracing } from './tracing/open-tracing.js';
 import { traceUploads } from './tracing/trace-uploads.js';
-import { allOf, countUploads } from './upload-listeners.js';
+import { allOf, countUploads, useDuringUploads } from './upload-listeners.js';
 import { createUploadSide, type UploadSide } from './upload-side.js';
+import { UseWatch } from './use-watch.js';
 
 /** Ports in use, after 0 and fallbacks were resolved. */
 export interface DaemonPorts {
@@ -68,6 +68,7 @@ export class Daemon {
   readonly #shutdown: Shutdown;
   readonly #registry = new Registry();
   readonly #watch: DaemonWatch;
+  readonly #uses: UseWatch;
   readonly #limits: LimitsInForce;
   #limitedRoute: DaemonSettings['upload']['limitedRoute'];
   #uploads: UploadSide | undefined;
@@ -84,6 +85,7 @@ export class Daemon {
     this.#limitedRoute = settings.upload.limitedRoute;
     this.#clock = clock;
     this.#watch = new DaemonWatch(clock);
+    this.#uses = new UseWatch(clock);
     this.#logger = this.#watch.tail.wrap(logger);
     this.#shutdown = new Shutdown(this.#logger);
   }
@@ -142,7 +144,10 @@ export class Daemon {
     const tracer = await this.#openTracing();
     const pacing = new OfferPacing(this.#clock);
     const share = new LineShare({ clock: this.#clock, isPeer: (taskId, ip) => pacing.hasChild(taskId, ip) });
-    const onUpload = allOf(this.#watch.onUpload, pacing.onUpload, share.onUpload, countUploads(store));
+    const onUpload = allOf(
+      ...[this.#watch.onUpload, pacing.onUpload, share.onUpload, countUploads(store)],
+      useDuringUploads(this.#uses.begin),
+    );
     const uploads = await createUploadSide(settings, {
       ...shared,
       store,
@@ -188,7 +193,8 @@ export class Daemon {
     this.#shutdown.add('download limits', async () => budgets.close());
     const ofDownloads = { store, identity, scheduler, announcer, metrics, parents, fetcher, tracer, budgets, pacing };
     const makeRoom = async (bytes: number): Promise<boolean> => this.#collector?.makeRoom(bytes) ?? false;
-    const manager = createDownloadManager(settings, { ...shared, ...ofDownloads, makeRoom });
+    const beginUse = this.#uses.begin;
+    const manager = createDownloadManager(settings, { ...shared, ...ofDownloads, makeRoom, beginUse });
 
     const servers: ServerDependencies = {
       ...shared,
@@ -202,6 +208,7 @@ export class Daemon {
       uploads: uploads.service,
       pacing,
       tracer,
+      beginUse,
       identity,
       pieceAddress: { ip: settings.host.ip, httpPort: http, tcpPort: vortex },
     };
@@ -231,9 +238,8 @@ export class Daemon {
       this.#shutdown.add('the scheduler client', () => scheduler.stop());
       await startScheduling(scheduler, { ...shared, onJoined: () => announcer.announceAll(scheduler) });
     }
-    const isBusy = (): boolean => manager.size > 0 || uploads.service.list().length > 0;
-    this.#keepMemory(isBusy);
-    this.#watchIdle(isBusy);
+    this.#keepMemory();
+    this.#watchIdle();
     this.#ports = { grpc, http, vortex, ...operations, scheduler: schedulerPort, statusPage };
   }
 
@@ -356,17 +362,18 @@ export class Daemon {
     this.#shutdown.add('the collector', () => collector.stop());
   }
 
-  #keepMemory(isBusy: () => boolean): void {
+  #keepMemory(): void {
+    const isBusy = (): boolean => this.#uses.isInUse;
     const keeper = new MemoryKeeper({ isBusy, clock: this.#clock, logger: this.#logger.child({ module: 'memory' }) });
     keeper.start();
     this.#shutdown.add('the memory keeper', async () => keeper.stop());
   }
 
-  #watchIdle(isBusy: () => boolean): void {
+  #watchIdle(): void {
     const { aliveTimeMs } = this.#settings;
     if (aliveTimeMs === undefined) return;
-    const stop = watchIdle({ idleMs: aliveTimeMs, isBusy, onIdle: this.#onIdle, clock: this.#clock });
-    this.#shutdown.add('the idle watch', async () => stop());
+    this.#uses.whenIdle(aliveTimeMs, this.#onIdle);
+    this.#shutdown.add('the idle watch', async () => this.#uses.stop());
   }
 
   /** Starts a listener; where that is allowed, on a free port when its own is taken. */

@@ -13,6 +13,7 @@ import type { HostIdentity } from './host-identity.js';
 import type { DownloadMetrics } from './metrics.js';
 import type { ParentDialer } from './parents/parent-dialer.js';
 import type { TaskStore } from './store/task-store.js';
+import type { BeginUse } from './use-watch.js';
 
 /** The fetching half. */
 export function createDownloadManager(
@@ -29,12 +30,13 @@ export function createDownloadManager(
     budgets: DownloadBudgets;
     pacing: OfferPacing;
     makeRoom: (bytes: number) => Promise<boolean>;
+    beginUse: BeginUse;
     logger: Logger;
     clock: Clock;
   },
 ): DownloadManager {
   const { store, identity, scheduler, announcer, metrics, parents, fetcher, tracer, budgets, pacing, clock } = parts;
-  const { makeRoom } = parts;
+  const { makeRoom, beginUse } = parts;
   return new DownloadManager(
     {
       store,
@@ -53,6 +55,6 @@ export function createDownloadManager(
       random: Math.random,
       logger: parts.logger.child({ module: 'download' }),
     },
-    { maxDownloads, tracer },
+    { maxDownloads, tracer, beginUse },
   );
 }

@@ -25,6 +25,7 @@ import type { DownloadMetrics } from './metrics.js';
 import type { Shutdown } from './shutdown.js';
 import type { TaskStore } from './store/task-store.js';
 import { grantAccess, prepareSocketPath } from './unix-socket.js';
+import type { BeginUse } from './use-watch.js';
 
 /** Calls that still run when everything else has ended get this long. */
 export const GRPC_STOP_GRACE_MS = 2_000;
@@ -40,6 +41,7 @@ export interface ServerDependencies {
   uploads: UploadService;
   pacing: OfferPacing;
   tracer: Tracer;
+  beginUse: BeginUse;
   identity: HostIdentity;
   /** Where this host serves pieces. */
   pieceAddress: { ip: string; httpPort: number; tcpPort: number };
@@ -123,6 +125,7 @@ function serviceDependencies({
   metrics,
   scheduler,
   uploads,
+  beginUse,
   identity,
   logger,
 }: ServerDependencies): DownloadServiceDependencies {
@@ -134,6 +137,7 @@ function serviceDependencies({
     hostId: identity.description.id,
     logger: logger.child({ module: 'grpc' }),
     uploadingCount: (taskId) => uploads.list().filter((upload) => upload.taskId === taskId).length,
+    beginUse,
     leaveSchedulers: async () => scheduler?.stop(),
     rights: callerRights(settings),
     assertAllowed: (download) => {

@@ -1,5 +1,6 @@
 import type { OnUpload } from '../upload/index.js';
 import type { TaskStore } from './store/task-store.js';
+import type { BeginUse } from './use-watch.js';
 
 /** All of them hear of each upload, and of its end. */
 export function allOf(...listeners: readonly OnUpload[]): OnUpload {
@@ -17,4 +18,9 @@ export function countUploads(store: TaskStore): OnUpload {
     ({ result }) => {
       if (result === 'complete') store.get(task.taskId)?.countUpload();
     };
+}
+
+/** A daemon that uploads is in use. */
+export function useDuringUploads(beginUse: BeginUse): OnUpload {
+  return () => beginUse();
 }

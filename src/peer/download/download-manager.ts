@@ -3,6 +3,7 @@ import { AbortedError, DfpeerError } from '../../core/errors.js';
 import type { TaskId } from '../../core/task-id.js';
 import { noTracing, type Tracer } from '../../core/tracing.js';
 import type { StoredTask } from '../store/stored-task.js';
+import type { BeginUse } from '../use-watch.js';
 import type { DownloadDependencies } from './dependencies.js';
 import { DistrustedHosts } from './distrusted-hosts.js';
 import { DownloadClient } from './download-client.js';
@@ -37,12 +38,13 @@ export class DownloadManager {
   readonly #dependencies: DownloadDependencies;
   readonly #background = new Set<Promise<void>>();
   readonly #maxDownloads: number;
+  readonly #beginUse: BeginUse | undefined;
   readonly #running = new Map<TaskId, Running>();
   #closing = false;
 
   constructor(
     dependencies: Omit<DownloadDependencies, 'inBackground' | 'tracer' | 'distrusted' | 'silentHosts'>,
-    options?: { maxDownloads?: number; tracer?: Tracer },
+    options?: { maxDownloads?: number; tracer?: Tracer; beginUse?: BeginUse },
   ) {
     this.#dependencies = {
       ...dependencies,
@@ -52,6 +54,7 @@ export class DownloadManager {
       silentHosts: new SilentHosts(dependencies.clock),
     };
     this.#maxDownloads = options?.maxDownloads ?? DEFAULT_MAX_DOWNLOADS;
+    this.#beginUse = options?.beginUse;
   }
 
   get size(): number {
@@ -114,6 +117,7 @@ export class DownloadManager {
     if (predecessor === undefined && this.#running.size >= this.#maxDownloads)
       throw new DfpeerError('DFP_LIMIT', `${this.#maxDownloads} tasks are being downloaded already; try again later`);
     const clients: Running['clients'] = new Set();
+    const endUse = this.#beginUse?.();
     const download = new TaskDownload(this.#dependencies, request, (task) => {
       running.task = task;
       for (const client of [...clients]) client.follow(task);
@@ -125,6 +129,7 @@ export class DownloadManager {
       )
       .then(() => download.run())
       .finally(() => {
+        endUse?.();
         if (this.#running.get(request.taskId) === running) this.#running.delete(request.taskId);
       });
     // Whoever has left no longer listens.

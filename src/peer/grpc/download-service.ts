@@ -15,6 +15,7 @@ import type { CallerRights } from '../caller-rights.js';
 import { assertWithinReach } from '../output/daemon-reach.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { TaskStore } from '../store/task-store.js';
+import type { BeginUse } from '../use-watch.js';
 import { readAllowHardLink, readDownload, readOutputDirectory, readRateLimit } from './download-message.js';
 import { DownloadStream, type DownloadStreamDependencies } from './download-stream.js';
 import { REFUSED_DOWNLOAD_METHODS, STANDARD_TASKS_ONLY } from './refused-methods.js';
@@ -28,6 +29,7 @@ export interface DownloadServiceDependencies extends DownloadStreamDependencies 
   /** dfget's DeleteHost: this host leaves its schedulers. */
   leaveSchedulers(): Promise<void>;
   rights: CallerRights;
+  beginUse: BeginUse;
   /** Throws DFP_BLOCKED for a download on the cluster's block list. */
   assertAllowed(request: { application: string; url: string; tag: string; priority: number }): void;
 }
@@ -37,6 +39,8 @@ export function makeDownloadService(dependencies: DownloadServiceDependencies): 
   const { logger, store, scheduler, rights } = dependencies;
   const implementation: DfdaemonDownloadHandlers = {
     DownloadTask: serverStream('dfdaemon.v2.DownloadTaskRequest', logger, async (request, send, call, signal) => {
+      // Told to every call, also when its last byte has left: a slow reader may need longer than the download.
+      call.once('cancelled', dependencies.beginUse());
       if (request.download === null) throw new DfpeerError('DFP_INVALID_ARGUMENT', 'download must be set');
       const client = readDownload(request.download, 'local-user');
       client.request.rateLimitBytesPerSecond = readRateLimit(call.metadata);
