@@ -69,7 +69,10 @@ function openSession(connection: Socket): ClientHttp2Session {
   });
   // The stream hears of it too, and reports it.
   session.on('error', () => undefined);
-  session.once('connect', () => session.setLocalWindowSize(WINDOW_BYTES));
+  session.once('connect', () => {
+    // It may have been stopped before.
+    if (!session.destroyed) session.setLocalWindowSize(WINDOW_BYTES);
+  });
   return session;
 }
 
