@@ -2,32 +2,21 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { limitMallocArenas } from '../../native/index.js';
 import { type Clock, systemClock } from '../core/clock.js';
 import { DfpeerError } from '../core/errors.js';
-import { formatHostPort } from '../core/host-port.js';
 import type { Logger } from '../core/logger.js';
 import type { Tracer } from '../core/tracing.js';
-import { loadChannelCredentials } from '../grpc/credentials.js';
 import { startEmbeddedScheduler } from '../scheduler/embedded-scheduler.js';
-import { createSchedulerClient, HostLoadSampler, type DaemonSchedulerClient } from '../scheduler-client/index.js';
-import type { UploadService } from '../upload/index.js';
-import { StoredTaskAnnouncer } from './announcer.js';
+import type { DaemonSchedulerClient } from '../scheduler-client/index.js';
+import { createClusterSide, joinCluster, type ClusterSide } from './cluster-side.js';
 import type { BandwidthLimits, DaemonSettings, ListenAddress } from './daemon-settings.js';
-import { DownloadLimits } from './download-limits.js';
-import { createDownloadManager } from './download-side.js';
-import { proxyVariables } from './fetch/origin/proxy-choice.js';
-import { ThreadedPieceFetcher } from './fetch/threaded-piece-fetcher.js';
+import { createDownloadSide, type DownloadSide } from './download-side.js';
 import { Collector, type GcSettings } from './gc/collector.js';
 import { OfferPacing } from './swarm/offer-pacing.js';
 import { startDownloadServer, startUploadServer, type ServerDependencies } from './grpc-servers.js';
-import { describeHost, type HostIdentity } from './host-identity.js';
-import { registerKnownSchedulers } from './known-schedulers-metrics.js';
 import { LineShare } from './swarm/line-share.js';
 import { LimitsInForce, type LimitName } from './limits-in-force.js';
 import { MemoryKeeper } from './memory-keeper.js';
-import { DownloadMetrics } from './metrics.js';
 import { startOperationsServer } from './operations-server.js';
-import { GrpcParentDialer } from './parents/grpc-parent-dialer.js';
 import { Shutdown } from './shutdown.js';
-import { startScheduling } from './start-scheduling.js';
 import { DaemonWatch } from './status/daemon-watch.js';
 import type { WatchedFetcher } from './status/watched-fetcher.js';
 import { createView, startStatusPage } from './operator-side.js';
@@ -72,7 +61,7 @@ export class Daemon {
   readonly #limits: LimitsInForce;
   #limitedRoute: DaemonSettings['upload']['limitedRoute'];
   #uploads: UploadSide | undefined;
-  #downloadLimits: DownloadLimits | undefined;
+  #downloads: DownloadSide | undefined;
   #collector: Collector | undefined;
   #ports: DaemonPorts | undefined;
   #onIdle: () => void = () => undefined;
@@ -136,111 +125,139 @@ export class Daemon {
   async #start(): Promise<void> {
     limitMallocArenas(MALLOC_ARENAS);
     const settings = this.#settings;
+    const shutdown = this.#shutdown;
     const shared = { logger: this.#logger, clock: this.#clock };
     for (const warning of settings.warnings) this.#logger.warn({}, warning);
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLE_MS });
     const store = await TaskStore.openDirectory(settings.storeDirectory, shared);
-    this.#shutdown.add('the store', () => store.close());
+    shutdown.add('the store', () => store.close());
     const tracer = await this.#openTracing();
     const pacing = new OfferPacing(this.#clock);
+    const { uploads, http, vortex } = await this.#startUploads(store, pacing, tracer);
+    const embeddedSchedulerPort = await this.#startEmbeddedScheduler();
+    const cluster = createClusterSide(settings, {
+      ...shared,
+      store,
+      uploads: uploads.service,
+      limits: () => this.#limits.current,
+      embeddedSchedulerPort,
+      registry: this.#registry,
+    });
+    const downloads = await this.#createDownloads({ store, cluster, pacing, uploads, tracer });
+    const servers: ServerDependencies = {
+      ...shared,
+      ...cluster,
+      settings,
+      store,
+      manager: downloads.manager,
+      metrics: downloads.metrics,
+      uploads: uploads.service,
+      pacing,
+      tracer,
+      beginUse: this.#uses.begin,
+      pieceAddress: { ip: settings.host.ip, httpPort: http, tcpPort: vortex },
+    };
+    const grpc = await this.#bind(settings.grpc, (listen) => startUploadServer(servers, listen, shutdown));
+    cluster.identity.description.port = grpc;
+    const statusPage = await this.#startOperatorSide(servers, uploads, downloads.fetcher);
+    const operations = await this.#startOperations();
+    shutdown.add('running uploads', async () => {
+      await uploads.service.drain(settings.drainTimeoutMs);
+    });
+    shutdown.add('running downloads', () => downloads.manager.drain(settings.drainTimeoutMs));
+    this.#startCollector(store, cluster.scheduler);
+    await joinCluster(cluster, { ...shared, shutdown });
+    this.#keepMemory();
+    this.#watchIdle();
+    this.#ports = { grpc, http, vortex, ...operations, scheduler: embeddedSchedulerPort, statusPage };
+  }
+
+  /** Both piece servers, listening. */
+  async #startUploads(
+    store: TaskStore,
+    pacing: OfferPacing,
+    tracer: Tracer,
+  ): Promise<{ uploads: UploadSide; http: number; vortex: number }> {
+    const settings = this.#settings;
     const share = new LineShare({ clock: this.#clock, isPeer: (taskId, ip) => pacing.hasChild(taskId, ip) });
     const onUpload = allOf(
-      ...[this.#watch.onUpload, pacing.onUpload, share.onUpload, countUploads(store)],
+      this.#watch.onUpload,
+      pacing.onUpload,
+      share.onUpload,
+      countUploads(store),
       useDuringUploads(this.#uses.begin),
     );
     const uploads = await createUploadSide(settings, {
-      ...shared,
       store,
       onUpload: traceUploads(tracer, onUpload),
       registry: this.#registry,
       shutdown: this.#shutdown,
-    });
-    this.#uploads = uploads;
-    const http = await this.#bind(
-      settings.http,
-      async (listen) => (await uploads.service.start({ http: listen })).httpPort ?? 0,
-    );
-    const vortex = await this.#bind(
-      settings.vortex,
-      async (listen) => (await uploads.service.start({ vortex: listen })).vortexPort ?? 0,
-    );
-    const schedulerPort = await this.#startEmbeddedScheduler();
-
-    const identity = describeHost(settings);
-    const metrics = new DownloadMetrics(this.#registry, {
-      dataDirectory: settings.storeDirectory,
-      version: settings.version,
-    });
-    const load = this.#loadSampler(uploads.service);
-    const announcer = new StoredTaskAnnouncer({
-      store,
-      newPeerId: identity.newPeerId,
-      concurrentPieceCount: settings.download.concurrentPieceCount,
       logger: this.#logger,
-    });
-    const scheduler = this.#createSchedulerClient(identity, schedulerPort, load, announcer);
-    registerKnownSchedulers(this.#registry, () => scheduler?.status() ?? []);
-    const parents = new GrpcParentDialer({
-      hostId: identity.description.id,
-      credentials: await loadChannelCredentials(settings.parentTls),
       clock: this.#clock,
     });
-    this.#shutdown.add('parents', async () => parents.close());
-    const fetcher = this.#createFetcher();
-    const { interfaceBytesPerSecond } = uploads;
-    const budgets = new DownloadLimits(this.#limits.current, { interfaceBytesPerSecond, clock: this.#clock });
-    this.#downloadLimits = budgets;
-    this.#shutdown.add('download limits', async () => budgets.close());
-    const ofDownloads = { store, identity, scheduler, announcer, metrics, parents, fetcher, tracer, budgets, pacing };
-    const makeRoom = async (bytes: number): Promise<boolean> => this.#collector?.makeRoom(bytes) ?? false;
-    const beginUse = this.#uses.begin;
-    const manager = createDownloadManager(settings, { ...shared, ...ofDownloads, makeRoom, beginUse });
+    this.#uploads = uploads;
+    const { service } = uploads;
+    const http = await this.#bind(settings.http, async (listen) => (await service.start({ http: listen })).httpPort);
+    const vortex = await this.#bind(
+      settings.vortex,
+      async (listen) => (await service.start({ vortex: listen })).vortexPort,
+    );
+    return { uploads, http: http ?? 0, vortex: vortex ?? 0 };
+  }
 
-    const servers: ServerDependencies = {
-      ...shared,
-      settings,
+  async #createDownloads(parts: {
+    store: TaskStore;
+    cluster: ClusterSide;
+    pacing: OfferPacing;
+    uploads: UploadSide;
+    tracer: Tracer;
+  }): Promise<DownloadSide> {
+    const { store, cluster, pacing, uploads, tracer } = parts;
+    const downloads = await createDownloadSide(this.#settings, {
       store,
-      manager,
-      metrics,
-      scheduler,
-      announcer,
-      load,
-      uploads: uploads.service,
-      pacing,
+      cluster,
+      copies: (taskId, number) => pacing.copies(taskId, number),
+      makeRoom: async (bytes) => this.#collector?.makeRoom(bytes) ?? false,
+      limits: this.#limits.current,
+      interfaceBytesPerSecond: uploads.interfaceBytesPerSecond,
+      watch: this.#watch,
+      beginUse: this.#uses.begin,
       tracer,
-      beginUse,
-      identity,
-      pieceAddress: { ip: settings.host.ip, httpPort: http, tcpPort: vortex },
-    };
-    const grpc = await this.#bind(settings.grpc, (listen) => startUploadServer(servers, listen, this.#shutdown));
-    identity.description.port = grpc;
+      registry: this.#registry,
+      shutdown: this.#shutdown,
+      logger: this.#logger,
+      clock: this.#clock,
+    });
+    this.#downloads = downloads;
+    return downloads;
+  }
+
+  /** The unix socket and the status page. Resolves with the port of the latter. */
+  async #startOperatorSide(
+    servers: ServerDependencies,
+    uploads: UploadSide,
+    fetcher: WatchedFetcher,
+  ): Promise<number | undefined> {
     const operators = {
-      ...{ ...shared, settings, store, uploads, fetcher, scheduler, hostId: identity.description.id },
-      ...{ watch: this.#watch, limits: this.#limits, registry: this.#registry, shutdown: this.#shutdown },
+      settings: this.#settings,
+      store: servers.store,
+      scheduler: servers.scheduler,
+      hostId: servers.identity.description.id,
+      uploads,
+      fetcher,
+      watch: this.#watch,
+      limits: this.#limits,
       limitedRoute: () => this.#limitedRoute,
       ports: () => this.ports,
+      registry: this.#registry,
+      shutdown: this.#shutdown,
+      logger: this.#logger,
+      clock: this.#clock,
     };
     const view = createView(operators);
     const changeLimits = (changes: Partial<BandwidthLimits>): void => this.#limits.change(changes);
     await startDownloadServer(servers, { view, changeLimits }, this.#shutdown);
-    const operations = await this.#startOperations();
-    const statusPage = await startStatusPage(view, {
-      ...operators,
-      bind: (address, start) => this.#bind(address, start),
-    });
-    this.#shutdown.add('running uploads', async () => {
-      await uploads.service.drain(settings.drainTimeoutMs);
-    });
-    this.#shutdown.add('running downloads', () => manager.drain(settings.drainTimeoutMs));
-    this.#startCollector(store, scheduler);
-    if (scheduler !== undefined) {
-      this.#shutdown.add('announcements', () => announcer.stop());
-      this.#shutdown.add('the scheduler client', () => scheduler.stop());
-      await startScheduling(scheduler, { ...shared, onJoined: () => announcer.announceAll(scheduler) });
-    }
-    this.#keepMemory();
-    this.#watchIdle();
-    this.#ports = { grpc, http, vortex, ...operations, scheduler: schedulerPort, statusPage };
+    return startStatusPage(view, { ...operators, bind: (address, start) => this.#bind(address, start) });
   }
 
   async #openTracing(): Promise<Tracer> {
@@ -253,17 +270,7 @@ export class Daemon {
 
   #applyLimits(limits: BandwidthLimits): void {
     this.#uploads?.setLimits(limits);
-    this.#downloadLimits?.set(limits);
-  }
-
-  #createFetcher(): WatchedFetcher {
-    const fetcher = new ThreadedPieceFetcher({
-      allowedNetworks: this.#settings.originAllowList,
-      environment: proxyVariables(process.env),
-    });
-    fetcher.warmUp();
-    this.#shutdown.add('the fetch workers', () => fetcher.close());
-    return this.#watch.watchFetcher(fetcher);
+    this.#downloads?.setLimits(limits);
   }
 
   async #startEmbeddedScheduler(): Promise<number | undefined> {
@@ -275,47 +282,6 @@ export class Daemon {
     );
     this.#shutdown.add('the embedded scheduler', () => scheduler.stop());
     return scheduler.port;
-  }
-
-  #loadSampler(uploads: UploadService): HostLoadSampler {
-    return new HostLoadSampler({
-      ip: this.#settings.host.ip,
-      dataDirectory: this.#settings.storeDirectory,
-      uploadLimit: () => this.#limits.current.upload,
-      downloadLimit: () => this.#limits.current.download,
-      uploadConnections: () => uploads.list().length,
-      clock: this.#clock,
-    });
-  }
-
-  #createSchedulerClient(
-    identity: HostIdentity,
-    embeddedPort: number | undefined,
-    load: HostLoadSampler,
-    announcer: StoredTaskAnnouncer,
-  ): DaemonSchedulerClient | undefined {
-    const { schedulers, schedulerClient, embeddedScheduler, version } = this.#settings;
-    const own =
-      embeddedScheduler === undefined || embeddedPort === undefined
-        ? undefined
-        : ({ kind: 'static', addrs: [formatHostPort(ownIp(embeddedScheduler.ip), embeddedPort)] } as const);
-    // One that others use may run here beside the one that we are told to use.
-    const source = schedulers ?? own;
-    if (source === undefined) return undefined;
-    const client = createSchedulerClient({
-      host: identity.description,
-      load: () => load.sample(),
-      source,
-      build: { version },
-      announceIntervalMs: schedulerClient.announceIntervalMs,
-      scheduleTimeoutMs: schedulerClient.scheduleTimeoutMs,
-      refreshIntervalMs: schedulerClient.refreshIntervalMs,
-      tls: schedulers === undefined ? undefined : schedulerClient.tls,
-      logger: this.#logger.child({ module: 'scheduler-client' }),
-      clock: this.#clock,
-      onSchedulerJoined: () => announcer.announceAll(client),
-    });
-    return client;
   }
 
   async #startOperations(): Promise<{ metrics: number; health: number }> {
@@ -387,9 +353,4 @@ export class Daemon {
       return start({ ...address, port: 0 });
     }
   }
-}
-
-/** Where to find on this host what listens there on `listenIp`. */
-function ownIp(listenIp: string): string {
-  return { '0.0.0.0': '127.0.0.1', '::': '::1' }[listenIp] ?? listenIp;
 }

@@ -1,43 +1,63 @@
+import type { Registry } from 'prom-client';
 import type { Clock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
 import type { Tracer } from '../core/tracing.js';
-import type { DaemonSchedulerClient } from '../scheduler-client/index.js';
+import { loadChannelCredentials } from '../grpc/credentials.js';
 import { BandwidthLimiter } from '../upload/index.js';
-import type { StoredTaskAnnouncer } from './announcer.js';
-import type { DaemonSettings } from './daemon-settings.js';
-import type { DownloadBudgets } from './download/download-budgets.js';
+import type { ClusterSide } from './cluster-side.js';
+import type { BandwidthLimits, DaemonSettings } from './daemon-settings.js';
+import { DownloadLimits } from './download-limits.js';
+import type { DownloadDependencies } from './download/dependencies.js';
 import { DownloadManager } from './download/download-manager.js';
-import type { PieceFetcher } from './fetch/piece-fetcher.js';
-import type { OfferPacing } from './swarm/offer-pacing.js';
-import type { HostIdentity } from './host-identity.js';
-import type { DownloadMetrics } from './metrics.js';
-import type { ParentDialer } from './parents/parent-dialer.js';
+import { proxyVariables } from './fetch/origin/proxy-choice.js';
+import { ThreadedPieceFetcher } from './fetch/threaded-piece-fetcher.js';
+import { DownloadMetrics } from './metrics.js';
+import { GrpcParentDialer } from './parents/grpc-parent-dialer.js';
+import type { Shutdown } from './shutdown.js';
+import type { DaemonWatch } from './status/daemon-watch.js';
+import type { WatchedFetcher } from './status/watched-fetcher.js';
 import type { TaskStore } from './store/task-store.js';
 import type { BeginUse } from './use-watch.js';
 
 /** The fetching half. */
-export function createDownloadManager(
-  { download, maxDownloads }: Pick<DaemonSettings, 'download' | 'maxDownloads'>,
-  parts: {
-    store: TaskStore;
-    identity: HostIdentity;
-    scheduler: DaemonSchedulerClient | undefined;
-    announcer: StoredTaskAnnouncer;
-    metrics: DownloadMetrics;
-    parents: ParentDialer;
-    fetcher: PieceFetcher;
-    tracer: Tracer;
-    budgets: DownloadBudgets;
-    pacing: OfferPacing;
-    makeRoom: (bytes: number) => Promise<boolean>;
-    beginUse: BeginUse;
-    logger: Logger;
-    clock: Clock;
-  },
-): DownloadManager {
-  const { store, identity, scheduler, announcer, metrics, parents, fetcher, tracer, budgets, pacing, clock } = parts;
-  const { makeRoom, beginUse } = parts;
-  return new DownloadManager(
+export interface DownloadSide {
+  manager: DownloadManager;
+  metrics: DownloadMetrics;
+  fetcher: WatchedFetcher;
+  setLimits(limits: BandwidthLimits): void;
+}
+
+export interface DownloadSideParts extends Pick<DownloadDependencies, 'copies' | 'makeRoom'> {
+  store: TaskStore;
+  cluster: ClusterSide;
+  limits: BandwidthLimits;
+  interfaceBytesPerSecond: number;
+  watch: DaemonWatch;
+  beginUse: BeginUse;
+  tracer: Tracer;
+  registry: Registry;
+  shutdown: Shutdown;
+  logger: Logger;
+  clock: Clock;
+}
+
+/** @throws DfpeerError DFP_CONFIG for certificates that can't be read */
+export async function createDownloadSide(settings: DaemonSettings, parts: DownloadSideParts): Promise<DownloadSide> {
+  const { store, cluster, tracer, beginUse, shutdown, clock } = parts;
+  const { identity, scheduler, announcer } = cluster;
+  const { storeDirectory, version } = settings;
+  const metrics = new DownloadMetrics(parts.registry, { dataDirectory: storeDirectory, version });
+  const parents = new GrpcParentDialer({
+    hostId: identity.description.id,
+    credentials: await loadChannelCredentials(settings.parentTls),
+    clock,
+  });
+  shutdown.add('parents', async () => parents.close());
+  const fetcher = parts.watch.watchFetcher(startFetcher(settings, shutdown));
+  const { interfaceBytesPerSecond } = parts;
+  const budgets = new DownloadLimits(parts.limits, { interfaceBytesPerSecond, clock });
+  shutdown.add('download limits', async () => budgets.close());
+  const manager = new DownloadManager(
     {
       store,
       fetcher,
@@ -45,16 +65,27 @@ export function createDownloadManager(
       parents,
       host: { id: identity.description.id, newPeerId: identity.newPeerId },
       budgets,
-      copies: (taskId, number) => pacing.copies(taskId, number),
-      makeRoom,
+      copies: parts.copies,
+      makeRoom: parts.makeRoom,
       createBudget: (bytesPerSecond) => new BandwidthLimiter(bytesPerSecond, { clock }),
       ...(scheduler === undefined ? {} : { announceCopy: (task) => announcer.announceSoon(scheduler, task) }),
       observer: metrics,
-      settings: download,
+      settings: settings.download,
       clock,
       random: Math.random,
       logger: parts.logger.child({ module: 'download' }),
     },
-    { maxDownloads, tracer, beginUse },
+    { maxDownloads: settings.maxDownloads, tracer, beginUse },
   );
+  return { manager, metrics, fetcher, setLimits: (limits) => budgets.set(limits) };
+}
+
+function startFetcher({ originAllowList }: DaemonSettings, shutdown: Shutdown): ThreadedPieceFetcher {
+  const fetcher = new ThreadedPieceFetcher({
+    allowedNetworks: originAllowList,
+    environment: proxyVariables(process.env),
+  });
+  fetcher.warmUp();
+  shutdown.add('the fetch workers', () => fetcher.close());
+  return fetcher;
 }
