@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { DaemonConfig, SchedulersFrom } from '../config/daemon-config.js';
 import type { TlsFiles } from '../grpc/credentials.js';
 import type { BandwidthLimits, DaemonSettings } from '../peer/daemon-settings.js';
-import { DEFAULT_DOWNLOAD_SETTINGS } from '../peer/download/download-request.js';
+import { ORIGIN_TIMEOUT_MS } from '../peer/download/download-request.js';
 import type { GcSettings } from '../peer/gc/collector.js';
 import type { SchedulerSourceConfig } from '../scheduler-client/index.js';
 
@@ -78,12 +78,12 @@ export function toSettings(config: DaemonConfig, version: string): DaemonSetting
       },
     },
     download: {
-      ...DEFAULT_DOWNLOAD_SETTINGS,
       concurrentPieceCount: download.concurrentPieceCount,
       pieceTimeoutMs: download.pieceTimeoutMs,
       idleTimeoutMs: download.idleTimeoutMs,
       collectedPieceTimeoutMs: download.collectedPieceTimeoutMs,
       maxScheduleCount: scheduler.maxScheduleCount,
+      originTimeoutMs: ORIGIN_TIMEOUT_MS,
       smallTaskBytes: download.smallTaskSizeBytes,
       maxOriginAttempts: backend.maxRetries + 1,
       originRequestHeader: backend.requestHeader ?? {},

@@ -1,5 +1,4 @@
 import { checkDocument } from './check-document.js';
-import { readConfigText } from './config-file.js';
 import { withPresentNames } from './former-names.js';
 import { specAt } from './key-spec.js';
 import { DAEMON_SCHEMA, type FileConfig } from './schema.js';
@@ -19,9 +18,4 @@ export function parseDaemonConfig(text: string, file: string): LoadedConfig {
     return spec?.type === 'key' ? spec.expects : 'a mapping of keys';
   });
   return { config, ineffective: findIneffectiveKeys(document.value, DAEMON_SCHEMA) };
-}
-
-/** @throws ConfigError, or DfpeerError (DFP_CONFIG) when the file can't be read */
-export async function loadDaemonConfig(file: string): Promise<LoadedConfig> {
-  return parseDaemonConfig(await readConfigText(file), file);
 }

@@ -5,7 +5,7 @@ export type Route =
   | 'paced'; // leases of the limiter spent on sendfile calls
 
 /** Why sendfile can't be used on this machine at all. */
-export type EngineUnavailableReason = 'not-linux' | 'koffi-missing' | 'engine-disabled';
+export type EngineUnavailableReason = 'not-linux' | 'koffi-missing';
 
 /** Why one transfer can't, or can no longer, use the engine. */
 export type TransferFallbackReason = 'unsupported-file' | 'engine-failed';

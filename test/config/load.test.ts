@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, MAX_REPORTED_ISSUES } from '../../src/config/config-error.js';
-import { MAX_CONFIG_BYTES } from '../../src/config/config-file.js';
-import { loadDaemonConfig, parseDaemonConfig } from '../../src/config/load.js';
+import { MAX_CONFIG_BYTES, readConfigText } from '../../src/config/config-file.js';
+import { parseDaemonConfig } from '../../src/config/load.js';
 import { describeIneffectiveKeys } from '../../src/config/unknown-keys.js';
 import { DRAGONFLY_YAML } from './dragonfly-yaml.js';
 import { errorOf, withDirectory } from './support.js';
@@ -233,18 +233,18 @@ describe('reading the configuration file', () => {
   it('refuses what is missing, no regular file, or too large, naming it', () =>
     withDirectory(async (directory) => {
       const file = join(directory, 'dfdaemon.yaml');
-      await assert.rejects(loadDaemonConfig(file), {
+      await assert.rejects(readConfigText(file), {
         code: 'DFP_CONFIG',
         message: new RegExp(`${file} does not exist`),
       });
       await mkdir(join(directory, 'd'));
-      await assert.rejects(loadDaemonConfig(join(directory, 'd')), {
+      await assert.rejects(readConfigText(join(directory, 'd')), {
         code: 'DFP_CONFIG',
         message: /not a regular file/,
       });
       await writeFile(file, '#'.repeat(MAX_CONFIG_BYTES + 1));
-      await assert.rejects(loadDaemonConfig(file), { code: 'DFP_CONFIG', message: /larger than 1048576 bytes/ });
+      await assert.rejects(readConfigText(file), { code: 'DFP_CONFIG', message: /larger than 1048576 bytes/ });
       await writeFile(file, '#'.repeat(MAX_CONFIG_BYTES));
-      await loadDaemonConfig(file);
+      await readConfigText(file);
     }));
 });

@@ -71,7 +71,7 @@ export class SimulatedFetcher implements PieceFetcher {
         if (answer.contentVersion !== contentVersion)
           answer.refusal ??= new ParentRefusedError('it has another state of the content now', { status: 206 });
       const piece = await this.#receive(request, slice, answer, transfer);
-      return { slice, ...piece, announcedDigest: piece.digest, toldRoute: undefined };
+      return { slice, ...piece, toldRoute: undefined };
     });
   }
 

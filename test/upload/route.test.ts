@@ -31,7 +31,6 @@ const table: [what: string, inputs: Partial<RouteInputs>, route: string, reason:
   ['a limit, the interface unknown', { limitBytesPerSecond: 50e9 }, 'copy', 'limited'],
   ['another system', { engine: { available: false, reason: 'not-linux' } }, 'copy', 'not-linux'],
   ['no koffi', { engine: { available: false, reason: 'koffi-missing' } }, 'copy', 'koffi-missing'],
-  ['the engine switched off', { engine: { available: false, reason: 'engine-disabled' } }, 'copy', 'engine-disabled'],
   ['TLS', { socket: 'tls' }, 'copy', 'tls'],
   ['a stream that is no socket', { socket: 'other' }, 'copy', 'unsupported-socket'],
   ['a file the kernel refuses', { fallback: 'unsupported-file' }, 'copy', 'unsupported-file'],

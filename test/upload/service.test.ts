@@ -119,7 +119,7 @@ describe('the upload service', () => {
   it('says which port is taken, and then listens nowhere', async () => {
     const other = new UploadService({
       source: running.source,
-      engine: { available: false, reason: 'engine-disabled' },
+      engine: { available: false, reason: 'koffi-missing' },
       registry: new Registry(),
     });
     const taken = { ip: '127.0.0.1', port: running.vortexPort };

@@ -2,7 +2,7 @@ import { MAX_PIECE_LENGTH, MIN_PIECE_LENGTH } from '../../core/piece.js';
 import { MAX_SILENT_HOSTS, SILENCE_MEMORY_MS } from '../../peer/download/silent-hosts.js';
 import { LIFE_PATIENCE_MS } from '../../scheduler-client/liveness.js';
 import { DISTRUST_MS, MAX_DISTRUSTED_HOSTS, MAX_STRIKES } from '../../peer/download/distrusted-hosts.js';
-import { DEFAULT_DOWNLOAD_SETTINGS } from '../../peer/download/download-request.js';
+import { ORIGIN_TIMEOUT_MS } from '../../peer/download/download-request.js';
 import { DISK_TIMEOUT_MS } from '../../peer/download/named-waits.js';
 import { CHECK_TIMEOUT_MS } from '../../peer/download/open-task.js';
 import {
@@ -39,8 +39,6 @@ import {
 } from '../../peer/fetch/threaded-piece-fetcher.js';
 import { CONNECT_TIMEOUT_MS as CALL_CONNECT_TIMEOUT_MS } from '../../peer/parents/grpc-parent-dialer.js';
 import { bound, type BoundGroup } from './fixed-bound.js';
-
-const { originTimeoutMs } = DEFAULT_DOWNLOAD_SETTINGS;
 
 /** src/peer/download and src/peer/fetch. */
 export const FETCHING_BOUNDS: readonly BoundGroup[] = [
@@ -116,7 +114,7 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
     title: 'Downloading from origins',
     bounds: [
       bound(
-        { originTimeoutMs },
+        { ORIGIN_TIMEOUT_MS },
         'ms',
         'Asking an origin for length and validators.',
         'an attempt of `backend.maxRetries`',

@@ -27,6 +27,9 @@ export interface DownloadRequest {
   rateLimitBytesPerSecond: number | undefined;
 }
 
+/** How long an origin may take to tell what it has. */
+export const ORIGIN_TIMEOUT_MS = 30_000;
+
 /** Bounds of one download; durations in milliseconds. */
 export interface DownloadSettings {
   concurrentPieceCount: number;
@@ -46,15 +49,3 @@ export interface DownloadSettings {
   /** At or below this a task goes straight to the origin: the scheduler's answer would take longer than the bytes. */
   smallTaskBytes: number;
 }
-
-export const DEFAULT_DOWNLOAD_SETTINGS: DownloadSettings = {
-  concurrentPieceCount: 8,
-  pieceTimeoutMs: 360_000,
-  idleTimeoutMs: 30_000,
-  collectedPieceTimeoutMs: 60_000,
-  maxScheduleCount: 5,
-  originTimeoutMs: 30_000,
-  maxOriginAttempts: 4,
-  originRequestHeader: {},
-  smallTaskBytes: 4 * 1024 * 1024,
-};

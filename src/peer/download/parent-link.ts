@@ -34,7 +34,6 @@ export class ParentLink {
   readonly #openedAtMs: number;
   inFlight = 0;
   consecutiveFailures = 0;
-  bytes = 0;
   /** The parent asked not to be asked before this (429, 503). */
   #restUntilMs = 0;
   #cancelRest: () => void = () => undefined;

@@ -73,11 +73,6 @@ export class ParentSwarm {
     return this.#links.size > 0;
   }
 
-  /** Some parent may still offer what is missing. */
-  get mayOffer(): boolean {
-    return [...this.#links.values()].some((link) => link.streaming);
-  }
-
   /** How long a first word may take, in milliseconds; none is waited for where the last ones did not come. */
   get lifePatienceMs(): number {
     const { silentHosts } = this.#dependencies;
@@ -190,7 +185,6 @@ export class ParentSwarm {
         traceParent: span.traceParent,
       });
       link.consecutiveFailures = 0;
-      link.bytes += slice.length;
       const { toldRoute } = fetched;
       span.set({ 'parent.route': toldRoute?.route, 'parent.route.reason': toldRoute?.reason });
       span.end();

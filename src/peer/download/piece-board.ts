@@ -62,10 +62,6 @@ export class PieceBoard {
     return this.#missing.has(number);
   }
 
-  isInFlight(number: number): boolean {
-    return this.#inFlight.has(number);
-  }
-
   /** Returns false when the parent had offered it before. */
   offer(parentId: string, number: number): boolean {
     const offered = this.#offers.get(parentId) ?? new Set<number>();
@@ -74,12 +70,6 @@ export class PieceBoard {
     offered.add(number);
     this.#holders.set(number, (this.#holders.get(number) ?? 0) + 1);
     return true;
-  }
-
-  /** The parent no longer has the piece, or lies about it. */
-  withdraw(parentId: string, number: number): void {
-    if (this.#offers.get(parentId)?.delete(number) === true)
-      this.#holders.set(number, (this.#holders.get(number) ?? 1) - 1);
   }
 
   dropParent(parentId: string): void {

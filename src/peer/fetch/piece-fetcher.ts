@@ -46,8 +46,6 @@ export interface ParentPieceRequest extends FetchCommon {
 }
 
 export interface ParentPiece extends FetchedPiece {
-  /** What the parent said of the piece; undefined when it said nothing (an old parent, a raw file server). Compared before this resolves. */
-  announcedDigest: string | undefined;
   /** How the parent sent it; undefined when it said nothing (an old parent, vortex has no room for it). */
   toldRoute: ToldRoute | undefined;
 }

@@ -1,4 +1,3 @@
-import type { ServerWritableStream } from '@grpc/grpc-js';
 import { Metadata } from '@grpc/grpc-js';
 import { open } from 'node:fs/promises';
 import { abortReason } from '../../core/deadline.js';
@@ -7,7 +6,6 @@ import type { Logger } from '../../core/logger.js';
 import { TrafficType, type ByteRange, type PieceSlice, type StoredPiece } from '../../core/piece.js';
 import { formatTaskDigest, type TaskDigest } from '../../core/task-digest.js';
 import { Wakeup } from '../../core/wakeup.js';
-import type { DownloadTaskRequest__Output } from '../../generated/dfdaemon/v2/DownloadTaskRequest.js';
 import type { DownloadTaskResponse } from '../../generated/dfdaemon/v2/DownloadTaskResponse.js';
 import { OUTPUT_METHOD_KEY, STORY_KEY } from '../../grpc/metadata-keys.js';
 import type { DownloadHandle, DownloadManager } from '../download/download-manager.js';
@@ -21,8 +19,6 @@ import type { TaskStore } from '../store/task-store.js';
 import { toWirePiece, toWireSlice, type ClientDownload } from './download-message.js';
 import type { SendMessage } from '../../grpc/handlers.js';
 import { encodeStory } from './story-message.js';
-
-export type DownloadCall = ServerWritableStream<DownloadTaskRequest__Output, DownloadTaskResponse>;
 
 export interface DownloadStreamDependencies {
   manager: DownloadManager;

@@ -8,14 +8,12 @@ export const MAX_PAGE_TRANSFERS = 100;
 export const MAX_PAGE_HOSTS = 50;
 export const MAX_PAGE_WARNINGS = 50;
 
-/** What the status page shows, as it goes over the wire. Times are milliseconds since the Unix epoch. */
-export type Snapshot = ReturnType<typeof takeSnapshot>;
-
 export interface PageTask extends TaskView {
   /** See {@link pieceMap}. */
   pieceMap: string;
 }
 
+/** What the status page shows, as it goes over the wire. Times are milliseconds since the Unix epoch. */
 export function takeSnapshot(view: DaemonView) {
   const transfers = view.transfers(MAX_PAGE_TRANSFERS);
   const peers = view.peers(MAX_PAGE_HOSTS);

@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.js';
 import type { Logger } from '../../core/logger.js';
+import type { Route } from '../../upload/index.js';
 
 /** Two minutes of history for the status page. */
 export const MAX_THROUGHPUT_SAMPLES = 120;
@@ -7,9 +8,8 @@ export const SAMPLE_INTERVAL_MS = 1000;
 /** A rate is the mean of this many intervals: running sendfiles are counted once a second, at their own beat. */
 const SMOOTHED_INTERVALS = 2;
 
-export const THROUGHPUT_SERIES = ['sendfile', 'copy', 'paced', 'parent', 'origin'] as const;
 /** Uploads by route, downloads by source. */
-export type ThroughputSeries = (typeof THROUGHPUT_SERIES)[number];
+export type ThroughputSeries = Route | 'parent' | 'origin';
 export type ThroughputRates = Readonly<Record<ThroughputSeries, number>>;
 
 interface Reading {

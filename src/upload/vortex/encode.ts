@@ -58,10 +58,6 @@ export function encodeError(code: number, message: string, packetId: number = ra
   return packet;
 }
 
-export function encodeClose(packetId: number = randomPacketId()): Buffer {
-  return startPacket(packetId, VortexTag.CLOSE, 0);
-}
-
 function startPacket(packetId: number, tag: number, valueLength: number): Buffer {
   if (valueLength > MAX_VALUE_LENGTH)
     throw new DfpeerError(

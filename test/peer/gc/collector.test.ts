@@ -104,7 +104,7 @@ describe('the collector', () => {
     const task = await storeTask(store, { url: 'http://example.com/busy', content, pieceLength: 16 * MIB });
     const service = new UploadService({
       source: store,
-      engine: { available: false, reason: 'engine-disabled' },
+      engine: { available: false, reason: 'koffi-missing' },
       registry: new Registry(),
     });
     const { httpPort } = await service.start({ http: { ip: '127.0.0.1', port: 0 } });

@@ -47,7 +47,7 @@ describe('a watched fetcher', () => {
     );
     assert.deepEqual([live?.offset, live?.length, live?.bytes, told], [200, 100, 70, 2]);
     assert.equal(ledger.list()[0]?.downloads.bytes, 70);
-    settle.resolve({ slice: SLICE, digest: 'crc32:1', costMs: 1, announcedDigest: undefined, toldRoute: undefined });
+    settle.resolve({ slice: SLICE, digest: 'crc32:1', costMs: 1, toldRoute: undefined });
     await piece;
     assert.deepEqual([fetcher.list(), fetcher.receivedBytes], [[], { parent: 100, origin: 0 }]);
   });

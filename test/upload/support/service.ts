@@ -25,7 +25,7 @@ export async function startService(options: Partial<UploadServiceOptions> = {}):
   const service = new UploadService({
     source,
     registry,
-    engine: engine === undefined ? { available: false, reason: 'engine-disabled' } : { available: true, engine },
+    engine: engine === undefined ? { available: false, reason: 'koffi-missing' } : { available: true, engine },
     ...options,
   });
   const loopback = { ip: '127.0.0.1', port: 0 };

@@ -50,7 +50,7 @@ export class OriginPieceReader implements AnswerReader {
     if (writer.remaining > 0) return undefined;
     writer.close();
     const { digest } = writer;
-    return { digest, announcedDigest: undefined, toldRoute: undefined, reusable: head.keepAlive };
+    return { digest, toldRoute: undefined, reusable: head.keepAlive };
   }
 
   end(): never {

@@ -17,9 +17,8 @@ export interface AnswerReader {
 }
 
 export interface PieceAnswer {
-  /** `crc32:<decimal>` of the bytes written. */
+  /** `crc32:<decimal>` of the bytes written: what the parent announced, if it did. */
   digest: string;
-  announcedDigest: string | undefined;
   /** How the parent sends it; undefined when it doesn't say. */
   toldRoute: ToldRoute | undefined;
   /** The connection may carry another request. */

@@ -127,7 +127,7 @@ export class HttpPieceReader implements AnswerReader {
   #readBody({ head, body }: Extract<State, { at: 'body' }>, chunk: Uint8Array): PieceAnswer | undefined {
     if (chunk.length === 0 || !body.write(chunk)) return undefined;
     const toldRoute = parseToldRoute(head.headers.get(ROUTE_HEADER.toLowerCase()));
-    return { digest: body.finish(), announcedDigest: body.announcedDigest, toldRoute, reusable: head.keepAlive };
+    return { digest: body.finish(), toldRoute, reusable: head.keepAlive };
   }
 
   #readRefusal(state: Extract<State, { at: 'refusal' }>, chunk: Uint8Array): undefined {

@@ -33,8 +33,8 @@ export async function fetchFromParent(
     order.endpoint.protocol === 'http'
       ? await fetchOverHttp(order, pool, transfer)
       : await fetchOverVortex(order, pool, transfer);
-  const { digest, announcedDigest, toldRoute } = answer;
-  return { slice: order.slice, digest, announcedDigest, toldRoute, costMs: transfer.elapsedMs };
+  const { digest, toldRoute } = answer;
+  return { slice: order.slice, digest, toldRoute, costMs: transfer.elapsedMs };
 }
 
 /** "parent 10.0.0.1:4007", as in every message about it. */

@@ -14,7 +14,7 @@ export function parseAnnouncedDigest(text: string | undefined): string | undefin
 
 /** The bytes of one piece on their way from a parent into the file, compared with what the parent announced. */
 export class PieceBody {
-  readonly announcedDigest: string | undefined;
+  readonly #announcedDigest: string | undefined;
   readonly #writer: PieceWriter;
   readonly #slice: PieceSlice;
   readonly #parent: string;
@@ -22,7 +22,7 @@ export class PieceBody {
   constructor(parent: string, path: string, slice: PieceSlice, announcedDigest: string | undefined) {
     this.#parent = parent;
     this.#slice = slice;
-    this.announcedDigest = announcedDigest;
+    this.#announcedDigest = announcedDigest;
     this.#writer = new PieceWriter(path, slice);
   }
 
@@ -45,10 +45,10 @@ export class PieceBody {
   finish(): string {
     this.#writer.close();
     const { digest } = this.#writer;
-    if (this.announcedDigest === undefined || this.announcedDigest === digest) return digest;
+    if (this.#announcedDigest === undefined || this.#announcedDigest === digest) return digest;
     throw new DfpeerError(
       'DFP_PIECE_DIGEST',
-      `piece ${this.#slice.number} from ${this.#parent} has ${digest}, but ${this.announcedDigest} was announced`,
+      `piece ${this.#slice.number} from ${this.#parent} has ${digest}, but ${this.#announcedDigest} was announced`,
     );
   }
 

@@ -86,8 +86,7 @@ export class VortexPieceReader implements AnswerReader {
 
   #readBody(body: PieceBody, chunk: Uint8Array): PieceAnswer | undefined {
     if (chunk.length === 0 || !body.write(chunk)) return undefined;
-    const digest = body.finish();
-    return { digest, announcedDigest: body.announcedDigest, toldRoute: undefined, reusable: false };
+    return { digest: body.finish(), toldRoute: undefined, reusable: false };
   }
 
   #refused({ code, message }: ErrorPacket): ParentRefusedError {
