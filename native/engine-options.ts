@@ -1,6 +1,12 @@
 import type { Worker } from 'node:worker_threads';
 import type { WorkerInput } from './engine-worker.js';
 
+export const DEFAULT_QUANTUM_BYTES = 1024 * 1024;
+export const DEFAULT_INLINE_BYTES = 128 * 1024;
+export const DEFAULT_PREFETCH_BYTES = 1024 * 1024;
+export const DEFAULT_MAX_ENGINE_QUEUE = 16_384;
+export const DEFAULT_PROGRESS_INTERVAL_MS = 100;
+
 /** All optional; lengths in bytes. */
 export interface EngineOptions {
   /** Worker threads, started when first needed. Default: one per two processors. */

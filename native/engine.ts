@@ -1,7 +1,15 @@
 import type { Socket } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { DuplicatedFd } from './duplicated-fd.js';
-import { checkEngineOptions, type EngineOptions } from './engine-options.js';
+import {
+  checkEngineOptions,
+  DEFAULT_INLINE_BYTES,
+  DEFAULT_MAX_ENGINE_QUEUE,
+  DEFAULT_PREFETCH_BYTES,
+  DEFAULT_PROGRESS_INTERVAL_MS,
+  DEFAULT_QUANTUM_BYTES,
+  type EngineOptions,
+} from './engine-options.js';
 import { EngineTransfer } from './engine-transfer.js';
 import { EngineError, NativeError } from './errors.js';
 import type { Libc } from './libc.js';
@@ -59,14 +67,14 @@ export class SendFileEngine implements TransferEngine {
     this.#libc = load.libc;
     this.#pageCache = new PageCache(load.libc);
     this.#maxWorkers = options.workers ?? Math.max(1, Math.floor(availableParallelism() / 2));
-    this.#inlineBytes = options.inlineBytes ?? 128 * 1024;
-    this.#quantumBytes = options.quantumBytes ?? 1024 * 1024;
-    this.#maxQueued = options.maxQueuedTransfers ?? 16_384;
-    this.#ticker = new ProgressTicker(options.progressIntervalMs ?? 100);
+    this.#inlineBytes = options.inlineBytes ?? DEFAULT_INLINE_BYTES;
+    this.#quantumBytes = options.quantumBytes ?? DEFAULT_QUANTUM_BYTES;
+    this.#maxQueued = options.maxQueuedTransfers ?? DEFAULT_MAX_ENGINE_QUEUE;
+    this.#ticker = new ProgressTicker(options.progressIntervalMs ?? DEFAULT_PROGRESS_INTERVAL_MS);
     this.#laneOptions = {
       slots: options.slotsPerWorker ?? SLOTS_PER_WORKER,
       quantumBytes: this.#quantumBytes,
-      prefetchBytes: options.prefetchBytes ?? 1024 * 1024,
+      prefetchBytes: options.prefetchBytes ?? DEFAULT_PREFETCH_BYTES,
       spawnWorker: options.spawnWorker ?? spawnEngineWorker,
     };
   }

@@ -5,6 +5,13 @@ export { nativeSupport } from './load-libc.js';
 export type { LoadEnvironment, NativeSupport } from './load-libc.js';
 export { MAX_WORKER_DEATHS_IN_A_ROW, SendFileEngine } from './engine.js';
 export type { EngineStats } from './engine.js';
+export {
+  DEFAULT_INLINE_BYTES,
+  DEFAULT_MAX_ENGINE_QUEUE,
+  DEFAULT_PREFETCH_BYTES,
+  DEFAULT_PROGRESS_INTERVAL_MS,
+  DEFAULT_QUANTUM_BYTES,
+} from './engine-options.js';
 export type { EngineOptions } from './engine-options.js';
 export { MAX_HEAD_BYTES, SLOTS_PER_WORKER } from './slot-table.js';
 export { sendFile } from './send-file.js';

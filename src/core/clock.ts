@@ -28,13 +28,13 @@ export function every(clock: Clock, intervalMs: number, run: () => void): () => 
 }
 
 /** setTimeout fires at once beyond this. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
   after(delayMs, callback, options) {
-    const timer = setTimeout(callback, Math.min(delayMs, MAX_TIMER_MS));
+    const timer = setTimeout(callback, Math.min(delayMs, LONGEST_TIMER_MS));
     if (options?.unref === true) timer.unref();
     return () => clearTimeout(timer);
   },

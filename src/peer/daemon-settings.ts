@@ -1,16 +1,12 @@
 import type { SchedulerSourceConfig } from '../scheduler-client/index.js';
 import type { TlsFiles } from '../grpc/credentials.js';
-import type { UploadBounds } from '../upload/index.js';
+import type { ListenAddress, UploadBounds } from '../upload/index.js';
 import type { SocketAccess } from './unix-socket.js';
 import type { DownloadSettings } from './download/download-request.js';
 import type { GcSettings } from './gc/collector.js';
 import type { TracingSettings } from './tracing/open-tracing.js';
 
-/** Where a server listens. Port 0 lets the system choose. */
-export interface ListenAddress {
-  ip: string;
-  port: number;
-}
+export type { ListenAddress };
 
 /** Everything a daemon needs to know, in plain numbers. The configuration file and the flags are translated into this. */
 export interface DaemonSettings {

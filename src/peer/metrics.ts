@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { statfs } from 'node:fs/promises';
+import { DRAGONFLY_DURATION_BUCKETS_MS, DURATION_BUCKETS_SECONDS } from '../core/duration-buckets.js';
 import { TrafficType } from '../core/piece.js';
 import { MAX_TASK_LABELS, taskSizeLevel } from '../upload/metrics.js';
 import type { DownloadObserver } from './download/dependencies.js';
@@ -11,17 +12,12 @@ const TRAFFIC_NAMES: Record<TrafficType, string> = {
   [TrafficType.LOCAL_PEER]: 'LOCAL_PEER',
 };
 
-/** 1 ms × 2^n, as Dragonfly's client has them. */
-const DURATION_BUCKETS_MS = Array.from({ length: 24 }, (_, exponent) => 2 ** exponent);
-
 /** Where a client's or a task's bytes come from. */
 const SOURCES: Record<TrafficType, string> = {
   [TrafficType.BACK_TO_SOURCE]: 'origin',
   [TrafficType.REMOTE_PEER]: 'parent',
   [TrafficType.LOCAL_PEER]: 'local',
 };
-const LATENCY_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
-
 /** Hosts named in dfpeer_download_bad_pieces_total; the pieces of further ones count as "other". */
 export const MAX_BAD_HOSTS = 200;
 
@@ -80,7 +76,7 @@ export class DownloadMetrics implements DownloadObserver {
       name: 'dragonfly_client_download_task_duration_milliseconds',
       help: 'Time of successful downloads.',
       labelNames: ['task_type', 'task_size_level'],
-      buckets: DURATION_BUCKETS_MS,
+      buckets: DRAGONFLY_DURATION_BUCKETS_MS,
       registers,
     });
     this.#blocked = new Counter({
@@ -111,14 +107,14 @@ export class DownloadMetrics implements DownloadObserver {
       name: 'dfpeer_download_piece_duration_seconds',
       help: 'Time from asking for a piece to its last byte, by where it came from.',
       labelNames: ['source'],
-      buckets: LATENCY_BUCKETS_SECONDS,
+      buckets: DURATION_BUCKETS_SECONDS,
       registers,
     });
     this.#firstPieceSeconds = new Histogram({
       name: 'dfpeer_download_first_piece_seconds',
       help: "Time from a client's request to its first verified piece, by where that came from.",
       labelNames: ['source'],
-      buckets: LATENCY_BUCKETS_SECONDS,
+      buckets: DURATION_BUCKETS_SECONDS,
       registers,
     });
     for (const type of Object.values(TRAFFIC_NAMES)) this.#traffic.inc({ type }, 0);

@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { DRAGONFLY_DURATION_BUCKETS_MS, DURATION_BUCKETS_SECONDS } from '../core/duration-buckets.js';
 import type { ServedTask } from './piece-source.js';
 import type { Route, RouteChoice, RouteReason } from './route.js';
 import { type Distribution, type Tally, TallyCounter, TallyGauge, TallyHistogram } from './tallies.js';
@@ -28,9 +29,6 @@ export interface UploadLevels {
 
 /** Tags and applications come from users: beyond this many pairs all others count as "other". */
 export const MAX_TASK_LABELS = 500;
-/** 1 ms × 2^n, 24 of them, as Dragonfly's (docs/WIRE.md 6.1). */
-const DRAGONFLY_BUCKETS_MS = Array.from({ length: 24 }, (_, exponent) => 2 ** exponent);
-const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
 const MIB = 1024 ** 2;
 /** Upper bounds of Dragonfly's task_size_level 1 to 19; 0 is an empty or unknown size, 20 is 1 TiB and more. */
@@ -138,7 +136,7 @@ export class UploadMetrics {
       name: 'dragonfly_client_upload_task_duration_milliseconds',
       help: 'Time from admission to the last byte of completed uploads',
       labelNames: ['task_type', 'task_size_level'] as const,
-      buckets: DRAGONFLY_BUCKETS_MS,
+      buckets: DRAGONFLY_DURATION_BUCKETS_MS,
       registers,
     });
   }

@@ -17,6 +17,7 @@ import { DropBehind } from './transfer/drop-behind.js';
 import { type EngineSupport, type LiveUpload, Uploads, type UploadsOptions } from './transfer/uploads.js';
 import { VortexServer } from './vortex/server.js';
 
+/** Where a server listens. */
 export interface ListenAddress {
   ip: string;
   /** 0: the system chooses. */

@@ -1,13 +1,12 @@
 import { connect as connectHttp2, constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
 import type { Socket } from 'node:net';
+import { LONGEST_TIMER_MS } from '../../core/clock.js';
 import { AbortedError, DeadlineError, DfpeerError } from '../../core/errors.js';
 import { MessageSplitter } from './message-splitter.js';
 import { GrpcStatusError, statusErrorOf } from './status-error.js';
 
 /** More than this is not taken from the daemon before it was handled. */
 const WINDOW_BYTES = 1024 * 1024;
-/** setTimeout knows nothing later. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 /** A grpc-timeout has at most eight digits. */
 const MAX_TIMEOUT_DIGITS = 99_999_999;
 
@@ -40,7 +39,7 @@ export async function callDaemon(call: GrpcCall): Promise<IncomingHttpHeaders> {
   const onAbort = (): void => stop(new AbortedError('the download', { cause: call.signal.reason }));
   const timer = setTimeout(
     () => stop(new DeadlineError('the daemon', call.timeoutMs)),
-    Math.min(call.timeoutMs, MAX_TIMER_MS),
+    Math.min(call.timeoutMs, LONGEST_TIMER_MS),
   );
   call.signal.addEventListener('abort', onAbort, { once: true });
   if (call.signal.aborted) onAbort();

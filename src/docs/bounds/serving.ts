@@ -1,4 +1,9 @@
-import { MAX_HEAD_BYTES, MAX_WORKER_DEATHS_IN_A_ROW, SLOTS_PER_WORKER } from '../../../native/index.js';
+import {
+  DEFAULT_MAX_ENGINE_QUEUE,
+  MAX_HEAD_BYTES,
+  MAX_WORKER_DEATHS_IN_A_ROW,
+  SLOTS_PER_WORKER,
+} from '../../../native/index.js';
 import { DEFAULT_UPLOAD_BOUNDS } from '../../upload/bounds.js';
 import {
   DEFAULT_ANSWER_TIMEOUT_MS,
@@ -90,6 +95,12 @@ export const SERVING_BOUNDS: readonly BoundGroup[] = [
       bound({ MAX_LIMITER_WAITERS }, 'requests', 'Requests that wait for one limiter.', 'DFP_LIMIT'),
       bound({ MAX_PACED_QUANTUM_BYTES }, 'bytes', 'One lease on the paced route.', 'never more'),
       bound({ SLOTS_PER_WORKER }, 'transfers', 'Transfers of one engine worker.', 'further ones wait for a slot'),
+      bound(
+        { DEFAULT_MAX_ENGINE_QUEUE },
+        'transfers',
+        'Transfers that wait for a slot of the engine.',
+        'further ones take the copy route',
+      ),
       bound(
         { MAX_HEAD_BYTES },
         'bytes',

@@ -1,7 +1,8 @@
+import { opaqueTag } from '../../core/entity-tag.js';
 import { OriginError } from '../../core/errors.js';
 import { derivePieceLength } from '../../core/piece.js';
 import { isRetryable } from '../fetch/fetch-errors.js';
-import { encodingOf, opaqueTag } from '../fetch/origin/answer-checks.js';
+import { encodingOf } from '../fetch/origin/answer-checks.js';
 import type { OriginContent } from '../fetch/piece-fetcher.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { TaskStore } from '../store/task-store.js';

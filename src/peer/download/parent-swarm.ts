@@ -2,6 +2,7 @@ import { AbortedError, DfpeerError, toDfpeerError } from '../../core/errors.js';
 import { TrafficType } from '../../core/piece.js';
 import { LIFE_PATIENCE_MS } from '../../scheduler-client/liveness.js';
 import type { CandidateParent, PeerSession } from '../../scheduler-client/scheduler-client.js';
+import { retryAfterMsOf } from '../fetch/fetch-errors.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { CollectedPiece } from './carriage.js';
 import type { DownloadDependencies } from './dependencies.js';
@@ -275,8 +276,7 @@ export class ParentSwarm {
     // What was asked together fails together: that counts once.
     if (!link.resting) link.consecutiveFailures++;
     const lied = error.code === 'DFP_PIECE_DIGEST' || error.code === 'DFP_PARENT_PROTOCOL';
-    const retryAfterMs =
-      'retryAfterMs' in error && typeof error.retryAfterMs === 'number' ? error.retryAfterMs : undefined;
+    const retryAfterMs = retryAfterMsOf(error);
     // Busy is not broken: a parent that says when to come back gets more patience.
     const patience = retryAfterMs === undefined ? MAX_PARENT_FAILURES : MAX_BUSY_ANSWERS;
     if (lied) this.#distrust(link.parent.hostId, error);

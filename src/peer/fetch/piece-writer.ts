@@ -1,7 +1,8 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
-import { DfpeerError, errnoOf } from '../../core/errors.js';
+import { DfpeerError } from '../../core/errors.js';
 import { type ByteRange, formatPieceDigest } from '../../core/piece.js';
 import { runningCrc32 } from '../../core/running-crc32.js';
+import { diskError } from '../disk-error.js';
 
 /** Takes the bytes of a range in order. */
 export interface PieceSink {
@@ -60,7 +61,7 @@ export class PieceWriter implements PieceSink {
     try {
       this.#fd = openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW);
     } catch (error) {
-      throw storeError(path, error);
+      throw diskError(`write ${path}`, error);
     }
   }
 
@@ -88,7 +89,7 @@ export class PieceWriter implements PieceSink {
       try {
         done += writeSync(this.#fd, bytes, done, bytes.length - done, position);
       } catch (error) {
-        throw storeError(this.#path, error);
+        throw diskError(`write ${this.#path}`, error);
       }
     }
     this.#written += bytes.length;
@@ -101,15 +102,7 @@ export class PieceWriter implements PieceSink {
     try {
       closeSync(this.#fd);
     } catch (error) {
-      throw storeError(this.#path, error);
+      throw diskError(`write ${this.#path}`, error);
     }
   }
-}
-
-function storeError(path: string, cause: unknown): DfpeerError {
-  const errno = errnoOf(cause);
-  if (errno === 'ENOSPC' || errno === 'EDQUOT')
-    return new DfpeerError('DFP_STORE_FULL', `no space left to write ${path}; free some or lower gc.policy`, { cause });
-  const text = cause instanceof Error ? cause.message : String(cause);
-  return new DfpeerError('DFP_STORE_IO', `cannot write ${path}: ${text}`, { cause });
 }

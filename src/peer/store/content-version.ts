@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { opaqueTag } from '../../core/entity-tag.js';
 
 /**
  * What tells two states of an origin's content apart, short enough for a header: 32 hex digits of a digest of the strong part of its ETag, or
@@ -11,7 +12,7 @@ export function contentVersionOf({
   etag: string | undefined;
   lastModified: string | undefined;
 }): string | undefined {
-  const validator = etag === undefined ? lastModified : etag.replace(/^W\//, '');
+  const validator = opaqueTag(etag) ?? lastModified;
   return validator === undefined
     ? undefined
     : createHash('sha256').update(validator).digest('hex').slice(0, CONTENT_VERSION_LENGTH);

@@ -1,4 +1,4 @@
-import { mapDiskError } from './disk-error.js';
+import { mapDiskError } from '../disk-error.js';
 import type { MetadataStore, TaskRecord } from './metadata.js';
 
 /** Uses within this time are not noted one by one: days matter to the collector. */

@@ -1,5 +1,5 @@
 import { DfpeerError } from '../../core/errors.js';
-import { diskError } from './disk-error.js';
+import { diskError } from '../disk-error.js';
 
 /** A file that another one names is not there, or is something else: in the words of strerror(3), and of RepairDB. */
 const MISSING_FILE = /no such file or directory|not a directory|is a directory|repair found no files/i;

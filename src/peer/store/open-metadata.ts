@@ -3,7 +3,7 @@ import { link, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DfpeerError, errnoOf } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
-import { mapDiskError } from './disk-error.js';
+import { mapDiskError } from '../disk-error.js';
 import { lockError, openError } from './level-errors.js';
 import { LevelMetadataStore } from './level-metadata.js';
 import { readLiveTables } from './live-tables.js';

@@ -3,7 +3,7 @@ import { abortReason } from '../../core/deadline.js';
 import { PieceLayout, type ByteRange, type PieceSlice, type StoredPiece } from '../../core/piece.js';
 import type { TaskId } from '../../core/task-id.js';
 import { contentVersionOf } from './content-version.js';
-import { mapDiskError } from './disk-error.js';
+import { mapDiskError } from '../disk-error.js';
 import type { MetadataStore, StoredPieceRecord, TaskRecord } from './metadata.js';
 import { KeptRecord } from './kept-record.js';
 import type { FileMark, TaskFiles } from './task-files.js';

@@ -74,8 +74,7 @@ function readHandle(cursor: ByteCursor): BlockHandle {
   return { offset: cursor.varint(), size: cursor.varint() };
 }
 
-/** Another process may be removing it just now. */
-/** `otherwise` where there is no such file or directory. */
+/** `otherwise` where there is no such file or directory: another process may be removing it just now. */
 export async function unlessGone<T, U>(reading: Promise<T>, otherwise: U): Promise<T | U> {
   try {
     return await reading;

@@ -6,7 +6,7 @@ import { formatPieceDigest, type ByteRange } from '../../core/piece.js';
 import { isTaskId, type TaskId } from '../../core/task-id.js';
 import { runningCrc32 } from '../../core/running-crc32.js';
 import { makeDirectories } from '../../core/make-directories.js';
-import { mapDiskError } from './disk-error.js';
+import { mapDiskError } from '../disk-error.js';
 import { Quarantine } from './quarantine.js';
 
 /** What a data file looked like when it was last known good: any difference means its pieces are checked again. */

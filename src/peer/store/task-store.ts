@@ -5,7 +5,7 @@ import { DfpeerError, errnoOf } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import type { TaskId } from '../../core/task-id.js';
 import type { PieceSource, ServedTask } from '../../upload/piece-source.js';
-import { mapDiskError } from './disk-error.js';
+import { mapDiskError } from '../disk-error.js';
 import type { LoadedTask, MetadataStore, TaskRecord } from './metadata.js';
 import { openMetadata } from './open-metadata.js';
 import { Quarantine } from './quarantine.js';

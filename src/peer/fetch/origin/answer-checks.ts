@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { type ContentRange, parseContentRange } from '../../../core/byte-range.js';
+import { opaqueTag } from '../../../core/entity-tag.js';
 import { OriginError } from '../../../core/errors.js';
 import type { ByteRange } from '../../../core/piece.js';
 import { redactUrl } from '../../../core/redact.js';
@@ -88,11 +89,6 @@ function checkValidators(answer: AnswerHead, origin: OriginContent, contentLengt
   for (const [name, before, now] of pairs)
     if (before !== undefined && now !== undefined && before !== now)
       throw wrong(answer, 'DFP_ORIGIN_CHANGED', `has another ${name} now (${now}, before: ${before})`);
-}
-
-/** A cache may weaken a tag on the way; the opaque part still tells versions apart (RFC 9110, 8.8.3.2). */
-export function opaqueTag(etag: string | undefined): string | undefined {
-  return etag?.replace(/^W\//, '');
 }
 
 function describe({ offset, length }: ByteRange | ContentRange): string {

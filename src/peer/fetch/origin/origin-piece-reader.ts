@@ -10,7 +10,7 @@ import { checkRangeAnswer } from './answer-checks.js';
 /** An answer that is more than a 206 with its bytes behind it. */
 export class UnplainAnswerError extends Error {}
 
-export interface OriginPieceRequest {
+export interface PlainPieceRequest {
   origin: OriginContent;
   location: OriginLocation;
   slice: PieceSlice;
@@ -19,11 +19,11 @@ export interface OriginPieceRequest {
 
 /** Writes the bytes of a plain 206 into the file as they come. */
 export class OriginPieceReader implements AnswerReader {
-  readonly #request: OriginPieceRequest;
+  readonly #request: PlainPieceRequest;
   readonly #parser = new ResponseHeadParser();
   #body: { head: ResponseHead; writer: PieceWriter } | undefined;
 
-  constructor(request: OriginPieceRequest) {
+  constructor(request: PlainPieceRequest) {
     this.#request = request;
   }
 

@@ -1,4 +1,4 @@
-import { DfpeerError, errnoOf } from '../../core/errors.js';
+import { DfpeerError, errnoOf } from '../core/errors.js';
 
 /** LevelDB tells what the system said in words only: those of strerror(3). */
 const ERRNO_IN_WORDS: readonly (readonly [words: RegExp, errno: string])[] = [
