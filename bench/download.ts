@@ -94,7 +94,9 @@ async function runDfget(
     const fromParent = (await bytesFromParents(child)) - warmUpFromParent;
     if (fromParent !== fileBytes) throw new Error(`only ${fromParent} bytes came from the parent`);
     return {
-      ...{ client: 'dfget', round, seconds },
+      client: 'dfget',
+      round,
+      seconds,
       childCpuSeconds: cpuSeconds(child.pid) - childBefore + dfgetCpu,
       parentCpuSeconds: cpuSeconds(parent.pid) - parentBefore,
     };

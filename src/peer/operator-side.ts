@@ -42,7 +42,9 @@ export function createView(parts: OperatorSideParts): DaemonView {
   throughput.start();
   parts.shutdown.add('the throughput samples', async () => throughput.stop());
   return watch.view({
-    ...{ store, fetcher, throughput },
+    store,
+    fetcher,
+    throughput,
     uploads: () => service.list(),
     schedulers: () => scheduler?.status() ?? [],
     limits: () => viewLimits({ limits, limitedRoute: parts.limitedRoute(), interfaceBytesPerSecond, settings }),

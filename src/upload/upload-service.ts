@@ -83,14 +83,20 @@ export class UploadService {
     this.#serving = new Serving({ source, uploads, admission, availabilityTimeoutMs, maxWaitingForPiece, clock });
     const serving = this.#serving;
     const caps = new ConnectionCaps({ max: bounds.maxConnections, maxPerIp: bounds.maxConnectionsPerIp });
-    const { headersTimeoutMs, keepAliveTimeoutMs } = bounds;
     const handler = new PieceHandler({ serving, metrics, logger });
     this.#http = new HttpPieceServer({
-      ...{ ...shared, serving, handler, caps, headersTimeoutMs, keepAliveTimeoutMs },
+      ...shared,
+      serving,
+      handler,
+      caps,
+      headersTimeoutMs: bounds.headersTimeoutMs,
+      keepAliveTimeoutMs: bounds.keepAliveTimeoutMs,
       ...(options.fastLane === undefined ? {} : { fastLane: options.fastLane }),
     });
     this.#vortex = new VortexServer({
-      ...{ ...shared, serving, caps },
+      ...shared,
+      serving,
+      caps,
       requestTimeoutMs: bounds.vortexRequestTimeoutMs,
       lingerTimeoutMs: bounds.vortexLingerTimeoutMs,
     });

@@ -158,10 +158,20 @@ export class DownloadAttempt {
       return originPieces.stream(content);
     }
     this.#collection = new PieceCollection({
-      ...{ dependencies: this.#dependencies, request: this.#request, task, wanted, peerId: this.peerId },
-      ...{ board: this.#board, originPieces, scheduling: this.#scheduling, waits, stall },
-      ...{ demandsVersion, signal: this.#controller.signal, fail: (reason) => this.abort(reason) },
+      dependencies: this.#dependencies,
+      request: this.#request,
+      task,
+      wanted,
+      peerId: this.peerId,
+      board: this.#board,
+      originPieces,
+      scheduling: this.#scheduling,
+      waits,
+      stall,
+      demandsVersion,
       story: this.#story,
+      signal: this.#controller.signal,
+      fail: (reason) => this.abort(reason),
       store: (piece) => this.#store(task, piece),
     });
     await this.#collection.run();
@@ -179,14 +189,12 @@ export class DownloadAttempt {
 
   #createOriginPieces(task: StoredTask, content: OriginContent | undefined): OriginPieces {
     return new OriginPieces({
-      ...{
-        task,
-        url: this.#request.url,
-        origin: this.#origin,
-        content,
-        board: this.#board,
-        waits: this.#context.waits,
-      },
+      task,
+      url: this.#request.url,
+      origin: this.#origin,
+      content,
+      board: this.#board,
+      waits: this.#context.waits,
       now: () => this.#dependencies.clock.now(),
       beforeStream: async () => this.#collection?.leaveParents(),
       onPiece: async (piece) => {

@@ -72,7 +72,11 @@ export class OriginSource {
       const { contentLength } = await this.#retrying('stream from the origin', () =>
         fetcher.streamFromOrigin({
           ...this.#common(path),
-          ...{ budgets: budgets.forOriginStream(), pieceLength, stored: storedNow(), origin, onPiece },
+          budgets: budgets.forOriginStream(),
+          pieceLength,
+          stored: storedNow(),
+          origin,
+          onPiece,
         }),
       );
       span.set({ 'task.size': contentLength });

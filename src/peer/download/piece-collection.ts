@@ -77,7 +77,12 @@ export class PieceCollection {
     this.#parentWindow = new RequestWindow({ min: MIN_PARENT_REQUESTS, max });
     this.#originWindow = new RequestWindow({ min: MIN_ORIGIN_REQUESTS, max });
     this.#swarm = new ParentSwarm({
-      ...{ dependencies, board, task, peerId, demandsVersion, onChange },
+      dependencies,
+      board,
+      task,
+      peerId,
+      demandsVersion,
+      onChange,
       onBytes: () => {
         stall.moved();
         originRace.moved();
@@ -87,7 +92,14 @@ export class PieceCollection {
     });
     this.#search = new ParentSearch(dependencies.clock, () => this.#searchParents());
     this.#parentFetches = new ParentFetches({
-      ...{ dependencies, waits: context.waits, swarm: this.#swarm, board, task, signal, originPieces, originRace },
+      dependencies,
+      waits: context.waits,
+      swarm: this.#swarm,
+      board,
+      task,
+      signal,
+      originPieces,
+      originRace,
       originSlots: () => this.#originWindow.size,
       mayUseOrigin: () => context.wanted.mayUseOrigin,
       session: () => scheduling.session,

@@ -97,7 +97,12 @@ export class FastLane {
     if (plan.kind !== 'content' || plan.range.length === 0 || !task.has(plan.range)) return undefined;
     const childIp = remoteIp(socket);
     return this.#options.serving.trySend(childIp, () => ({
-      ...{ protocol: 'http', socket, task, range: plan.range, childIp, childPeerId },
+      protocol: 'http',
+      socket,
+      task,
+      range: plan.range,
+      childIp,
+      childPeerId,
       traceParent: request.traceParent,
       head: this.#head.render(plan, task, etag, this.#options.serving.routeFor(socket), request.close),
     }));

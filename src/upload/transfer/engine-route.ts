@@ -64,7 +64,8 @@ async function sendOnce(
   const { socket, file, offset, head } = segment;
   try {
     const transfer = engine.start(socket, file, {
-      ...{ offset, length },
+      offset,
+      length,
       ...(head.length > 0 ? { head } : {}),
       ...(inlineBytes === undefined ? {} : { inlineBytes }),
     });

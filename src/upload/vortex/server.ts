@@ -129,7 +129,11 @@ export class VortexServer {
     if (piece === undefined) throw pieceNotFound(request);
     const childIp = remoteIp(socket);
     const outcome = await serving.send(childIp, socket, () => ({
-      ...{ protocol: 'vortex', socket, task, childIp, childPeerId: '' },
+      protocol: 'vortex',
+      socket,
+      task,
+      childIp,
+      childPeerId: '',
       head: encodePieceHead(piece),
       range: { offset: piece.offset, length: piece.length },
     }));
