@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { parseDynconfig } from '../../src/config/dynconfig.js';
 import { parseDaemonConfig } from '../../src/config/load.js';
+import { parseByteSize } from '../../src/core/units.js';
 import { DaemonProcess, run } from '../support/daemon-process.js';
 import { hasProgram, skipLoudly } from '../support/skip.js';
 import { useTemporaryDirectory } from '../support/temporary-directory.js';
@@ -34,7 +35,7 @@ interface Resource {
         securityContext: Record<string, unknown>;
         terminationGracePeriodSeconds: number;
         containers: Container[];
-        volumes: { name: string; configMap?: { name: string } }[];
+        volumes: { name: string; configMap?: { name: string }; emptyDir?: { sizeLimit: string } }[];
       };
     };
   };
@@ -151,6 +152,21 @@ describe('deploy/kubernetes', function () {
       assert.ok(container.resources.requests[resource] !== undefined, resource);
       assert.ok(container.resources.limits[resource] !== undefined, resource);
     }
+  });
+
+  it('has room for all that its volumes may hold, and a store that stays below its own', async () => {
+    const { spec } = await daemonSet();
+    const bytes = (quantity: string): number => parseByteSize(`${quantity}B`);
+    const volumes = new Map(spec.volumes.map(({ name, emptyDir }) => [name, bytes(emptyDir?.sizeLimit ?? '0')]));
+    const total = [...volumes.values()].reduce((sum, each) => sum + each, 0);
+    // Without one the volumes' own limits hold.
+    const limit = spec.containers[0]?.resources.limits['ephemeral-storage'];
+    if (limit !== undefined)
+      assert.ok(bytes(limit) > total, `the pod is evicted at ${limit}, its volumes hold ${total}`);
+    const data = (await readManifests()).find(({ kind }) => kind === 'ConfigMap')?.data ?? {};
+    const { config } = parseDaemonConfig(data['dfdaemon.yaml'] ?? '', 'dfdaemon.yaml');
+    const { diskThresholdBytes } = config.gc.policy;
+    assert.ok(diskThresholdBytes > 0 && diskThresholdBytes < (volumes.get('store') ?? 0));
   });
 
   it('asks the health port, and waits for the drain', async () => {
