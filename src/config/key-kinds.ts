@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parseHostPort } from '../core/host-port.js';
 import { LOG_LEVELS } from '../core/log-level.js';
 import { readNetwork } from '../core/network.js';
+import { isHeaderName, isHeaderValue, RESERVED_HEADERS } from '../core/request-header.js';
 import { parseByteRate, parseByteSize, parseDurationMs } from '../core/units.js';
 import type { KeyDescription, KeyKind, KeySpec } from './key-spec.js';
 
@@ -188,12 +189,33 @@ export function cidrs<const D extends Omit<KeyDescription, 'default'>>(descripti
   });
 }
 
+const headerRecord = z
+  .record(
+    z.string().refine(isHeaderName),
+    z.union([z.string().refine(isHeaderValue), z.number(), z.boolean()]).transform(String),
+  )
+  .refine((record) => Object.keys(record).length <= MAX_ENTRIES);
+
 export function headers<const D extends Omit<KeyDescription, 'default'>>(description: D) {
-  const name = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/);
-  const value = z.union([z.string().regex(/^[^\0\r\n]*$/), z.number(), z.boolean()]).transform(String);
   return key('mapping', description, {
-    schema: z.record(name, value).refine((record) => Object.keys(record).length <= MAX_ENTRIES),
-    expects: 'a mapping of header names to texts',
+    schema: headerRecord,
+    expects: 'a mapping of header names to texts without control characters',
+  });
+}
+
+/** For origins: those that would be left out of the request are refused. */
+export function originHeaders<const D extends Omit<KeyDescription, 'default'>>(description: D) {
+  const schema = headerRecord.superRefine((record, context) => {
+    for (const name of Object.keys(record)) {
+      const reason = RESERVED_HEADERS.get(name.toLowerCase());
+      if (reason === undefined) continue;
+      const message = `can't be set: ${reason}; drop it`;
+      context.addIssue({ code: 'custom', message, path: [name], params: { complete: true } });
+    }
+  });
+  return key('mapping', description, {
+    schema,
+    expects: 'a mapping of header names to texts without control characters',
   });
 }
 

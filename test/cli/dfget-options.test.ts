@@ -5,6 +5,7 @@ import { parseDfgetCommand } from '../../src/cli/dfget-program.js';
 import { parseHeaders, parseRange } from '../../src/cli/http-flags.js';
 import { nameFromUrl } from '../../src/cli/source-url.js';
 import { DfpeerError } from '../../src/core/errors.js';
+import { RESERVED_HEADERS } from '../../src/core/request-header.js';
 import { DEFAULT_FILTERED_QUERY_PARAMS } from '../../src/core/signing-query-params.js';
 
 const URL_ = 'https://example.org/a/file.bin';
@@ -200,6 +201,23 @@ describe("parts of dfget's flags", () => {
     for (const text of ['A: b\r\nC: d', 'A: b\0', 'A\n: b', ': b', 'A B: c'])
       assert.throws(() => parseHeaders([{ text, from: '--header' }]), { code: 'DFP_USAGE' }, JSON.stringify(text));
     assert.deepEqual(parseHeaders([{ text: '__proto__: x', from: '-H' }]), Object.fromEntries([['__proto__', 'x']]));
+  });
+
+  it('headers of one name become one: cookies by semicolons, all others by commas', () => {
+    const lines = ['Cookie: a=1', 'X: 1', 'cookie: b=2', 'x: 2'].map((text) => ({ text, from: '-H' }));
+    assert.deepEqual(parseHeaders(lines), { Cookie: 'a=1; b=2', X: '1, 2' });
+  });
+
+  it('headers that would be left out of the request are refused by name, with the reason; a range is not left out', () => {
+    for (const [name, reason] of RESERVED_HEADERS) {
+      const parse = (): object => parseHeaders([{ text: `${name.toUpperCase()}: x`, from: '-H' }]);
+      if (name === 'range') assert.deepEqual(parse(), { RANGE: 'x' });
+      else
+        assert.throws(parse, {
+          code: 'DFP_USAGE',
+          message: `-H: ${name.toUpperCase()} can't be set: ${reason}; drop it`,
+        });
+    }
   });
 
   it('ranges are those of RFC 9110 with or without their unit', () => {

@@ -183,6 +183,16 @@ describe('a wrong dfdaemon.yaml', () => {
       'download: {originAllowList: [10.0.0.0/33]}',
       'dfdaemon.yaml:1:30: download.originAllowList.0: expected a list of addresses or networks such as 10.0.0.0/8 or fd00::/8, found "10.0.0.0/33"',
     ],
+    [
+      'a header that origins would not get',
+      'backend:\n  requestHeader:\n    accept-encoding: gzip',
+      "dfdaemon.yaml:3:22: backend.requestHeader.accept-encoding: can't be set: content is stored as it is, not compressed for the way; drop it",
+    ],
+    [
+      'a header with a control character',
+      'backend: {requestHeader: {X: "a\\u007f"}}',
+      'dfdaemon.yaml:1:30: backend.requestHeader.X: expected a mapping of header names to texts without control characters, found "a\u007f"',
+    ],
   ];
   for (const [name, text, message] of cases)
     it(`is refused by place and key: ${name}`, () => assert.equal(messageOf(text), message));

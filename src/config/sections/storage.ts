@@ -1,4 +1,4 @@
-import { duration, headers, count, ipAddress, path, percent, port, size } from '../key-kinds.js';
+import { duration, count, ipAddress, originHeaders, path, percent, port, size } from '../key-kinds.js';
 import { ignored, section } from '../key-spec.js';
 
 export const storage = section({
@@ -21,7 +21,7 @@ export const storage = section({
 });
 
 export const backend = section({
-  requestHeader: headers({
+  requestHeader: originHeaders({
     meaning: 'Headers added to every request to an origin; what a download itself sets wins.',
     otherwise: 'none',
   }),

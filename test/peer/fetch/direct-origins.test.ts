@@ -80,6 +80,16 @@ describe('a piece straight from an http origin', () => {
     assert.ok((await fetchFrom(listener, { requestHeader })) !== undefined);
   });
 
+  it("is asked for with the UTF-8 of the user's headers", async () => {
+    const seen: string[] = [];
+    const listener = origin(({ headers }) => (seen.push(String(headers['x-own'])), false));
+    assert.ok((await fetchFrom(listener, { requestHeader: { 'X-Own': 'Größe ☃' } })) !== undefined);
+    assert.deepEqual(
+      seen.map((value) => Buffer.from(value, 'latin1').toString('utf8')),
+      ['Größe ☃'],
+    );
+  });
+
   it('is left to the library where the answer is not plain, and nothing is written', async () => {
     const answers: readonly ((...args: Parameters<RequestListener>) => void)[] = [
       (_, response) => response.writeHead(302, { location: '/other' }).end(),

@@ -48,6 +48,17 @@ describe('asking an origin what it has', () => {
     assert.deepEqual(ranges, ['bytes=0-0']);
   });
 
+  it("sends the UTF-8 of the user's headers, as curl does, also where a redirect leads", async () => {
+    const seen: string[] = [];
+    const { url } = await servers.http((request, response) => {
+      seen.push(Buffer.from(String(request.headers['x-mine']), 'latin1').toString('utf8'));
+      if (request.url === '/there') origin()(request, response);
+      else response.writeHead(302, { location: '/there' }).end();
+    });
+    await stat(url, { 'X-Mine': 'Größe ☃' });
+    assert.deepEqual(seen, ['Größe ☃', 'Größe ☃']);
+  });
+
   it('finds no ranges when they are ignored, and does not read the content', async () => {
     let sentAll = false;
     const found = await statOf((_, response) => {

@@ -8,7 +8,7 @@ import { MAX_CONNECTIONS_PER_ORIGIN } from './origin-client.js';
 import type { OriginGuard } from './origin-guard.js';
 import { OriginPieceReader } from './origin-piece-reader.js';
 import { chooseProxy } from './proxy-choice.js';
-import { firstRequest } from './request-headers.js';
+import { firstRequest, headersOnWire } from './request-headers.js';
 
 /** For less, the connection that asked for the length is the quicker one. */
 export const MIN_DIRECT_BYTES = 1024 * 1024;
@@ -89,9 +89,9 @@ export class DirectOrigins {
     }
   }
 
-  #isPlain(url: URL, { requestHeader }: OriginLocation, trust: OriginTrust): boolean {
+  #isPlain(url: URL, location: OriginLocation, trust: OriginTrust): boolean {
     const isProxied = trust === 'local-user' && chooseProxy(url, this.#options.environment ?? {}) !== undefined;
-    const headers = Object.entries(requestHeader);
+    const headers = Object.entries(headersOnWire(location));
     return (
       url.protocol === 'http:' &&
       !isProxied &&
@@ -108,15 +108,11 @@ export class DirectOrigins {
   }
 }
 
-function formatRequest(
-  url: URL,
-  { requestHeader }: OriginLocation,
-  { offset, length }: OriginPieceOrder['slice'],
-): Buffer {
+function formatRequest(url: URL, location: OriginLocation, { offset, length }: OriginPieceOrder['slice']): Buffer {
   const headers = {
     host: url.host,
     'user-agent': 'dfpeer',
-    ...requestHeader,
+    ...headersOnWire(location),
     'accept-encoding': 'identity',
     range: `bytes=${offset}-${offset + length - 1}`,
   };

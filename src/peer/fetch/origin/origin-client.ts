@@ -5,7 +5,7 @@ import type { OriginLocation, OriginTrust } from '../piece-fetcher.js';
 import { type OriginAnswer, OriginExchange } from './origin-exchange.js';
 import type { OriginGuard } from './origin-guard.js';
 import { OriginProxies } from './origin-proxies.js';
-import { redirectedRequest } from './request-headers.js';
+import { headersOnWire, redirectedRequest } from './request-headers.js';
 
 export const ORIGIN_CONNECT_TIMEOUT_MS = 10_000;
 /** In one thread; more requests wait for one of these. */
@@ -84,7 +84,7 @@ export class OriginClient {
     const url = this.#guard.checkUrl(location.url, trust);
     const { origin, pathname, search } = url;
     const exchange = new OriginExchange(location, signal);
-    const headers: Record<string, string> = { 'user-agent': 'dfpeer', ...location.requestHeader };
+    const headers: Record<string, string> = { 'user-agent': 'dfpeer', ...headersOnWire(location) };
     headers['accept-encoding'] = 'identity';
     if (range !== undefined) headers.range = range;
     try {

@@ -1,20 +1,6 @@
+import { headerBytes, RESERVED_HEADERS } from '../../../core/request-header.js';
 import type { OriginLocation } from '../piece-fetcher.js';
 
-/** Ours to set, or a matter of the connection: a user's values would break what we promise about the answer. */
-const RESERVED: ReadonlySet<string> = new Set([
-  'accept-encoding',
-  'connection',
-  'content-length',
-  'expect',
-  'if-range',
-  'keep-alive',
-  'proxy-connection',
-  'range',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
 /** Meant for one origin only; `Host` would point a second one at the first. */
 const BOUND_TO_ORIGIN: ReadonlySet<string> = new Set(['authorization', 'cookie', 'host', 'proxy-authorization']);
 
@@ -22,10 +8,15 @@ const BOUND_TO_ORIGIN: ReadonlySet<string> = new Set(['authorization', 'cookie',
 export function firstRequest(url: string, requestHeader: Readonly<Record<string, string>>): OriginLocation {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(requestHeader))
-    if (!RESERVED.has(name.toLowerCase())) headers[name.toLowerCase()] = value;
+    if (!RESERVED_HEADERS.has(name.toLowerCase())) headers[name.toLowerCase()] = value;
   const credentials = URL.canParse(url) ? basicAuthorization(new URL(url)) : undefined;
   if (credentials !== undefined) headers.authorization ??= credentials;
   return { url, requestHeader: headers };
+}
+
+/** The headers as they are written to a connection. */
+export function headersOnWire({ requestHeader }: OriginLocation): Record<string, string> {
+  return Object.fromEntries(Object.entries(requestHeader).map(([name, value]) => [name, headerBytes(value)]));
 }
 
 /** The request that follows a redirect: to another origin (scheme, host, port) nothing goes that was meant for the first. */
