@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { decodePercent } from '../core/decode-percent.js';
 import { errnoOf, UsageError } from '../core/errors.js';
 import type { NetrcOptions } from './dfget-options.js';
 
@@ -19,7 +20,7 @@ export function parseNetrc(text: string): NetrcEntry[] {
   const entries: NetrcEntry[] = [];
   // A macro lasts until an empty line.
   const withoutMacros = text.replace(/^[ \t]*macdef[^\n]*\n(?:[^\n]*\S[^\n]*\n?)*/gm, '\n');
-  const tokens = tokensOf(withoutMacros.replace(/(^|\s)#[^\n]*/g, '$1'));
+  const tokens = tokensOf(withoutMacros);
   for (let index = 0; index < tokens.length; index++) {
     const token = tokens[index];
     const next = (): string => tokens[++index] ?? '';
@@ -36,9 +37,11 @@ export function parseNetrc(text: string): NetrcEntry[] {
 
 function tokensOf(text: string): string[] {
   const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t' };
-  return [...text.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/gs)].map(([, quoted, plain = '']) =>
-    quoted === undefined ? plain : quoted.replace(/\\(.)/gs, (_, char: string) => ESCAPES[char] ?? char),
-  );
+  // A comment begins where a token would: inside of quotes, or of a word, # is a character like others.
+  return [...text.matchAll(/#[^\n]*|"((?:[^"\\]|\\.)*)"|(\S+)/gs)].flatMap(([, quoted, plain]) => {
+    if (quoted !== undefined) return [quoted.replace(/\\(.)/gs, (_, char: string) => ESCAPES[char] ?? char)];
+    return plain === undefined ? [] : [plain];
+  });
 }
 
 /**
@@ -47,7 +50,7 @@ function tokensOf(text: string): string[] {
  */
 export function netrcAuthorization(entries: readonly NetrcEntry[], url: string): string | undefined {
   const { hostname, username } = new URL(url);
-  const user = decodeURIComponent(username);
+  const user = decodePercent(username);
   const entry = entries.find(
     ({ machine, login }) =>
       (machine === undefined || machine.toLowerCase() === hostname) && (user === '' || login === user || login === ''),

@@ -1,3 +1,4 @@
+import { decodePercent } from '../core/decode-percent.js';
 import { UsageError } from '../core/errors.js';
 import { redactUrl } from '../core/redact.js';
 
@@ -16,13 +17,7 @@ export function parseSourceUrl(text: string): string {
 
 /** The file name that a URL suggests, as curl -O sees it. @throws UsageError when it suggests none */
 export function nameFromUrl(text: string): string {
-  const encoded = new URL(text).pathname.split('/').at(-1) ?? '';
-  let name = encoded;
-  try {
-    name = decodeURIComponent(encoded);
-  } catch {
-    // Stays as it is: a stray % is allowed in names.
-  }
+  const name = decodePercent(new URL(text).pathname.split('/').at(-1) ?? '');
   // Control characters would reach every terminal that lists the file.
   if (name !== '' && name !== '.' && name !== '..' && !/[/\p{Cc}]/u.test(name)) return name;
   throw new UsageError(`${redactUrl(text).slice(0, 200)} suggests no file name; give one with -O`);

@@ -1,3 +1,4 @@
+import { decodePercent } from './decode-percent.js';
 import { DEFAULT_FILTERED_QUERY_PARAMS } from './signing-query-params.js';
 
 const REDACTED = 'redacted';
@@ -75,11 +76,6 @@ function callToJson(value: object): unknown {
 }
 
 function isSecretParam(encoded: string): boolean {
-  let name = encoded;
-  try {
-    name = decodeURIComponent(encoded);
-  } catch {
-    // Not percent-encoded properly: judged as it stands.
-  }
+  const name = decodePercent(encoded);
   return FILTERED_NAMES.has(name.toLowerCase()) || SECRET_PARAM.test(name);
 }

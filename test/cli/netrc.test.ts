@@ -28,6 +28,24 @@ default login anonymous password mail@`);
       { machine: undefined, login: 'anonymous', password: 'mail@' },
     ]));
 
+  it('has comments where a token could begin, not within quotes or words', () => {
+    const text = 'machine a login b password "a #b" # "not this\n# machine c\nmachine d login "#e" password f#g #h';
+    assert.deepEqual(parseNetrc(text), [
+      { machine: 'a', login: 'b', password: 'a #b' },
+      { machine: 'd', login: '#e', password: 'f#g' },
+    ]);
+  });
+
+  it('is for a user that is not encoded properly, too', () => {
+    const own = [{ machine: 'e.org', login: '50%', password: 'p' }];
+    for (const user of ['50%', '50%25', ''])
+      assert.equal(
+        withNetrc({}, `http://${user}@e.org/`, { entries: own, optional: false }).Authorization,
+        basic('50%:p'),
+      );
+    assert.deepEqual(withNetrc({}, 'http://60%@e.org/', { entries: own, optional: false }), {});
+  });
+
   it('gives the entry of the host, and of the user that the URL names', () => {
     const headerOf = (url: string): string | undefined =>
       withNetrc({}, url, { entries, optional: false }).Authorization;

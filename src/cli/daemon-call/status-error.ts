@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http2';
+import { decodePercent } from '../../core/decode-percent.js';
 import { DfpeerError, isErrorCode } from '../../core/errors.js';
 import { ERROR_CODE_KEY } from '../../grpc/metadata-keys.js';
 import { parseOriginAnswer } from '../../grpc/origin-answer.js';
@@ -41,19 +42,10 @@ export class GrpcStatusError extends Error {
 export function statusErrorOf(trailers: IncomingHttpHeaders): DfpeerError | GrpcStatusError | undefined {
   const status = Number(trailers['grpc-status']);
   if (status === 0) return undefined;
-  const details = decodeMessage(String(trailers['grpc-message'] ?? ''));
+  const details = decodePercent(String(trailers['grpc-message'] ?? ''));
   const code = trailers[ERROR_CODE_KEY];
   if (isErrorCode(code)) return new DfpeerError(code, details);
   const json = trailers[DETAILS_HEADER];
   const origin = typeof json === 'string' ? parseOriginAnswer(Buffer.from(json, 'base64').toString()) : undefined;
   return origin ?? new GrpcStatusError(status, details);
-}
-
-/** Percent-encoded UTF-8; what is not stays as it is. */
-function decodeMessage(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

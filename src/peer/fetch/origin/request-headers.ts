@@ -1,3 +1,4 @@
+import { decodePercent } from '../../../core/decode-percent.js';
 import { headerBytes, RESERVED_HEADERS } from '../../../core/request-header.js';
 import type { OriginLocation } from '../piece-fetcher.js';
 
@@ -32,12 +33,4 @@ function basicAuthorization({ username, password }: URL): string | undefined {
   if (username === '' && password === '') return undefined;
   const text = `${decodePercent(username)}:${decodePercent(password)}`;
   return `Basic ${Buffer.from(text).toString('base64')}`;
-}
-
-function decodePercent(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
