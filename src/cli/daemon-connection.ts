@@ -28,15 +28,27 @@ export async function isListening(socketPath: string): Promise<boolean> {
   return socket !== undefined;
 }
 
+export interface FoundDaemonFacts {
+  /** The connection that found it. */
+  first?: Socket;
+  /** Where the log of such a daemon is unless it was told otherwise; undefined: nobody knows. */
+  logDir?: string;
+  /** This dfget started it. */
+  isNew?: boolean;
+}
+
 /** A daemon that answered. */
 export class FoundDaemon {
   readonly #socketPath: string;
   #first: Socket | undefined;
+  readonly logDir: string | undefined;
+  readonly isNew: boolean;
 
-  /** @param first the connection that found it */
-  constructor(socketPath: string, first?: Socket) {
+  constructor(socketPath: string, { first, logDir, isNew = false }: FoundDaemonFacts = {}) {
     this.#socketPath = socketPath;
     this.#first = first;
+    this.logDir = logDir;
+    this.isNew = isNew;
   }
 
   /**

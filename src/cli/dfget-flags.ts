@@ -46,8 +46,8 @@ const REPORT_FLAGS: readonly Flag[] = [
   { flags: '--explain', help: 'tell afterwards where each byte came from, why, and how fast' },
   { flags: '--json', help: 'one JSON line per event on stdout (on stderr with -O -) instead of text' },
   { flags: '--no-progress', help: 'show no progress' },
-  { flags: '-l, --log-level <level>', help: `one of ${LOG_LEVELS.join(', ')} (default: info)` },
-  { flags: '--console', help: 'log to stderr' },
+  { flags: '-l, --log-level <level>', help: `of a daemon that dfget starts: ${LOG_LEVELS.join(', ')}` },
+  { flags: '--console', help: "as Dragonfly's has it; says where the daemon's log is" },
   { flags: '--completions <shell>', help: `print completions for ${SHELLS.join(', ')}` },
 ];
 

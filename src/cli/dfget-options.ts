@@ -68,7 +68,9 @@ export interface DfgetOptions {
   explain: boolean;
   json: boolean;
   showProgress: boolean;
-  logLevel: LogLevel;
+  /** Of a daemon that has to be started. */
+  logLevel: LogLevel | undefined;
+  /** Asks for a log that dfget doesn't keep. */
   console: boolean;
 }
 
@@ -119,7 +121,7 @@ function readOptions(flags: FlagReader, source: Source, workingDirectory: string
     explain: flags.isSet('explain'),
     json: flags.isSet('json'),
     showProgress: !flags.isSet('no-progress'),
-    logLevel: readValue(flags.text('log-level'), (text) => parseWord(text, LOG_LEVELS)) ?? 'info',
+    logLevel: readValue(flags.text('log-level'), (text) => parseWord(text, LOG_LEVELS)),
     console: flags.isSet('console'),
   };
 }

@@ -57,7 +57,7 @@ async function run(options: DfgetOptions): Promise<number> {
   const context: Omit<GetContext, 'onProgress' | 'onDownloaded'> = {
     options,
     netrc: entries,
-    daemon: () => (daemon ??= findDaemon(options.endpoint, { onStart: () => reporter.daemonStarts(), signal })),
+    daemon: () => (daemon ??= find(options, reporter, signal)),
     signal,
   };
   const exitCodes: number[] = [];
@@ -72,6 +72,17 @@ async function run(options: DfgetOptions): Promise<number> {
   const failed = exitCodes.filter((code) => code !== EXIT_CODES.ok).length;
   reporter.end({ files: targets.length, failed, exitCode, interrupted: interruption.exitCode !== undefined });
   return exitCode;
+}
+
+async function find(options: DfgetOptions, reporter: Reporter, signal: AbortSignal): Promise<FoundDaemon> {
+  const { endpoint, logLevel, json } = options;
+  const daemon = await findDaemon(endpoint, { onStart: () => reporter.daemonStarts(), signal, logLevel });
+  if ((options.console || logLevel !== undefined) && !json) {
+    const { logNote } = await import('./log-note.js');
+    const note = logNote(options, daemon);
+    if (note !== undefined) process.stderr.write(`dfget: ${note}\n`);
+  }
+  return daemon;
 }
 
 /** Never rejects: what went wrong with one says nothing of the others. */

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sleep } from '../core/deadline.js';
 import { DfpeerError, errnoOf } from '../core/errors.js';
+import type { LogLevel } from '../core/log-level.js';
 import { makeDirectories } from '../core/make-directories.js';
 import { isListening } from './daemon-connection.js';
 import { DAEMON_NODE_OPTIONS } from './daemon-node-options.js';
@@ -20,6 +21,8 @@ export interface Autostart {
   startLog: string;
   /** `5m` */
   aliveTime: string;
+  /** Undefined: its default. */
+  logLevel: LogLevel | undefined;
 }
 
 /**
@@ -28,12 +31,13 @@ export interface Autostart {
  */
 export async function startDaemon(
   socketPath: string,
-  { startLog, aliveTime }: Autostart,
+  { startLog, aliveTime, logLevel }: Autostart,
   signal: AbortSignal,
 ): Promise<void> {
   const log = await openStartLog(startLog);
   try {
     const args = [...DAEMON_NODE_OPTIONS, DFDAEMON, '--loopback', '--alive-time', aliveTime];
+    if (logLevel !== undefined) args.push('--log-level', logLevel);
     const child = spawn(process.execPath, args, {
       detached: true,
       stdio: ['ignore', log.fd, log.fd],

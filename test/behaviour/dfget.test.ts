@@ -155,12 +155,18 @@ describe('dfget', function () {
     origin = await Origin.start(5 * MIB);
     const env = { DFPEER_HOME: directory(), DFPEER_ALIVE_TIME: '8s' };
     const output = join(directory(), 'file');
-    const result = await dfget([origin.url(), '-O', output, '--no-progress'], env);
+    const result = await dfget([origin.url(), '-O', output, '--no-progress', '-l', 'debug', '--console'], env);
     assert.equal(result.code, 0, result.stderr);
     assert.match(result.stderr, /starting one in the background/);
+    assert.ok(result.stderr.includes(`the log is the daemon's, in ${directory()}/log; --console shows none of it\n`));
+    assert.match(await readFile(join(directory(), 'log', 'dfdaemon.log'), 'utf8'), /"level":"debug"/);
     assert.ok((await readFile(output)).equals(origin.content));
-    const again = await dfget([origin.url(), '-O', join(directory(), 'again'), '--no-progress'], env);
+    const again = await dfget([origin.url(), '-O', join(directory(), 'again'), '--no-progress', '-l', 'warn'], env);
     assert.equal(again.code, 0, again.stderr);
+    assert.match(
+      again.stderr,
+      /^dfget: the log is the daemon's, usually in .*; --log-level is for one that dfget starts/,
+    );
     assert.doesNotMatch(again.stderr, /starting one/);
     const sockets = async (): Promise<string[]> =>
       (await readdir(directory(), { recursive: true })).filter((name) => name.endsWith('.sock'));

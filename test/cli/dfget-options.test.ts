@@ -41,7 +41,7 @@ describe('flags of dfget', () => {
       explain: false,
       json: false,
       showProgress: true,
-      logLevel: 'info',
+      logLevel: undefined,
       console: false,
     });
   });
