@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { DaemonConfig, SchedulersFrom } from '../config/daemon-config.js';
+import { formatHostPort, parseHostPort } from '../core/host-port.js';
 import type { TlsFiles } from '../grpc/credentials.js';
 import type { BandwidthLimits, DaemonSettings } from '../peer/daemon-settings.js';
 import { ORIGIN_TIMEOUT_MS } from '../peer/download/download-request.js';
@@ -140,7 +141,8 @@ function tlsFiles({ caCert, cert, key }: TlsFiles): TlsFiles | undefined {
 
 function tracingSettings({ protocol, endpoint, path, headers }: DaemonConfig['tracing']): DaemonSettings['tracing'] {
   if (endpoint === undefined || (protocol !== 'http' && protocol !== 'https')) return undefined;
-  return { url: `${protocol}://${endpoint}${path}`, headers: headers ?? {} };
+  const { host, port } = parseHostPort(endpoint, 'tracing.endpoint');
+  return { url: `${protocol}://${formatHostPort(host, port)}${path}`, headers: headers ?? {} };
 }
 
 /** As Dragonfly's client names itself. */

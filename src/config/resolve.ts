@@ -127,8 +127,10 @@ function fillMachine(config: FileConfig, overrides: DaemonOverrides, { places, f
   };
 }
 
-function tracingWarnings({ tracing }: FileConfig): string[] {
-  return tracing.protocol === 'grpc' ? ['no traces are sent: tracing.protocol must be http or https, not grpc'] : [];
+function tracingWarnings({ tracing: { protocol, endpoint } }: FileConfig): string[] {
+  if (protocol === 'grpc') return ['no traces are sent: tracing.protocol must be http or https, not grpc'];
+  if (protocol !== undefined || endpoint === undefined) return [];
+  return ['no traces are sent: tracing.endpoint is set, but tracing.protocol says neither http nor https'];
 }
 
 function socketPath(config: FileConfig, places: Places): string {

@@ -33,6 +33,23 @@ describe('tracing keys', () => {
     assert.deepEqual(toSettings(full, '0').tracing, { url: 'https://[::1]:443/in', headers: { 'x-team': 'a' } });
   });
 
+  it('take an endpoint with its scheme, if that is the protocol', async () => {
+    const written = await resolve('  protocol: http\n  endpoint: http://otel:4318/\n');
+    assert.equal(toSettings(written, '0').tracing?.url, 'http://otel:4318/v1/traces');
+    await assert.rejects(resolve('  protocol: http\n  endpoint: https://otel:4318\n'), {
+      code: 'DFP_CONFIG',
+      message: /tracing\.endpoint begins with https:\/\/, but tracing\.protocol is http; write host:port only/,
+    });
+  });
+
+  it('say that nothing is sent with an endpoint and no protocol', async () => {
+    const config = await resolve('  endpoint: otel:4318\n');
+    assert.equal(toSettings(config, '0').tracing, undefined);
+    assert.deepEqual(config.warnings, [
+      'no traces are sent: tracing.endpoint is set, but tracing.protocol says neither http nor https',
+    ]);
+  });
+
   it('mean no traces without a protocol, as in the file that Dragonfly ships', async () => {
     const config = await resolve('  path: /v1/traces\n  headers:\n');
     assert.equal(toSettings(config, '0').tracing, undefined);

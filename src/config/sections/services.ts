@@ -52,8 +52,12 @@ export const tracing = section(
     path: path({ meaning: "Path of the collector's trace service.", default: '/v1/traces' }),
     headers: headers({ meaning: 'Headers sent to the collector.', otherwise: 'none' }),
   },
-  ({ protocol, endpoint }) =>
-    protocol !== undefined && endpoint === undefined
-      ? 'tracing.protocol is set, but tracing.endpoint says no host:port of a collector'
-      : undefined,
+  ({ protocol, endpoint }) => {
+    if (protocol === undefined) return undefined;
+    if (endpoint === undefined) return 'tracing.protocol is set, but tracing.endpoint says no host:port of a collector';
+    const scheme = /^https?(?=:\/\/)/i.exec(endpoint)?.[0].toLowerCase() ?? protocol;
+    return scheme === protocol || protocol === 'grpc'
+      ? undefined
+      : `tracing.endpoint begins with ${scheme}://, but tracing.protocol is ${protocol}; write host:port only`;
+  },
 );

@@ -17,6 +17,7 @@ import { withDeadline } from '../../core/deadline.js';
 import { toDfpeerError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { redactText } from '../../core/redact.js';
+import { headerBytes } from '../../core/request-header.js';
 import type { Span, SpanAttributes, Tracer } from '../../core/tracing.js';
 import { formatTraceParent, parseTraceParent } from './trace-parent.js';
 import type { TracedProcess, Tracing, TracingSettings } from './open-tracing.js';
@@ -45,7 +46,7 @@ export class OpenTelemetryTracing implements Tracing {
     reportFailuresTo(logger);
     const exporter = new OTLPTraceExporter({
       url,
-      headers: { ...headers },
+      headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, headerBytes(value)])),
       timeoutMillis: TRACE_EXPORT_TIMEOUT_MS,
       concurrencyLimit: MAX_CONCURRENT_EXPORTS,
     });

@@ -102,7 +102,7 @@ describe('tracing of two daemons', function () {
   });
 
   async function start(name: string, config: Record<string, unknown> = {}): Promise<DaemonProcess> {
-    const tracing = { protocol: 'http', endpoint: collector.endpoint, headers: { 'x-team': 'images' } };
+    const tracing = { protocol: 'http', endpoint: collector.endpoint, headers: { 'x-team': 'Größe ☃' } };
     const daemon = await DaemonProcess.start(join(directory(), name), { tracing, ...config });
     daemons.push(daemon);
     return daemon;
@@ -148,7 +148,7 @@ describe('tracing of two daemons', function () {
     assert.match(String(attribute(first, 'url.full')), /\?X-Amz-Signature=redacted&part=7$/);
     for (const { url, headers, text } of collector.requests) {
       assert.equal(url, '/v1/traces');
-      assert.equal(headers['x-team'], 'images');
+      assert.equal(Buffer.from(String(headers['x-team']), 'latin1').toString('utf8'), 'Größe ☃');
       assert.doesNotMatch(text, /hunter2/);
     }
   });
