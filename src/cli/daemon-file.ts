@@ -9,11 +9,25 @@ export interface DaemonFile {
   path: string;
   /** Which directory we mean: the daemon's may be another one of this name. */
   directory: string;
+  /** What it must not allow; undefined: nobody else gets at it anyway. */
+  umask: number | undefined;
 }
 
 /** @throws DfpeerError DFP_OUTPUT_IO */
-export async function toDaemonFile(path: string): Promise<DaemonFile> {
-  return { path, directory: await asOutputError(path, () => directoryIdentity(dirname(path))) };
+export async function toDaemonFile(path: string, umask: number | undefined): Promise<DaemonFile> {
+  return { path, directory: await asOutputError(path, () => directoryIdentity(dirname(path))), umask };
+}
+
+let umask: number | undefined;
+
+/** Of this process; nothing changes it. */
+export function ownUmask(): number {
+  if (umask === undefined) {
+    // To ask is to set: once, before there are files that it could be the umask of.
+    umask = process.umask(0o077);
+    process.umask(umask);
+  }
+  return umask;
 }
 
 /** Dragonfly's daemon doesn't ask where it writes. @throws DfpeerError DFP_OUTPUT_IO */

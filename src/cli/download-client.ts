@@ -8,6 +8,7 @@ import {
   NO_HARD_LINK_KEY,
   STORY_KEY,
   TASK_ID_KEY,
+  UMASK_KEY,
   WATCHES_KEY,
 } from '../grpc/metadata-keys.js';
 import {
@@ -22,6 +23,7 @@ import { callDaemon } from './daemon-call/grpc-call.js';
 import { GrpcStatusError } from './daemon-call/status-error.js';
 import { type DaemonStory, parseStory } from './daemon-call/story.js';
 import type { FoundDaemon } from './daemon-connection.js';
+import type { DaemonFile } from './daemon-file.js';
 import { type PeerShare, SourceLedger } from './source-ledger.js';
 import { watchDownload } from './watch-download.js';
 
@@ -81,8 +83,8 @@ export interface DownloadOptions {
   sink?: ContentSink | undefined;
   /** Honoured by our own daemon. */
   rateLimitBytesPerSecond?: number | undefined;
-  /** Which directory the output path means. Honoured by our own daemon. */
-  outputDirectory?: string | undefined;
+  /** Which directory the output path means, and the umask. Honoured by our own daemon. */
+  daemonFile?: Pick<DaemonFile, 'directory' | 'umask'> | undefined;
   /** The output must not be the store's own file. Honoured by our own daemon. */
   noHardLink?: boolean;
   /** Progress is told within pieces, too. Honoured by our own daemon. */
@@ -129,10 +131,12 @@ export async function download(
 
 /** What Dragonfly's messages have no fields for. */
 function toMetadata(options: DownloadOptions): Record<string, string> {
-  const { rateLimitBytesPerSecond, outputDirectory, noHardLink, watch } = options;
+  const { rateLimitBytesPerSecond, daemonFile, noHardLink, watch } = options;
+  const { directory, umask } = daemonFile ?? {};
   return {
     ...(rateLimitBytesPerSecond === undefined ? {} : { [RATE_LIMIT_KEY]: String(rateLimitBytesPerSecond) }),
-    ...(outputDirectory === undefined ? {} : { [OUTPUT_DIRECTORY_KEY]: outputDirectory }),
+    ...(directory === undefined ? {} : { [OUTPUT_DIRECTORY_KEY]: directory }),
+    ...(umask === undefined ? {} : { [UMASK_KEY]: umask.toString(8) }),
     ...(noHardLink === true ? { [NO_HARD_LINK_KEY]: 'true' } : {}),
     ...(watch === true ? { [WATCHES_KEY]: 'true' } : {}),
   };

@@ -2,6 +2,7 @@ import { throwIfAborted } from '../core/deadline.js';
 import { DfpeerError } from '../core/errors.js';
 import { formatTaskDigest } from '../core/task-digest.js';
 import type { FoundDaemon } from './daemon-connection.js';
+import type { DaemonFile } from './daemon-file.js';
 import type { DownloadOrder } from './daemon-call/download-messages.js';
 import type { DfgetOptions } from './dfget-options.js';
 import { download, type DownloadEvents, type DownloadResult } from './download-client.js';
@@ -53,12 +54,12 @@ async function getInto(
       url,
       netrc && { entries: netrc, optional: options.netrc?.optional === true },
     );
-    const result = await download(await daemon(), toOrder(url, headers, options, place.daemonFile?.path), {
+    const result = await download(await daemon(), toOrder(url, headers, options, place.daemonFile), {
       timeoutMs: options.timeoutMs,
       signal,
       events: { onProgress, onBegun: place.onBegun },
       sink: place.sink,
-      outputDirectory: place.daemonFile?.directory,
+      daemonFile: place.daemonFile,
       rateLimitBytesPerSecond: options.rateLimitBytesPerSecond,
       noHardLink: options.noHardLink,
       watch: options.showProgress || options.json,
@@ -75,7 +76,7 @@ function toOrder(
   url: string,
   requestHeader: Readonly<Record<string, string>>,
   options: DfgetOptions,
-  outputPath: string | undefined,
+  daemonFile: DaemonFile | undefined,
 ): DownloadOrder {
   const { digest, range } = options;
   return {
@@ -88,8 +89,8 @@ function toOrder(
     disableBackToSource: options.disableBackToSource,
     forceHardLink: options.forceHardLink,
     overwrite: options.overwrite,
-    needPieceContent: outputPath === undefined,
-    outputPath,
+    needPieceContent: daemonFile === undefined,
+    outputPath: daemonFile?.path,
     digest: digest === undefined ? undefined : formatTaskDigest(digest),
     pieceLength: options.pieceLength,
     contentForCalculatingTaskId: options.contentForCalculatingTaskId,

@@ -2,7 +2,7 @@ import { lstat, rm } from 'node:fs/promises';
 import { errnoOf } from '../core/errors.js';
 import type { TaskDigest } from '../core/task-digest.js';
 import { checkOutput } from '../peer/output/output-file.js';
-import { type DaemonFile, expectWritten, toDaemonFile } from './daemon-file.js';
+import { type DaemonFile, expectWritten, ownUmask, toDaemonFile } from './daemon-file.js';
 import type { DfgetOptions, Output } from './dfget-options.js';
 import type { ContentSink } from './download-client.js';
 
@@ -41,7 +41,7 @@ async function byDaemon(path: string): Promise<OutputTarget> {
   const before = await fileIdentity(path);
   let mayLeaveRemains = false;
   return {
-    daemonFile: await toDaemonFile(path),
+    daemonFile: await toDaemonFile(path, ownUmask()),
     shown: path,
     sink: undefined,
     onBegun: (cleansUp) => {

@@ -15,7 +15,7 @@ export async function openStdout(transferFromDfdaemon: boolean): Promise<OutputT
   const path = join(directory, 'content');
   const transfer = transferFromDfdaemon ? await openTransfer(path, true) : undefined;
   return {
-    daemonFile: transfer === undefined ? await toDaemonFile(path) : undefined,
+    daemonFile: transfer === undefined ? await toDaemonFile(path, undefined) : undefined,
     shown: 'stdout',
     sink: transfer?.sink,
     onBegun: undefined,

@@ -20,6 +20,8 @@ export const STORY_KEY = 'dfpeer-story';
 export const NO_HARD_LINK_KEY = 'dfpeer-no-hard-link';
 /** Request metadata of our own dfget: device and inode of the output's directory as dfget sees it, which the daemon must see too. */
 export const OUTPUT_DIRECTORY_KEY = 'dfpeer-output-directory';
+/** Request metadata of our own dfget: its umask, octal, which an output has that the daemon makes. */
+export const UMASK_KEY = 'dfpeer-umask';
 /** Request metadata of AnnouncePeer: which parents this client takes beside those it asks for. Others would misread what they didn't ask for. */
 export const PARENTS_KEY = 'dfpeer-parents';
 /** As they come: answers with the parents that have joined since. */

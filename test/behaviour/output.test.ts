@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, open, readFile, readdir, rm, stat } from 'node:fs/promi
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { crc32 } from 'node:zlib';
-import { DaemonProcess } from '../support/daemon-process.js';
+import { DaemonProcess, run, type ProcessResult } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
 import { skipLoudly } from '../support/skip.js';
 import { useTemporaryDirectory } from '../support/temporary-directory.js';
@@ -54,6 +54,40 @@ describe('the output of dfget', function () {
     assert.equal((await made('reflink')) + (await made('copy-file-range')) + (await made('copy')), 1);
     const both = await daemon.dfget(origin.url(), '-O', path('x'), '--no-hard-link', '--force-hard-link');
     assert.equal(both.code, 2, both.stderr);
+  });
+
+  it('has no permissions that the umask of its user takes, also in place of a hard link', async () => {
+    await start(5 * MIB);
+    const withUmask = (umask: string, ...args: string[]): Promise<ProcessResult> =>
+      run('sh', [
+        '-c',
+        `umask ${umask} && exec "$@"`,
+        'sh',
+        process.execPath,
+        DFGET,
+        '-e',
+        daemon.socketPath,
+        origin.url(),
+        ...args,
+      ]);
+    for (const [umask, mode, links] of [
+      ['022', 0o644, 2],
+      ['077', 0o600, 1],
+      ['027', 0o640, 1],
+    ] as const)
+      for (const flags of [[], ['--transfer-from-dfdaemon'], ['--range', '0-9']]) {
+        const name = path([umask, ...flags].join(''));
+        const got = await withUmask(umask, '-O', name, ...flags);
+        assert.equal(got.code, 0, got.stderr);
+        const { mode: found, nlink, size } = await stat(name);
+        const wanted = { mode, nlink: flags.length === 0 ? links : 1, size: flags.length === 2 ? 10 : 5 * MIB };
+        assert.deepEqual({ mode: found & 0o777, nlink, size }, wanted, name);
+      }
+    const forced = await withUmask('077', '-O', path('forced'), '--force-hard-link');
+    assert.equal(forced.code, 0, forced.stderr);
+    assert.equal((await stat(path('forced'))).nlink, 3);
+    const again = await withUmask('077', '-O', path('forced'));
+    assert.equal(again.code, 0, 'it is there already');
   });
 
   it('may be edited in place without anybody getting the edited bytes', async () => {

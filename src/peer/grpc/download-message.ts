@@ -7,7 +7,7 @@ import { parseTaskDigest, type TaskDigest } from '../../core/task-digest.js';
 import { computeTaskId } from '../../core/task-id.js';
 import type { Download__Output } from '../../generated/common/v2/Download.js';
 import type { Piece } from '../../generated/common/v2/Piece.js';
-import { NO_HARD_LINK_KEY, OUTPUT_DIRECTORY_KEY, RATE_LIMIT_KEY } from '../../grpc/metadata-keys.js';
+import { NO_HARD_LINK_KEY, OUTPUT_DIRECTORY_KEY, RATE_LIMIT_KEY, UMASK_KEY } from '../../grpc/metadata-keys.js';
 import { fromWireLength, toDuration, toTimestamp } from '../../grpc/wire.js';
 import type { DownloadRequest } from '../download/download-request.js';
 import type { OriginTrust } from '../fetch/piece-fetcher.js';
@@ -23,6 +23,8 @@ export interface ClientDownload {
   forceHardLink: boolean;
   /** Whether the output may share the store's inode. */
   allowHardLink: boolean;
+  /** The permissions that its user wants a new file to have; undefined: those that the daemon gives. */
+  outputMode: number | undefined;
   needPieceContent: boolean;
   /** With a range: the rest of the task is fetched in the background. */
   prefetch: boolean;
@@ -73,6 +75,7 @@ export function readDownload(download: Download__Output, trust: OriginTrust): Cl
     overwrite: download.overwrite,
     forceHardLink: download.forceHardLink,
     allowHardLink: true,
+    outputMode: undefined,
     needPieceContent: download.needPieceContent,
     prefetch: download.prefetch,
   };
@@ -138,6 +141,18 @@ export function readAllowHardLink(metadata: Metadata): boolean {
 /** The identity of the output's directory as the client sees it; undefined: it does not tell. */
 export function readOutputDirectory(metadata: Metadata): string | undefined {
   return metadata.get(OUTPUT_DIRECTORY_KEY)[0]?.toString();
+}
+
+/** What the client's umask leaves of a new file's permissions. @throws UsageError for what is no umask */
+export function readOutputMode(metadata: Metadata): number | undefined {
+  const [text] = metadata.get(UMASK_KEY);
+  if (text === undefined) return undefined;
+  if (/^[0-7]{1,4}$/.test(String(text))) return 0o666 & ~Number.parseInt(String(text), 8);
+  throw new UsageError(
+    `${UMASK_KEY} must be up to four octal digits, not ${JSON.stringify(text)}`,
+    undefined,
+    'DFP_INVALID_ARGUMENT',
+  );
 }
 
 /** @throws UsageError for a limit that isn't a positive number */

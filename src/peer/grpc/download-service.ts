@@ -16,7 +16,13 @@ import { assertWithinReach } from '../output/daemon-reach.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { TaskStore } from '../store/task-store.js';
 import type { BeginUse } from '../use-watch.js';
-import { readAllowHardLink, readDownload, readOutputDirectory, readRateLimit } from './download-message.js';
+import {
+  readAllowHardLink,
+  readDownload,
+  readOutputDirectory,
+  readOutputMode,
+  readRateLimit,
+} from './download-message.js';
 import { DownloadStream, type DownloadStreamDependencies } from './download-stream.js';
 import { REFUSED_DOWNLOAD_METHODS, STANDARD_TASKS_ONLY } from './refused-methods.js';
 import { toLocalTask, toWireTask } from './task-messages.js';
@@ -45,6 +51,7 @@ export function makeDownloadService(dependencies: DownloadServiceDependencies): 
       const client = readDownload(request.download, 'local-user');
       client.request.rateLimitBytesPerSecond = readRateLimit(call.metadata);
       client.allowHardLink = readAllowHardLink(call.metadata);
+      client.outputMode = readOutputMode(call.metadata);
       dependencies.assertAllowed(client.request);
       if (client.outputPath !== undefined) {
         rights.assertMayWrite(readCaller(call.metadata));

@@ -224,7 +224,7 @@ export class DownloadStream {
 
   /** The output appears only after its digest was checked. */
   async #deliver(task: StoredTask, peerId: string): Promise<Metadata> {
-    const { digest, outputPath, overwrite, forceHardLink, allowHardLink, range } = this.#client;
+    const { digest, outputPath, overwrite, forceHardLink, allowHardLink, outputMode, range } = this.#client;
     const metadata = new Metadata();
     const contentLength = task.layout?.contentLength ?? 0;
     const part = range?.(contentLength);
@@ -238,6 +238,7 @@ export class DownloadStream {
       overwrite,
       forceHardLink,
       allowHardLink,
+      mode: outputMode,
       assertUntouched: () => task.assertUntouched(),
       signal: this.#signal,
     });

@@ -1,4 +1,4 @@
-import { link, open, rename, rm } from 'node:fs/promises';
+import { link, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DfpeerError, errnoOf } from '../../core/errors.js';
 import type { ByteRange } from '../../core/piece.js';
@@ -25,6 +25,8 @@ export interface OutputRequest {
   forceHardLink: boolean;
   /** False: never share the store's inode, as the file is going to be edited in place. */
   allowHardLink: boolean;
+  /** Permissions of a file that is made, and the most that the store's own may have to be linked unasked; undefined: as this process makes files. */
+  mode?: number | undefined;
   /** Asked once the output has its bytes, before it counts; rejects when the stored file is not, or no longer, what was verified. */
   assertUntouched: () => Promise<void>;
   signal?: AbortSignal | undefined;
@@ -51,16 +53,27 @@ async function place(request: OutputRequest): Promise<OutputMethod> {
       await request.assertUntouched();
       return 'already-there';
     }
-    const failure = await tryHardLink(request);
-    if (failure === undefined) return 'hard-link';
-    if (forceHardLink)
-      throw new DfpeerError(
-        'DFP_HARD_LINK',
-        `no hard link from the store to ${dirname(path)}: ${errnoOf(failure) ?? failure.message}; put both on one file system, or leave out --force-hard-link`,
-        { cause: failure },
-      );
+    const mayLink = forceHardLink || !(await allowsMore(source, request.mode));
+    if (mayLink && (await makeHardLink(request))) return 'hard-link';
   }
   return copyOut(request);
+}
+
+/** False where there can be none, and a copy will do. @throws as {@link tryHardLink}, DfpeerError DFP_HARD_LINK */
+async function makeHardLink(request: OutputRequest): Promise<boolean> {
+  const failure = await tryHardLink(request);
+  if (failure !== undefined && request.forceHardLink)
+    throw new DfpeerError(
+      'DFP_HARD_LINK',
+      `no hard link from the store to ${dirname(request.path)}: ${errnoOf(failure) ?? failure.message}; put both on one file system, or leave out --force-hard-link`,
+      { cause: failure },
+    );
+  return failure === undefined;
+}
+
+/** A link has the permissions of the stored file, and to change those would change them for all. */
+async function allowsMore(source: string, mode: number | undefined): Promise<boolean> {
+  return mode !== undefined && ((await stat(source)).mode & 0o777 & ~mode) !== 0;
 }
 
 /** Resolves with why it can't be had. @throws UsageError DFP_OUTPUT_EXISTS, DfpeerError DFP_STORE_DAMAGED, DFP_TASK_NOT_FOUND */
@@ -87,10 +100,10 @@ async function tryHardLink({ source, path, overwrite, assertUntouched }: OutputR
 }
 
 async function copyOut(request: OutputRequest): Promise<OutputMethod> {
-  const { path, range, contentLength, overwrite, signal } = request;
+  const { path, range, contentLength, overwrite, mode, signal } = request;
   const source = await open(request.source, 'r');
   try {
-    const target = await TemporaryOutput.open(path);
+    const target = await TemporaryOutput.open(path, mode);
     try {
       const method = await fillFile({
         source,

@@ -67,6 +67,34 @@ describe('output file', () => {
     assert.deepEqual(await readdir(join(directory(), 'out')), ['file']);
   });
 
+  it('has the permissions that its user wants, and is no link to a file with more', async () => {
+    const { source, path } = await paths();
+    const permissions = async (): Promise<number> => (await stat(path)).mode & 0o777;
+    await chmod(source, 0o644);
+    for (const mode of [0o600, 0o640]) {
+      assert.match(await placeOutput({ ...defaults, source, path, mode, overwrite: true }), /^(reflink|copy)/);
+      assert.equal(await permissions(), mode);
+    }
+    for (const mode of [0o644, 0o666, undefined])
+      assert.equal(
+        await placeOutput({ ...defaults, source, path, mode, overwrite: mode === 0o644 }),
+        mode === 0o644 ? 'hard-link' : 'already-there',
+      );
+    const range = { offset: 0, length: 10 };
+    for (const mode of [0o666, 0o606, 0o400]) {
+      await placeOutput({ ...defaults, source, path, mode, overwrite: true, range });
+      assert.equal(await permissions(), mode);
+    }
+  });
+
+  it('is the link that was demanded whatever its permissions, or is there already', async () => {
+    const { source, path } = await paths();
+    await chmod(source, 0o644);
+    const request = { ...defaults, source, path, mode: 0o600 };
+    assert.equal(await placeOutput({ ...request, forceHardLink: true }), 'hard-link');
+    assert.equal(await placeOutput(request), 'already-there');
+  });
+
   it('holds only the range', async () => {
     const { source, path } = await paths();
     await placeOutput({ ...defaults, source, path, range: { offset: 10, length: 99_000 } });
