@@ -71,6 +71,7 @@ async function run(options: DfgetOptions): Promise<number> {
   const exitCode = interruption.exitCode ?? Math.max(...exitCodes);
   const failed = exitCodes.filter((code) => code !== EXIT_CODES.ok).length;
   reporter.end({ files: targets.length, failed, exitCode, interrupted: interruption.exitCode !== undefined });
+  if (isContentForStdout(options)) interruption.endProcess();
   return exitCode;
 }
 
@@ -115,12 +116,15 @@ async function findTargets({ source }: DfgetOptions): Promise<Target[]> {
   return readTargets(source, process.stdin);
 }
 
+function isContentForStdout({ source }: DfgetOptions): boolean {
+  return source.kind === 'url' && source.output.kind === 'stdout';
+}
+
 async function createReporter(options: DfgetOptions, files: number): Promise<Reporter> {
   const { source, json, explain, showProgress } = options;
-  const isStdoutTaken = source.kind === 'url' && source.output.kind === 'stdout';
   if (json) {
     const { JsonReporter } = await import('./json-reporter.js');
-    const stream = isStdoutTaken ? process.stderr : process.stdout;
+    const stream = isContentForStdout(options) ? process.stderr : process.stdout;
     surviveUnwritable(stream); // not of stdout in any case: to open it takes milliseconds
     return new JsonReporter(stream);
   }

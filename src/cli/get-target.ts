@@ -47,7 +47,7 @@ async function getInto(
   { options, netrc, daemon, signal, onProgress, onDownloaded }: GetContext,
 ): Promise<Got> {
   throwIfAborted(signal, 'the download');
-  const place = await openOutput(output, options);
+  const place = await openOutput(output, options, signal);
   try {
     const headers = withNetrc(
       options.requestHeader,

@@ -21,6 +21,12 @@ export class Interruption {
     return this.#exitCode;
   }
 
+  /** Ends the process once stderr is out, whoever else still waits: a reader of stdout may take nothing more. Nothing happens where nothing came. */
+  endProcess(): void {
+    const exitCode = this.#exitCode;
+    if (exitCode !== undefined) process.stderr.write('', () => process.exit(exitCode));
+  }
+
   #on(signal: keyof typeof EXIT_CODE_OF_SIGNAL): void {
     const exitCode = EXIT_CODE_OF_SIGNAL[signal];
     if (this.#exitCode !== undefined) process.exit(exitCode);

@@ -26,10 +26,11 @@ export interface OutputTarget {
 export async function openOutput(
   output: Output,
   { overwrite, transferFromDfdaemon }: Pick<DfgetOptions, 'overwrite' | 'transferFromDfdaemon'>,
+  signal: AbortSignal,
 ): Promise<OutputTarget> {
   // What the daemon writes itself needs none of this, and is most there is.
   const openTransferred = (): Promise<typeof import('./transferred-output.js')> => import('./transferred-output.js');
-  if (output.kind === 'stdout') return (await openTransferred()).openStdout(transferFromDfdaemon);
+  if (output.kind === 'stdout') return (await openTransferred()).openStdout(transferFromDfdaemon, signal);
   // For a file that is already the daemon's own only the daemon can tell.
   if (transferFromDfdaemon) await checkOutput({ path: output.path, overwrite });
   else await checkOutput({ path: output.path, overwrite: true });

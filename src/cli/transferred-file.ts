@@ -6,17 +6,20 @@ import { asOutputError } from '../peer/output/output-file.js';
 import { writeAll } from '../peer/output/write-all.js';
 import { publishName, temporaryNameFor } from '../peer/output/temporary-name.js';
 import type { ContentSink } from './download-client.js';
+import { removeAtExit } from './remove-at-exit.js';
 
 /** A file whose bytes come through the socket: under a name of its own until they are all there. */
 export class TransferredFile implements ContentSink {
   readonly #path: string;
   readonly #name: string;
+  readonly #forget: () => void;
   #file: FileHandle | undefined;
   #writtenBytes = 0;
 
   private constructor(path: string, name: string, file: FileHandle) {
     this.#path = path;
     this.#name = name;
+    this.#forget = removeAtExit(name);
     this.#file = file;
   }
 
@@ -67,6 +70,7 @@ export class TransferredFile implements ContentSink {
   async discard(): Promise<void> {
     await this.#close();
     await rm(this.#name, { force: true });
+    this.#forget();
   }
 
   /** Not once it is closed: the end of an interrupted download may come before its last piece. */

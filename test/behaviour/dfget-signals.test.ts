@@ -78,6 +78,23 @@ describe('dfget interrupted', function () {
     assert.deepEqual(await readdir(directory()), before);
   });
 
+  for (const [signal, ...flags] of [['SIGTERM'], ['SIGTERM', '--transfer-from-dfdaemon'], ['SIGKILL']] as const)
+    it(`by ${signal} while the reader of stdout takes nothing ends, and leaves no file behind ${flags.join('')}`, async () => {
+      origin.behaviour = {};
+      const before = await readdir(directory());
+      const child = spawn(process.execPath, [DFGET, '-e', daemon.socketPath, origin.url(), '-O', '-', ...flags], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...process.env, TMPDIR: directory() },
+      });
+      child.stderr.resume();
+      await once(child.stdout, 'readable');
+      const ended = once(child, 'exit');
+      child.kill(signal);
+      assert.deepEqual(await ended, signal === 'SIGTERM' ? [143, null] : [null, signal]);
+      assert.deepEqual(await readdir(directory()), before);
+      child.stdout.destroy();
+    });
+
   it('twice ends at once, whatever it waits for', async () => {
     const { child } = await startHalfWay('-O', join(out, 'file'));
     daemon.signal('SIGSTOP');

@@ -11,7 +11,7 @@ describe('an output that a daemon which asks nothing says it has written', () =>
 
   async function begin(): Promise<OutputTarget> {
     const flags = { overwrite: true, transferFromDfdaemon: false };
-    const target = await openOutput({ kind: 'file', path: path() }, flags);
+    const target = await openOutput({ kind: 'file', path: path() }, flags, new AbortController().signal);
     target.onBegun?.(false);
     return target;
   }
