@@ -15,7 +15,7 @@ import { listen } from '../core/listen.js';
 import type { Logger } from '../core/logger.js';
 import { rememberCaller, tellCaller, type Caller } from './caller.js';
 import { closeHalfOpenStreams } from './half-open-streams.js';
-import { ignoreDeadline } from './ignore-deadline.js';
+import { hasOverflownDeadline, ignoreDeadline } from './ignore-deadline.js';
 import { reflectedDefinition } from './protos.js';
 import { RequestGate, refuseBeyond } from './request-gate.js';
 
@@ -154,7 +154,7 @@ function capConnections(
 function createGrpc(options: GrpcServerOptions, limits: GrpcServerLimits, health: HealthImplementation): Server {
   const gate = new RequestGate(limits.requestsPerSecond, options.clock);
   const onBareCall: ServerInterceptor = (method, call) => {
-    if (options.longStreams?.has(method.path) === true) ignoreDeadline(call);
+    if (options.longStreams?.has(method.path) === true || hasOverflownDeadline(call)) ignoreDeadline(call);
     return tellCaller(closeHalfOpenStreams(method, call), call);
   };
   const grpc = new Server({

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { decodeDownloadAnswer, encodeDownloadRequest } from '../../src/cli/daemon-call/download-messages.js';
 import { decodeDownloadState, encodeWatchRequest } from '../../src/cli/daemon-call/download-state.js';
+import { grpcTimeout } from '../../src/cli/daemon-call/grpc-call.js';
 import { MessageSplitter } from '../../src/cli/daemon-call/message-splitter.js';
 import { readFields } from '../../src/cli/daemon-call/protobuf.js';
 import { GrpcStatusError, statusErrorOf } from '../../src/cli/daemon-call/status-error.js';
@@ -173,6 +174,20 @@ describe('what dfget reads', () => {
 
   it('is never a compressed message', () => {
     assert.throws(() => new MessageSplitter().push(Buffer.from([1, 0, 0, 0, 0])), RangeError);
+  });
+});
+
+describe('the timeout that the daemon hears of', () => {
+  it('is at most what a timer can wait, and never less than a shorter one', () => {
+    const unitMs: Record<string, number> = { m: 1, S: 1000 };
+    const longestMs = 2 ** 31 - 1;
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 10 ** 15 }), (ms) => {
+        const [, digits, unit = ''] = /^(\d{1,8})([mS])$/.exec(grpcTimeout(ms)) ?? [];
+        const told = Number(digits) * (unitMs[unit] ?? NaN);
+        assert.ok(told <= longestMs && told >= Math.min(ms, longestMs - 1000), grpcTimeout(ms));
+      }),
+    );
   });
 });
 

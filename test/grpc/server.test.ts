@@ -38,10 +38,12 @@ function start(options: Partial<GrpcServerOptions> = {}): Promise<GrpcServer> {
   });
 }
 
-async function deleteHost(address: string, hostId = 'h'): Promise<status> {
+async function deleteHost(address: string, hostId = 'h', deadline = Infinity): Promise<status> {
   const client = new Scheduler(address, credentials.createInsecure());
   try {
-    return await new Promise((resolve) => client.deleteHost({ hostId }, (error) => resolve(error?.code ?? status.OK)));
+    return await new Promise((resolve) =>
+      client.deleteHost({ hostId }, { deadline }, (error) => resolve(error?.code ?? status.OK)),
+    );
   } finally {
     client.close();
   }
@@ -150,6 +152,19 @@ describe('a gRPC server', () => {
     assert.equal(await code, status.OK);
     await stopped;
   });
+
+  for (const [name, deadlineMs, expected] of [
+    ['longer than a timer can wait', 30 * 86_400_000, status.OK],
+    ['that passes', 100, status.DEADLINE_EXCEEDED],
+  ] as const)
+    it(`keeps to a deadline ${name}`, async () => {
+      // Later than a deadline that is over at once, earlier than the end of the test.
+      const handler = (_: unknown, answer: (error: null, response: object) => void): void =>
+        void setTimeout(() => answer(null, {}), 300);
+      const server = await start({ services: [{ ...SERVICE, implementation: { DeleteHost: handler } }] });
+      assert.equal(await deleteHost(server.address, 'h', Date.now() + deadlineMs), expected);
+      await server.stop(0);
+    });
 
   it('stops although a client stays connected', async () => {
     const server = await start();

@@ -112,6 +112,8 @@ function frame(message: Buffer): Buffer {
   return Buffer.concat([head, message]);
 }
 
-function grpcTimeout(ms: number): string {
-  return ms <= MAX_TIMEOUT_DIGITS ? `${Math.ceil(ms)}m` : `${Math.min(Math.ceil(ms / 1000), MAX_TIMEOUT_DIGITS)}S`;
+/** At most what the other side can wait for; whoever wants longer does not mind. */
+export function grpcTimeout(ms: number): string {
+  if (ms <= MAX_TIMEOUT_DIGITS) return `${Math.ceil(ms)}m`;
+  return `${Math.min(Math.ceil(ms / 1000), Math.floor(MAX_TIMER_MS / 1000))}S`;
 }
