@@ -51,6 +51,11 @@ export class FoundDaemon {
     this.isNew = isNew;
   }
 
+  /** For people. */
+  get name(): string {
+    return `the daemon on ${this.#socketPath}`;
+  }
+
   /**
    * A connection for one call; the first call's was made already, and a small file takes hardly longer than making another.
    * @throws DfpeerError DFP_DAEMON_UNREACHABLE

@@ -103,6 +103,7 @@ export async function download(
   try {
     const trailers = await callDaemon({
       connection: await daemon.connect(),
+      daemon: daemon.name,
       path: DOWNLOAD_TASK,
       message: encodeDownloadRequest(order, timeoutMs),
       metadata: toMetadata(options),

@@ -21,6 +21,7 @@ export async function watchDownload(
     while (!signal.aborted) {
       await callDaemon({
         connection: await daemon.connect(),
+        daemon: daemon.name,
         path: WATCH_DOWNLOAD,
         message: encodeWatchRequest(taskId),
         metadata: {},

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer as createHttp2Server } from 'node:http2';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import fc from 'fast-check';
 import { decodeDownloadAnswer, encodeDownloadRequest } from '../../src/cli/daemon-call/download-messages.js';
 import { decodeDownloadState, encodeWatchRequest } from '../../src/cli/daemon-call/download-state.js';
-import { grpcTimeout } from '../../src/cli/daemon-call/grpc-call.js';
+import { callDaemon, grpcTimeout } from '../../src/cli/daemon-call/grpc-call.js';
 import { MessageSplitter } from '../../src/cli/daemon-call/message-splitter.js';
 import { readFields } from '../../src/cli/daemon-call/protobuf.js';
 import { GrpcStatusError, statusErrorOf } from '../../src/cli/daemon-call/status-error.js';
@@ -188,6 +191,50 @@ describe('the timeout that the daemon hears of', () => {
         assert.ok(told <= longestMs && told >= Math.min(ms, longestMs - 1000), grpcTimeout(ms));
       }),
     );
+  });
+});
+
+describe('a daemon during a call of dfget', () => {
+  let server: Server | undefined;
+
+  afterEach(() => {
+    server?.close();
+    server = undefined;
+  });
+
+  async function call(listening: Server, timeoutMs: number): Promise<unknown> {
+    server = listening.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const connection = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    await once(connection, 'connect');
+    return callDaemon({
+      ...{ connection, daemon: 'the daemon on /x', path: '/a/b', message: Buffer.alloc(0), metadata: {}, timeoutMs },
+      signal: new AbortController().signal,
+      onMetadata: () => undefined,
+      onMessage: () => undefined,
+      pingIntervalMs: 20,
+    });
+  }
+
+  it('that gives no sign of life is not waited for', async () => {
+    const silent = createServer((socket) => socket.on('error', () => undefined).resume());
+    await assert.rejects(call(silent, 60_000), {
+      code: 'DFP_DAEMON_UNREACHABLE',
+      message: /^the daemon on \/x does not answer: .*dfdaemon doctor/,
+    });
+  });
+
+  it('that only takes its time is waited for', async () => {
+    let pings = 0;
+    const slow = createHttp2Server();
+    slow.on('stream', (stream) => {
+      stream.session?.on('ping', () => {
+        if (++pings < 10 || stream.headersSent) return;
+        stream.respond({ ':status': 200, 'grpc-status': '0' }, { endStream: true });
+      });
+    });
+    await call(slow, 60_000);
+    assert.ok(pings >= 10);
   });
 });
 

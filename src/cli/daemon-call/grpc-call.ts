@@ -2,6 +2,7 @@ import { connect as connectHttp2, constants, type ClientHttp2Session, type Incom
 import type { Socket } from 'node:net';
 import { LONGEST_TIMER_MS } from '../../core/clock.js';
 import { AbortedError, DeadlineError, DfpeerError } from '../../core/errors.js';
+import { watchHeartbeat } from './heartbeat.js';
 import { MessageSplitter } from './message-splitter.js';
 import { GrpcStatusError, statusErrorOf } from './status-error.js';
 
@@ -12,6 +13,8 @@ const MAX_TIMEOUT_DIGITS = 99_999_999;
 
 export interface GrpcCall {
   connection: Socket;
+  /** Who is at the other end, for people. */
+  daemon: string;
   /** `/package.Service/Method` */
   path: string;
   message: Buffer;
@@ -21,13 +24,15 @@ export interface GrpcCall {
   onMetadata: (metadata: IncomingHttpHeaders) => void;
   /** Awaited: meanwhile the daemon is held back. */
   onMessage: (message: Buffer) => Promise<void> | void;
+  /** Between two questions for a sign of life. */
+  pingIntervalMs?: number;
 }
 
 /**
  * One server-streaming gRPC call over a connection of its own (github.com/grpc/grpc, PROTOCOL-HTTP2), and nothing else of gRPC: a library takes
  * longer to load than a small file to download. Resolves with the trailers.
  * @throws GrpcStatusError for a status that is not OK; DeadlineError; AbortedError; DfpeerError DFP_DAEMON_UNREACHABLE when the
- * connection breaks
+ * connection breaks, or the daemon gives no sign of life
  */
 export async function callDaemon(call: GrpcCall): Promise<IncomingHttpHeaders> {
   let stopped: DfpeerError | undefined;
@@ -41,6 +46,7 @@ export async function callDaemon(call: GrpcCall): Promise<IncomingHttpHeaders> {
     () => stop(new DeadlineError('the daemon', call.timeoutMs)),
     Math.min(call.timeoutMs, LONGEST_TIMER_MS),
   );
+  const endHeartbeat = watchHeartbeat(session, () => stop(notAnswering(call.daemon)), call.pingIntervalMs);
   call.signal.addEventListener('abort', onAbort, { once: true });
   if (call.signal.aborted) onAbort();
   try {
@@ -56,6 +62,7 @@ export async function callDaemon(call: GrpcCall): Promise<IncomingHttpHeaders> {
     );
   } finally {
     clearTimeout(timer);
+    endHeartbeat();
     call.signal.removeEventListener('abort', onAbort);
     session.destroy();
   }
@@ -103,6 +110,13 @@ async function follow(session: ClientHttp2Session, call: GrpcCall): Promise<Inco
   const error = statusErrorOf(trailers);
   if (error !== undefined) throw error;
   return trailers;
+}
+
+function notAnswering(daemon: string): DfpeerError {
+  return new DfpeerError(
+    'DFP_DAEMON_UNREACHABLE',
+    `${daemon} does not answer: it was stopped, or hangs; dfdaemon doctor says which process it is. End it, and run this again to go on`,
+  );
 }
 
 /** Length-prefixed, not compressed. */
