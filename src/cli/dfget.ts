@@ -15,6 +15,7 @@ import { PlainProgress } from './progress.js';
 import { reportError } from './report-error.js';
 import type { Reporter } from './reporter.js';
 import type { Shell } from './shells.js';
+import { INTERRUPTED } from './summary.js';
 import type { Target } from './url-list.js';
 
 // What few downloads need is loaded when it is needed: a small file takes less time than that.
@@ -49,7 +50,14 @@ async function ownVersion(): Promise<string> {
 async function run(options: DfgetOptions): Promise<number> {
   const interruption = new Interruption();
   const { signal } = interruption;
-  const targets = await findTargets(options);
+  const targets = await findTargets(options, signal).catch((error: unknown) => {
+    if (interruption.exitCode === undefined) throw error;
+    return undefined;
+  });
+  if (targets === undefined || interruption.exitCode !== undefined) {
+    process.stderr.write(`dfget: ${INTERRUPTED}\n`);
+    return interruption.exitCode ?? EXIT_CODES.interrupted;
+  }
   const { netrc } = options;
   const entries = netrc && (await readNetrc(netrc, process.env));
   const reporter = await createReporter(options, targets.length);
@@ -110,10 +118,10 @@ async function getOne(
   }
 }
 
-async function findTargets({ source }: DfgetOptions): Promise<Target[]> {
+async function findTargets({ source }: DfgetOptions, signal: AbortSignal): Promise<Target[]> {
   if (source.kind === 'url') return [{ url: source.url, output: source.output }];
   const { readTargets } = await import('./url-list.js');
-  return readTargets(source, process.stdin);
+  return readTargets(source, process.stdin, signal);
 }
 
 function isContentForStdout({ source }: DfgetOptions): boolean {

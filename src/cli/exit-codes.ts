@@ -9,6 +9,7 @@ export const EXIT_CODES = {
   network: 4,
   disk: 5,
   digest: 6,
+  hungUp: 129,
   interrupted: 130,
   terminated: 143,
 } as const;

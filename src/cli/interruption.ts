@@ -1,15 +1,19 @@
 import { AbortedError } from '../core/errors.js';
 import { EXIT_CODES } from './exit-codes.js';
 
-const EXIT_CODE_OF_SIGNAL = { SIGINT: EXIT_CODES.interrupted, SIGTERM: EXIT_CODES.terminated } as const;
+const EXIT_CODE_OF_SIGNAL = {
+  SIGINT: EXIT_CODES.interrupted,
+  SIGTERM: EXIT_CODES.terminated,
+  SIGHUP: EXIT_CODES.hungUp,
+} as const;
 
-/** SIGINT and SIGTERM: the first one ends downloads in good order, a second one the process at once. */
+/** SIGINT, SIGTERM, and SIGHUP of a terminal that is closed: the first one ends downloads in good order, a second one the process at once. */
 export class Interruption {
   readonly #controller = new AbortController();
   #exitCode: number | undefined;
 
   constructor() {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => this.#on(signal));
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => this.#on(signal));
   }
 
   get signal(): AbortSignal {
@@ -29,7 +33,11 @@ export class Interruption {
 
   #on(signal: keyof typeof EXIT_CODE_OF_SIGNAL): void {
     const exitCode = EXIT_CODE_OF_SIGNAL[signal];
-    if (this.#exitCode !== undefined) process.exit(exitCode);
+    if (this.#exitCode !== undefined) {
+      // A terminal that is closed sends one, and its shell another: nobody is in a hurry.
+      if (signal === 'SIGHUP') return;
+      process.exit(exitCode);
+    }
     this.#exitCode = exitCode;
     this.#controller.abort(new AbortedError('the download'));
   }

@@ -108,6 +108,11 @@ function reloader(
 /** The first one starts the drain; a second one ends the process at once, as everywhere. */
 async function nextSignal(signals: readonly NodeJS.Signals[]): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    for (const signal of signals) process.once(signal, resolve);
+    const onSignal = (signal: NodeJS.Signals): void => {
+      // Also those of the other signals: what nobody listens to does what it does everywhere.
+      for (const each of signals) process.off(each, onSignal);
+      resolve(signal);
+    };
+    for (const signal of signals) process.on(signal, onSignal);
   });
 }

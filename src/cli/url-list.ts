@@ -1,6 +1,8 @@
-import { createReadStream } from 'node:fs';
+import { constants, createReadStream, fstatSync, openSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { resolve } from 'node:path';
-import type { Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
+import { throwIfAborted } from '../core/deadline.js';
 import { DfpeerError, errnoOf, UsageError } from '../core/errors.js';
 import { makeDirectories } from '../core/make-directories.js';
 import type { Output, Source } from './dfget-options.js';
@@ -40,10 +42,14 @@ export function parseUrlList(text: string, directory: string): Target[] {
   return targets;
 }
 
-/** Reads the list of `--input-file`, and makes the directory. @throws UsageError; DfpeerError DFP_OUTPUT_IO when that can't be */
-export async function readTargets(source: Extract<Source, { kind: 'list' }>, stdin: Readable): Promise<Target[]> {
+/** Reads the list of `--input-file`, and makes the directory. @throws UsageError; AbortedError; DfpeerError DFP_OUTPUT_IO when that can't be */
+export async function readTargets(
+  source: Extract<Source, { kind: 'list' }>,
+  stdin: Readable,
+  signal: AbortSignal,
+): Promise<Target[]> {
   const { path, directory } = source;
-  const targets = parseUrlList(await readAll(path === undefined ? stdin : createReadStream(path), path), directory);
+  const targets = parseUrlList(await readAll(path, stdin, signal), directory);
   try {
     await makeDirectories(directory);
   } catch (error) {
@@ -53,10 +59,12 @@ export async function readTargets(source: Extract<Source, { kind: 'list' }>, std
   return targets;
 }
 
-async function readAll(stream: Readable, path: string | undefined): Promise<string> {
+async function readAll(path: string | undefined, stdin: Readable, signal: AbortSignal): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
+    // Whoever writes the list may take for ever.
+    const stream = addAbortSignal(signal, path === undefined ? stdin : openList(path));
     for await (const chunk of stream) {
       chunks.push(Buffer.from(chunk as Uint8Array));
       bytes += (chunk as Uint8Array).length;
@@ -64,9 +72,17 @@ async function readAll(stream: Readable, path: string | undefined): Promise<stri
     }
   } catch (cause) {
     if (cause instanceof DfpeerError) throw cause;
+    throwIfAborted(signal, 'the list');
     throw new UsageError(`--input-file: can't read ${path ?? 'stdin'}: ${errnoOf(cause) ?? String(cause)}`, { cause });
   }
   return Buffer.concat(chunks).toString();
+}
+
+/** Of a pipe that has a name, without the thread that would wait for its writer, and keep the process from ending. */
+function openList(path: string): Readable {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  if (!fstatSync(fd).isFIFO()) return createReadStream(path, { fd });
+  return new Socket({ fd, readable: true, writable: false });
 }
 
 /** Undefined for none. A path below the directory, or an absolute one: it is the user's own list. */

@@ -20,7 +20,7 @@ export const DFGET_MANUAL: ManualText = {
         ['4', 'A peer, scheduler or daemon could not help, or not in time.'],
         ['5', 'Reading or writing files failed.'],
         ['6', 'The content is not what its digest promised.'],
-        ['130, 143', 'Interrupted by SIGINT, SIGTERM. A second one ends dfget at once.'],
+        ['129, 130, 143', 'Interrupted by SIGHUP, SIGINT, SIGTERM. A second one ends dfget at once.'],
       ],
       paragraphs: ['With -i it is the highest of all downloads. A closed pipe after -O - is no failure.'],
     },

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { DaemonProcess, run } from '../support/daemon-process.js';
+import { DaemonProcess, DFGET, run } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
 import { useSharedDirectory, useTemporaryDirectory } from '../support/temporary-directory.js';
 import { until } from '../support/until.js';
 
 const MIB = 1024 * 1024;
-const DFGET = join(import.meta.dirname, '..', '..', '..', 'bin', 'dfget');
 
 describe('dfget interrupted', function () {
   this.timeout(60_000);
@@ -50,6 +50,7 @@ describe('dfget interrupted', function () {
   for (const [signal, exitCode] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 129],
   ] as const)
     for (const flags of [[], ['--transfer-from-dfdaemon']])
       it(`by ${signal} ends with ${exitCode}, leaves nothing, and goes on the next time ${flags.join('')}`, async () => {
@@ -57,6 +58,8 @@ describe('dfget interrupted', function () {
         const { child, stderr } = await startHalfWay('-O', output, ...flags);
         const closed = once(child, 'close');
         child.kill(signal);
+        // The kernel sends one to all of a terminal that is closed, and so does its shell.
+        if (signal === 'SIGHUP') child.kill(signal);
         assert.deepEqual(await closed, [exitCode, null]);
         assert.equal(stderr(), 'dfget: interrupted; run it again to go on from there\n');
         assert.deepEqual(await readdir(out), []);
@@ -109,6 +112,31 @@ describe('dfget interrupted', function () {
       daemon.signal('SIGCONT');
     }
   });
+
+  for (const [name, list] of [
+    ['a pipe with a name', 'fifo'],
+    ['stdin', '-'],
+  ] as const)
+    it(`while it reads its list from ${name} ends at once`, async () => {
+      const fifo = join(directory(), 'fifo');
+      execFileSync('mkfifo', [fifo]);
+      const child = spawn(process.execPath, [DFGET, '-e', daemon.socketPath, '-O', out, '-i', list], {
+        cwd: directory(),
+        stdio: ['pipe', 'ignore', 'pipe'],
+      });
+      let stderr = '';
+      child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+      const closed = once(child, 'close');
+      // More than a pipe holds: when it has gone, the list is being read.
+      const comment = `# ${'-'.repeat(1024)}\n`.repeat(1024);
+      const writer = list === '-' ? child.stdin : createWriteStream(fifo);
+      writer.on('error', () => undefined);
+      await new Promise((resolve) => writer.write(comment, resolve));
+      child.kill('SIGINT');
+      assert.deepEqual(await closed, [130, null]);
+      assert.equal(stderr, 'dfget: interrupted; run it again to go on from there\n');
+      writer.destroy();
+    });
 
   it('by a pipe that closes early says nothing and succeeds', async () => {
     origin.behaviour = {};

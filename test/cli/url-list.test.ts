@@ -7,6 +7,7 @@ import { useTemporaryDirectory } from '../support/temporary-directory.js';
 
 describe('a list of URLs', () => {
   const directory = useTemporaryDirectory();
+  const { signal } = new AbortController();
 
   it('has a URL a line, with a name or without', () => {
     const list = '# models\n\nhttps://e.org/a.bin\r\n  https://e.org/b?x=1#y   my file.bin \nhttp://e.org/c sub/c\n';
@@ -38,13 +39,16 @@ describe('a list of URLs', () => {
     await writeFile(path, 'https://e.org/a\n');
     const source = { kind: 'list', directory: directory(), jobs: 1 } as const;
     const expected = [{ url: 'https://e.org/a', output: { kind: 'file', path: join(directory(), 'a') } }];
-    assert.deepEqual(await readTargets({ ...source, path }, Readable.from([])), expected);
+    assert.deepEqual(await readTargets({ ...source, path }, Readable.from([]), signal), expected);
     const stdin = Readable.from([Buffer.from('https://e.'), Buffer.from('org/a')]);
-    assert.deepEqual(await readTargets({ ...source, path: undefined }, stdin), expected);
-    await assert.rejects(readTargets({ ...source, path: '/no/such' }, stdin), { code: 'DFP_USAGE', message: /ENOENT/ });
-    await readTargets({ ...source, path, directory: join(directory(), 'made', 'on', 'the', 'way') }, stdin);
+    assert.deepEqual(await readTargets({ ...source, path: undefined }, stdin, signal), expected);
+    await assert.rejects(readTargets({ ...source, path: '/no/such' }, stdin, signal), {
+      code: 'DFP_USAGE',
+      message: /ENOENT/,
+    });
+    await readTargets({ ...source, path, directory: join(directory(), 'made', 'on', 'the', 'way') }, stdin, signal);
     assert.ok((await stat(join(directory(), 'made/on/the/way'))).isDirectory());
     const belowFile = { ...source, path, directory: join(path, 'below') };
-    await assert.rejects(readTargets(belowFile, stdin), { code: 'DFP_OUTPUT_IO', message: /ENOTDIR/ });
+    await assert.rejects(readTargets(belowFile, stdin, signal), { code: 'DFP_OUTPUT_IO', message: /ENOTDIR/ });
   });
 });

@@ -11,7 +11,7 @@ import { scrape, sumSamples } from './metrics.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 export const DFDAEMON = join(ROOT, 'bin', 'dfdaemon');
-const DFGET = join(ROOT, 'bin', 'dfget');
+export const DFGET = join(ROOT, 'bin', 'dfget');
 const READY_TIMEOUT_MS = 60_000;
 
 export interface DaemonPorts {
