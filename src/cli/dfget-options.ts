@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { checkSocketPath, type Environment } from '../config/places.js';
 import { UsageError } from '../core/errors.js';
 import { LOG_LEVELS, type LogLevel } from '../core/log-level.js';
@@ -84,7 +84,7 @@ export type DfgetRequest = { kind: 'run'; options: DfgetOptions } | { kind: 'com
 export function readDfgetRequest(
   { values, positionals }: CommandLine,
   env: Environment,
-  workingDirectory: string,
+  workingDirectory: () => string,
 ): DfgetRequest {
   const flags = new FlagReader(values, env, 'DFGET');
   const shell = readValue(flags.text('completions'), (text) => parseWord(text, SHELLS));
@@ -94,12 +94,12 @@ export function readDfgetRequest(
   return { kind: 'run', options };
 }
 
-function readOptions(flags: FlagReader, source: Source, workingDirectory: string): DfgetOptions {
+function readOptions(flags: FlagReader, source: Source, workingDirectory: () => string): DfgetOptions {
   const filteredQueryParams = flags.list('filtered-query-param').map(({ text }) => text);
   return {
     source,
     endpoint: readValue(flags.text('endpoint'), (text) =>
-      checkSocketPath(resolve(workingDirectory, text), 'the socket'),
+      checkSocketPath(absolute(workingDirectory, text), 'the socket'),
     ),
     overwrite: flags.isSet('overwrite'),
     digest: readValue(flags.text('digest'), parseTaskDigest),
@@ -126,7 +126,7 @@ function readOptions(flags: FlagReader, source: Source, workingDirectory: string
   };
 }
 
-function readSource(flags: FlagReader, url: string | undefined, workingDirectory: string): Source {
+function readSource(flags: FlagReader, url: string | undefined, workingDirectory: () => string): Source {
   const [list, output] = [flags.text('input-file')?.text, flags.text('output')?.text];
   const jobs = readValue(flags.text('jobs'), (text) => parseInteger(text, 1, MAX_JOBS));
   if (list === undefined) {
@@ -138,24 +138,29 @@ function readSource(flags: FlagReader, url: string | undefined, workingDirectory
   if (output === '-') throw new UsageError('-O - takes one URL only; with --input-file, -O names a directory');
   return {
     kind: 'list',
-    path: list === '-' ? undefined : resolve(workingDirectory, list),
-    directory: resolve(workingDirectory, output ?? '.'),
+    path: list === '-' ? undefined : absolute(workingDirectory, list),
+    directory: absolute(workingDirectory, output ?? '.'),
     jobs: jobs ?? DEFAULT_JOBS,
   };
 }
 
-function readOutput(output: string | undefined, url: string, workingDirectory: string): Output {
+function readOutput(output: string | undefined, url: string, workingDirectory: () => string): Output {
   if (output === '-') return { kind: 'stdout' };
   if (output !== undefined && NAMES_A_DIRECTORY.test(output))
     throw new UsageError(`-O ${output} names a directory; give a file name, such as ${join(output, 'file')}`);
-  return { kind: 'file', path: resolve(workingDirectory, output ?? nameFromUrl(url)) };
+  return { kind: 'file', path: absolute(workingDirectory, output ?? nameFromUrl(url)) };
 }
 
-function readNetrc(flags: FlagReader, workingDirectory: string): NetrcOptions | undefined {
+/** The working directory is asked for only where a path needs it: it may be gone. */
+function absolute(workingDirectory: () => string, path: string): string {
+  return isAbsolute(path) ? resolve(path) : resolve(workingDirectory(), path);
+}
+
+function readNetrc(flags: FlagReader, workingDirectory: () => string): NetrcOptions | undefined {
   const file = flags.text('netrc-file')?.text;
   const optional = flags.isSet('netrc-optional');
   if (file === undefined && !optional && !flags.isSet('netrc')) return undefined;
-  return { path: file === undefined ? undefined : resolve(workingDirectory, file), optional };
+  return { path: file === undefined ? undefined : absolute(workingDirectory, file), optional };
 }
 
 function parseTimeout(text: string): number {

@@ -5,6 +5,7 @@ import { collect, parseCommandLine } from './commander-command-line.js';
 import { DFGET_FLAGS } from './dfget-flags.js';
 import { DFGET_HELP_END } from './dfget-help.js';
 import { type DfgetRequest, readDfgetRequest } from './dfget-options.js';
+import { findWorkingDirectory } from './working-directory.js';
 
 /** Flags of Dragonfly's dfget for sources and directories that dfpeer does not serve. */
 const FOREIGN_FLAGS: readonly string[] = [
@@ -54,7 +55,7 @@ export function parseDfgetCommand(
   argv: readonly string[],
   env: Environment,
   version: string,
-  workingDirectory: string = process.cwd(),
+  workingDirectory: () => string = findWorkingDirectory,
 ): DfgetRequest | { kind: 'show'; text: string } {
   const program = createDfgetProgram(version);
   const shown = parseCommandLine(program, argv);

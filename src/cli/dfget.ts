@@ -17,6 +17,7 @@ import type { Reporter } from './reporter.js';
 import type { Shell } from './shells.js';
 import { INTERRUPTED } from './summary.js';
 import type { Target } from './url-list.js';
+import { findWorkingDirectory } from './working-directory.js';
 
 // What few downloads need is loaded when it is needed: a small file takes less time than that.
 
@@ -31,7 +32,7 @@ async function main(): Promise<number> {
 
 async function readCommandLine(argv: readonly string[]): Promise<DfgetRequest | { kind: 'show'; text: string }> {
   const plain = readPlainCommandLine(argv, DFGET_FLAGS);
-  if (plain !== undefined) return readDfgetRequest(plain, process.env, process.cwd());
+  if (plain !== undefined) return readDfgetRequest(plain, process.env, findWorkingDirectory);
   const [{ parseDfgetCommand }, version] = [await import('./dfget-program.js'), await ownVersion()];
   return parseDfgetCommand(argv, process.env, version);
 }

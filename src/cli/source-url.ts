@@ -4,6 +4,9 @@ import { redactUrl } from '../core/redact.js';
 
 export const MAX_URL_CHARACTERS = 16 * 1024;
 
+/** In the grammar of URLs the host is a scheme then. */
+const HOST_AND_PORT = /^[a-z0-9.-]+:\d+([/?#]|$)/i;
+
 /** The URL as it was written, once it is one that can be downloaded. @throws UsageError */
 export function parseSourceUrl(text: string): string {
   const shown = redactUrl(text).slice(0, 200);
@@ -12,6 +15,7 @@ export function parseSourceUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined) throw new UsageError(`not a URL: ${JSON.stringify(shown)}; write http://… or https://…`);
   if (url.protocol === 'http:' || url.protocol === 'https:') return text;
+  if (HOST_AND_PORT.test(text)) throw new UsageError(`not a URL: ${shown}; write http://${shown}`);
   throw new UsageError(`${url.protocol}// is not supported: dfget downloads from http:// and https:// only (${shown})`);
 }
 

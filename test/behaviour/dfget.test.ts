@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EXPLANATIONS } from '../../src/docs/errors.js';
-import { DaemonProcess, dfget } from '../support/daemon-process.js';
+import { DaemonProcess, dfget, DFGET, type ProcessResult, run } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
 import { useSharedDirectory, useTemporaryDirectory } from '../support/temporary-directory.js';
 import { until } from '../support/until.js';
@@ -136,6 +136,23 @@ describe('dfget', function () {
     ]);
     assert.equal(result.code, 4);
     assert.match(result.stderr, /DFP_DAEMON_UNREACHABLE/);
+  });
+
+  it('works where the working directory is gone, and says so where a path needs it', async () => {
+    const { origin, output } = await start(1000);
+    const inNowhere = (to: string): Promise<ProcessResult> =>
+      run('sh', ['-c', 'cd "$1" && rmdir "$1" && shift && exec "$@"', 'sh', join(directory(), to), ...command(to)]);
+    const command = (to: string): string[] => [
+      ...[process.execPath, DFGET, origin.url(), '-e', daemon.socketPath],
+      ...(to === 'absolute' ? ['-O', output] : []),
+    ];
+    for (const name of ['absolute', 'relative']) await mkdir(join(directory(), name));
+    const fine = await inNowhere('absolute');
+    assert.equal(fine.code, 0, fine.stderr);
+    assert.ok((await readFile(output)).equals(origin.content));
+    const refused = await inNowhere('relative');
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /the working directory is gone.*absolute paths \[DFP_USAGE\]/);
   });
 
   it('explains wrong usage with exit code 2', async () => {

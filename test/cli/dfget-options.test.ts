@@ -4,14 +4,14 @@ import type { DfgetOptions } from '../../src/cli/dfget-options.js';
 import { parseDfgetCommand } from '../../src/cli/dfget-program.js';
 import { parseHeaders, parseRange } from '../../src/cli/http-flags.js';
 import { nameFromUrl } from '../../src/cli/source-url.js';
-import { DfpeerError } from '../../src/core/errors.js';
+import { DfpeerError, UsageError } from '../../src/core/errors.js';
 import { RESERVED_HEADERS } from '../../src/core/request-header.js';
 import { DEFAULT_FILTERED_QUERY_PARAMS } from '../../src/core/signing-query-params.js';
 
 const URL_ = 'https://example.org/a/file.bin';
 
 function run(argv: string[], env: Record<string, string> = {}): DfgetOptions {
-  const parsed = parseDfgetCommand(argv, env, '1.2.3', '/work');
+  const parsed = parseDfgetCommand(argv, env, '1.2.3', () => '/work');
   assert.equal(parsed.kind, 'run');
   return parsed.options;
 }
@@ -117,6 +117,8 @@ describe('flags of dfget', () => {
     [['example.org/f'], /^not a URL: "example\.org\/f"; write http/],
     [['ftp://e.org/f'], /^ftp:\/\/ is not supported: dfget downloads from http:\/\/ and https:\/\/ only/],
     [['s3://bucket/f'], /^s3:\/\/ is not supported/],
+    [['localhost:8080/x?y'], /^not a URL: localhost:8080\/x\?y; write http:\/\/localhost:8080\/x\?y$/],
+    [['example.org:80'], /^not a URL: .*; write http:\/\/example\.org:80$/],
     [[URL_, 'https://e.org/2'], /^too many arguments/],
     [['https://e.org/'], /^https:\/\/e\.org\/ suggests no file name; give one with -O$/],
     ...['%1b%5B2J', 'a%0Ab', '%7f', 'a%00'].map((name): [string[], RegExp] => [
@@ -174,6 +176,18 @@ describe('flags of dfget', () => {
     );
   });
 
+  it('need no working directory where all paths are absolute', () => {
+    const gone = (): string => {
+      throw new UsageError('gone');
+    };
+    const parse = (...argv: string[]): unknown => parseDfgetCommand(argv, {}, '1', gone);
+    parse(URL_, '-O', '/out/f', '-e', '/run/sock', '--netrc-file', '/n');
+    parse(URL_, '-O', '-');
+    parse('-i', '/list', '-O', '/out');
+    for (const argv of [[URL_], [URL_, '-O', 'f'], ['-i', 'list', '-O', '/out'], ['-i', '/list']])
+      assert.throws(() => parse(...argv), { message: 'gone' }, argv.join(' '));
+  });
+
   it('show version and help without running', () => {
     assert.deepEqual(parseDfgetCommand(['-V'], {}, '1.2.3'), { kind: 'show', text: 'dfget 1.2.3\n' });
     const help = parseDfgetCommand(['-h'], {}, '1');
@@ -187,7 +201,7 @@ describe('flags of dfget', () => {
         fc.array(fc.oneof(fc.string(), fc.constantFrom(URL_, '-O', '-H', 'a: b', '--range', '--tag', '--', '-'))),
         (argv) => {
           try {
-            parseDfgetCommand(argv, {}, '1', '/work');
+            parseDfgetCommand(argv, {}, '1', () => '/work');
           } catch (error) {
             assert.ok(error instanceof DfpeerError && error.kind === 'usage', String(error));
           }

@@ -129,5 +129,5 @@ function frame(message: Buffer): Buffer {
 /** At most what the other side can wait for; whoever wants longer does not mind. */
 export function grpcTimeout(ms: number): string {
   if (ms <= MAX_TIMEOUT_DIGITS) return `${Math.ceil(ms)}m`;
-  return `${Math.min(Math.ceil(ms / 1000), Math.floor(MAX_TIMER_MS / 1000))}S`;
+  return `${Math.min(Math.ceil(ms / 1000), Math.floor(LONGEST_TIMER_MS / 1000))}S`;
 }
