@@ -1,9 +1,11 @@
+import { storeDirectoryIn } from '../config/places.js';
 import { resolveDaemonConfig } from '../config/resolve.js';
 import type { SetLimitsRequest } from '../generated/dfpeer/v1/SetLimitsRequest.js';
 import { DfpeerError, UsageError } from '../core/errors.js';
 import { printableJson } from '../core/printable.js';
 import { DfdaemonDownload } from '../grpc/protos.js';
 import { ADMIN, callAdmin, plainMessage } from './admin-client.js';
+import { findListening } from './daemon-connection.js';
 import type { ClientOptions, DfdaemonCommand, LimitChanges } from './dfdaemon-commands.js';
 import { KEY_OF_LIMIT, showLimits } from './show-limits.js';
 import { showPeers } from './show-peers.js';
@@ -29,7 +31,10 @@ export async function askDaemon(command: AskingCommand, width = DEFAULT_WIDTH): 
 }
 
 async function findSocket({ socketPath, overrides }: ClientOptions): Promise<string> {
-  return socketPath ?? (await resolveDaemonConfig(overrides)).download.server.socketPath;
+  if (socketPath !== undefined) return socketPath;
+  const { download, storage } = await resolveDaemonConfig(overrides);
+  const configured = download.server.socketPath;
+  return (await findListening(configured, storeDirectoryIn(storage.dir))) ?? configured;
 }
 
 async function tasks(socketPath: string, json: boolean, width: number): Promise<string> {

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { DfpeerError } from '../core/errors.js';
+import { findNotedSocket } from '../peer/socket-note.js';
 
 const CONNECT_TIMEOUT_MS = 2_000;
 
@@ -26,6 +27,13 @@ export async function isListening(socketPath: string): Promise<boolean> {
   const socket = await connectTo(socketPath);
   socket?.destroy();
   return socket !== undefined;
+}
+
+/** The socket on which a daemon listens: the one where it should, or the one that whoever has the store has noted. Undefined: neither. */
+export async function findListening(socketPath: string, storeDirectory: string): Promise<string | undefined> {
+  if (await isListening(socketPath)) return socketPath;
+  const noted = await findNotedSocket(storeDirectory);
+  return noted !== undefined && (await isListening(noted)) ? noted : undefined;
 }
 
 export interface FoundDaemonFacts {
@@ -69,4 +77,13 @@ export class FoundDaemon {
       `no daemon answers on ${this.#socketPath}; start one with dfdaemon, or leave out --endpoint`,
     );
   }
+}
+
+/** Undefined when nobody listens there. */
+export async function tryDaemon(
+  socketPath: string | undefined,
+  facts: Omit<FoundDaemonFacts, 'first'> = {},
+): Promise<FoundDaemon | undefined> {
+  const first = socketPath === undefined ? undefined : await connectTo(socketPath);
+  return socketPath === undefined || first === undefined ? undefined : new FoundDaemon(socketPath, { ...facts, first });
 }

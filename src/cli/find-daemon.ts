@@ -1,6 +1,7 @@
-import { findPlaces } from '../config/places.js';
+import { findPlaces, type Places, storeDirectoryIn } from '../config/places.js';
 import type { LogLevel } from '../core/log-level.js';
-import { connectTo, FoundDaemon } from './daemon-connection.js';
+import { findNotedSocket } from '../peer/socket-note.js';
+import { FoundDaemon, tryDaemon } from './daemon-connection.js';
 
 /** A daemon that dfget starts ends after so long without work. */
 const DEFAULT_ALIVE_TIME = '5m';
@@ -12,16 +13,20 @@ export async function findDaemon(
 ): Promise<FoundDaemon> {
   if (endpoint !== undefined) return new FoundDaemon(endpoint);
   const places = findPlaces();
-  const system = findPlaces({ env: {}, uid: 0, home: '/' });
-  for (const { socketPath, logDir } of places.kind === 'user' ? [places, system] : [places]) {
-    const first = await connectTo(socketPath);
-    if (first !== undefined) return new FoundDaemon(socketPath, { first, logDir });
-  }
+  const found = await findRunning(places);
+  if (found !== undefined) return found;
   onStart();
   // Most downloads find one that runs.
-  const { startDaemon, startLogIn } = await import('./start-daemon.js');
-  const aliveTime = process.env.DFPEER_ALIVE_TIME ?? DEFAULT_ALIVE_TIME;
-  const { socketPath, logDir } = places;
-  await startDaemon(socketPath, { startLog: startLogIn(logDir), aliveTime, logLevel }, signal);
-  return new FoundDaemon(socketPath, { logDir, isNew: true });
+  const { startDaemon } = await import('./start-daemon.js');
+  return startDaemon(places, { aliveTime: process.env.DFPEER_ALIVE_TIME ?? DEFAULT_ALIVE_TIME, logLevel }, signal);
+}
+
+/** Its own daemon may have been started with another environment, which decides where the socket is, but not where the store is. */
+async function findRunning({ kind, socketPath, dataDir, logDir }: Places): Promise<FoundDaemon | undefined> {
+  const system = findPlaces({ env: {}, uid: 0, home: '/' });
+  return (
+    (await tryDaemon(socketPath, { logDir })) ??
+    (await tryDaemon(await findNotedSocket(storeDirectoryIn(dataDir)))) ??
+    (kind === 'user' ? tryDaemon(system.socketPath, { logDir: system.logDir }) : undefined)
+  );
 }

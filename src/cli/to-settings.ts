@@ -1,5 +1,5 @@
-import { join } from 'node:path';
 import type { DaemonConfig, SchedulersFrom } from '../config/daemon-config.js';
+import { storeDirectoryIn } from '../config/places.js';
 import { formatHostPort, parseHostPort } from '../core/host-port.js';
 import type { TlsFiles } from '../grpc/credentials.js';
 import type { BandwidthLimits, DaemonSettings } from '../peer/daemon-settings.js';
@@ -28,7 +28,7 @@ export function toSettings(config: DaemonConfig, version: string): DaemonSetting
       name: announcedName(host.hostname),
     },
     // A directory of our own: the configured one may hold what Dragonfly's client has stored.
-    storeDirectory: join(storage.dir, 'dfpeer'),
+    storeDirectory: storeDirectoryIn(storage.dir),
     socketPath: download.server.socketPath,
     socketAccess: { mode: Number.parseInt(download.server.socketMode, 8), group: download.server.socketGroup },
     socketRequestsPerSecond: download.server.requestRateLimit,

@@ -21,6 +21,11 @@ export interface Places {
 /** Where a system daemon listens; also worth a try for a user who runs none. */
 export const SYSTEM_SOCKET_PATH = '/var/run/dragonfly/dfdaemon.sock';
 
+/** Of the store, within where tasks are kept: what Dragonfly's client keeps there stays its own. */
+export function storeDirectoryIn(dataDir: string): string {
+  return join(dataDir, 'dfpeer');
+}
+
 export interface PlacesInputs {
   env: Environment;
   uid: number;

@@ -22,6 +22,7 @@ import type { WatchedFetcher } from './status/watched-fetcher.js';
 import { createView, startStatusPage } from './operator-side.js';
 import { registerStoreMetrics } from './store-metrics.js';
 import { freeBytesOf } from './store/free-bytes.js';
+import { removeSocketNote } from './socket-note.js';
 import { Quarantine } from './store/quarantine.js';
 import { TaskStore } from './store/task-store.js';
 import { openTracing } from './tracing/open-tracing.js';
@@ -131,6 +132,8 @@ export class Daemon {
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLE_MS });
     const store = await TaskStore.openDirectory(settings.storeDirectory, shared);
     shutdown.add('the store', () => store.close());
+    // Of a process that was killed.
+    await removeSocketNote(settings.storeDirectory);
     const tracer = await this.#openTracing();
     const pacing = new OfferPacing(this.#clock);
     const { uploads, http, vortex } = await this.#startUploads(store, pacing, tracer);

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { isIP } from 'node:net';
+import { resolve } from 'node:path';
 import type { Clock } from '../core/clock.js';
 import { DfpeerError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
@@ -23,6 +24,7 @@ import { LONG_STREAMS, makeUploadService } from './grpc/upload-service.js';
 import type { HostIdentity } from './host-identity.js';
 import type { DownloadMetrics } from './metrics.js';
 import type { Shutdown } from './shutdown.js';
+import { removeSocketNote, writeSocketNote } from './socket-note.js';
 import type { TaskStore } from './store/task-store.js';
 import { grantAccess, prepareSocketPath } from './unix-socket.js';
 import type { BeginUse } from './use-watch.js';
@@ -116,6 +118,18 @@ export async function startDownloadServer(
     await rm(socketPath, { force: true });
   });
   await grantAccess(socketPath, socketAccess);
+  await noteSocket(dependencies, shutdown);
+}
+
+/** Those who look elsewhere find it so; a daemon that can't write it does its work all the same. */
+async function noteSocket({ settings, logger }: ServerDependencies, shutdown: Shutdown): Promise<void> {
+  const { socketPath, storeDirectory } = settings;
+  try {
+    await writeSocketNote(storeDirectory, { socketPath: resolve(socketPath), pid: process.pid });
+    shutdown.add('the note of the socket', () => removeSocketNote(storeDirectory));
+  } catch (error) {
+    logger.warn({ err: error }, 'where this daemon listens could not be noted: dfget finds it at the usual place only');
+  }
 }
 
 function serviceDependencies({

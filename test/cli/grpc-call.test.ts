@@ -22,6 +22,7 @@ describe('a call of dfget', () => {
       const controller = new AbortController();
       const call = callDaemon({
         connection,
+        daemon: 'the daemon',
         path: '/a.Service/Method',
         message: Buffer.alloc(0),
         metadata: {},

@@ -1,8 +1,9 @@
 import { MAX_PIECE_SET_PIECES } from '../../core/piece-set.js';
 import { DEFAULT_LOG_MAX_FILES, MAX_LOG_FILES } from '../../cli/dfdaemon-options.js';
 import { DEFAULT_TIMEOUT_MS, MAX_JOBS } from '../../cli/dfget-options.js';
-import { START_TIMEOUT_MS } from '../../cli/start-daemon.js';
+import { START_RETRY_MS, START_TIMEOUT_MS } from '../../cli/start-daemon.js';
 import { MAX_UNANSWERED_PINGS, PING_INTERVAL_MS } from '../../cli/daemon-call/heartbeat.js';
+import { MAX_SOCKET_NOTE_BYTES } from '../../peer/socket-note.js';
 import { MAX_HEADER_CHARACTERS, MAX_HEADERS } from '../../cli/http-flags.js';
 import { LOG_FLUSH_TIMEOUT_MS, MAX_BUFFERED_LOG_BYTES } from '../../cli/log-destination.js';
 import { MAX_NETRC_BYTES } from '../../cli/netrc.js';
@@ -198,6 +199,12 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
       ),
       bound({ DEFAULT_TIMEOUT_MS }, 'ms', 'A download, unless `--timeout` says otherwise.', 'DFP_DEADLINE'),
       bound({ START_TIMEOUT_MS }, 'ms', 'Starting a daemon in the background.', 'DFP_DAEMON_UNREACHABLE'),
+      bound(
+        { START_RETRY_MS },
+        'ms',
+        'A daemon that has the store, has noted its socket, and does not answer there.',
+        'DFP_DAEMON_UNREACHABLE',
+      ),
       bound({ PING_INTERVAL_MS }, 'ms', 'Between two pings of the daemon during a call.', 'it is pinged'),
       bound(
         { MAX_UNANSWERED_PINGS },
@@ -205,6 +212,7 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
         'Pings that the daemon leaves without an answer, an interval each.',
         'DFP_DAEMON_UNREACHABLE',
       ),
+      bound({ MAX_SOCKET_NOTE_BYTES }, 'bytes', 'The note of where a daemon listens.', 'it counts as none'),
       bound({ MAX_URL_CHARACTERS }, 'characters', 'A URL.', 'DFP_USAGE'),
       bound({ MAX_JOBS }, 'requests', '`--jobs`.', 'DFP_USAGE'),
       bound({ MAX_LISTED_URLS }, 'entries', 'URLs of `--input-file`.', 'DFP_USAGE'),
