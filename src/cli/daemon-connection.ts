@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { DfpeerError } from '../core/errors.js';
 import { findNotedSocket } from '../peer/socket-note.js';
@@ -62,6 +63,18 @@ export class FoundDaemon {
   /** For people. */
   get name(): string {
     return `the daemon on ${this.#socketPath}`;
+  }
+
+  /** Resolves when it, or something between, has ended a connection on which nothing happens. */
+  async untilGone(signal: AbortSignal): Promise<void> {
+    const connection = await connectTo(this.#socketPath);
+    if (connection === undefined) return;
+    try {
+      connection.on('error', () => undefined).resume();
+      if (!connection.closed) await once(connection, 'close', { signal });
+    } finally {
+      connection.destroy();
+    }
   }
 
   /**

@@ -2,9 +2,9 @@ import { toDfpeerError } from '../core/errors.js';
 import { DelayedProgress } from './delayed-progress.js';
 import { DFGET_FLAGS } from './dfget-flags.js';
 import { type DfgetOptions, type DfgetRequest, readDfgetRequest } from './dfget-options.js';
-import { EXIT_CODES, exitCodeOf } from './exit-codes.js';
 import type { FoundDaemon } from './daemon-connection.js';
-import { findDaemon } from './find-daemon.js';
+import { EXIT_CODES, exitCodeOf } from './exit-codes.js';
+import { Daemons } from './find-daemon.js';
 import { getTarget, type GetContext } from './get-target.js';
 import { HumanReporter } from './human-reporter.js';
 import { Interruption } from './interruption.js';
@@ -62,11 +62,17 @@ async function run(options: DfgetOptions): Promise<number> {
   const { netrc } = options;
   const entries = netrc && (await readNetrc(netrc, process.env));
   const reporter = await createReporter(options, targets.length);
-  let daemon: Promise<FoundDaemon> | undefined;
   const context: Omit<GetContext, 'onProgress' | 'onDownloaded'> = {
     options,
     netrc: entries,
-    daemon: () => (daemon ??= find(options, reporter, signal)),
+    daemons: new Daemons({
+      endpoint: options.endpoint,
+      logLevel: options.logLevel,
+      onStart: () => reporter.daemonStarts(),
+      onFound: (daemon) => tellOfLog(options, daemon),
+      onShutdown: () => reporter.daemonEnds(),
+      signal,
+    }),
     signal,
   };
   const exitCodes: number[] = [];
@@ -84,15 +90,11 @@ async function run(options: DfgetOptions): Promise<number> {
   return exitCode;
 }
 
-async function find(options: DfgetOptions, reporter: Reporter, signal: AbortSignal): Promise<FoundDaemon> {
-  const { endpoint, logLevel, json } = options;
-  const daemon = await findDaemon(endpoint, { onStart: () => reporter.daemonStarts(), signal, logLevel });
-  if ((options.console || logLevel !== undefined) && !json) {
-    const { logNote } = await import('./log-note.js');
-    const note = logNote(options, daemon);
-    if (note !== undefined) process.stderr.write(`dfget: ${note}\n`);
-  }
-  return daemon;
+async function tellOfLog(options: DfgetOptions, daemon: FoundDaemon): Promise<void> {
+  if (options.json || (!options.console && options.logLevel === undefined)) return;
+  const { logNote } = await import('./log-note.js');
+  const note = logNote(options, daemon);
+  if (note !== undefined) process.stderr.write(`dfget: ${note}\n`);
 }
 
 /** Never rejects: what went wrong with one says nothing of the others. */

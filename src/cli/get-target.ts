@@ -1,13 +1,15 @@
 import { throwIfAborted } from '../core/deadline.js';
-import { DfpeerError } from '../core/errors.js';
+import { DfpeerError, type ErrorCode } from '../core/errors.js';
 import { formatTaskDigest } from '../core/task-digest.js';
 import type { FoundDaemon } from './daemon-connection.js';
 import type { DaemonFile } from './daemon-file.js';
 import type { DownloadOrder } from './daemon-call/download-messages.js';
 import type { DfgetOptions } from './dfget-options.js';
+import type { Daemons } from './find-daemon.js';
 import { download, type DownloadEvents, type DownloadResult } from './download-client.js';
 import { type NetrcEntry, withNetrc } from './netrc.js';
 import { openOutput } from './output-target.js';
+import { Patience } from './patience.js';
 import type { Target } from './url-list.js';
 
 export interface GetContext {
@@ -15,26 +17,47 @@ export interface GetContext {
   /** Of the file of --netrc; undefined when it was not asked for. */
   netrc: readonly NetrcEntry[] | undefined;
   /** Found, or started, at the first download. */
-  daemon: () => Promise<FoundDaemon>;
+  daemons: Pick<Daemons, 'current' | 'replace'>;
   signal: AbortSignal;
   onProgress: DownloadEvents['onProgress'];
   /** What is left is to put it in its place. */
   onDownloaded: () => void;
 }
 
-/**
- * One URL through the daemon into its output. Whatever goes wrong, no output is left behind. A daemon that writes no files for this
- * user sends the bytes instead.
- */
+/** One URL through the daemon into its output. Whatever goes wrong, no output is left behind. A daemon that is shutting down is waited for. */
 export async function getTarget(target: Target, context: GetContext): Promise<Got> {
-  const { options } = context;
-  try {
-    return await getInto(target, context);
-  } catch (error) {
-    const isForbidden = error instanceof DfpeerError && error.code === 'DFP_OUTPUT_FORBIDDEN';
-    if (!isForbidden || options.forceHardLink) throw error;
-    return getInto(target, { ...context, options: { ...options, transferFromDfdaemon: true } });
+  const patience = new Patience(context.options.timeoutMs);
+  for (;;) {
+    let asked: FoundDaemon | undefined;
+    const daemon = async (): Promise<FoundDaemon> => {
+      asked = await context.daemons.current();
+      patience.begin();
+      return asked;
+    };
+    try {
+      return await getAnyway(target, { ...context, daemon, patience });
+    } catch (error) {
+      if (asked === undefined || !isCoded(error, 'DFP_SHUTTING_DOWN')) throw error;
+      await context.daemons.replace(asked, patience.forShutdown(error));
+    }
   }
+}
+
+/** A daemon that writes no files for this user sends the bytes instead. */
+async function getAnyway(target: Target, attempt: Attempt): Promise<Got> {
+  const { options } = attempt;
+  try {
+    return await getInto(target, attempt);
+  } catch (error) {
+    if (!isCoded(error, 'DFP_OUTPUT_FORBIDDEN') || options.forceHardLink) throw error;
+    return getInto(target, { ...attempt, options: { ...options, transferFromDfdaemon: true } });
+  }
+}
+
+type Attempt = Omit<GetContext, 'daemons'> & { daemon: () => Promise<FoundDaemon>; patience: Patience };
+
+function isCoded(error: unknown, code: ErrorCode): error is DfpeerError {
+  return error instanceof DfpeerError && error.code === code;
 }
 
 interface Got {
@@ -44,7 +67,7 @@ interface Got {
 
 async function getInto(
   { url, output }: Target,
-  { options, netrc, daemon, signal, onProgress, onDownloaded }: GetContext,
+  { options, netrc, daemon, patience, signal, onProgress, onDownloaded }: Attempt,
 ): Promise<Got> {
   throwIfAborted(signal, 'the download');
   const place = await openOutput(output, options, signal);
@@ -55,7 +78,7 @@ async function getInto(
       netrc && { entries: netrc, optional: options.netrc?.optional === true },
     );
     const result = await download(await daemon(), toOrder(url, headers, options, place.daemonFile), {
-      timeoutMs: options.timeoutMs,
+      timeoutMs: patience.leftMs,
       signal,
       events: { onProgress, onBegun: place.onBegun },
       sink: place.sink,

@@ -3,7 +3,7 @@ import { redactText } from '../core/redact.js';
 import type { explain } from './explain.js';
 import type { Progress } from './progress.js';
 import type { Reporter, TargetReporter } from './reporter.js';
-import { DAEMON_STARTS, INTERRUPTED, summarizeDownload } from './summary.js';
+import { DAEMON_ENDS, DAEMON_STARTS, INTERRUPTED, summarizeDownload } from './summary.js';
 
 export interface HumanReporterOptions {
   stream: NodeJS.WritableStream;
@@ -24,6 +24,10 @@ export class HumanReporter implements Reporter {
 
   daemonStarts(): void {
     this.#say(DAEMON_STARTS);
+  }
+
+  daemonEnds(): void {
+    this.#say(DAEMON_ENDS);
   }
 
   begin(): TargetReporter {

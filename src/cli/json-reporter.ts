@@ -24,6 +24,10 @@ export class JsonReporter implements Reporter {
     this.#write('daemon', { state: 'starting' });
   }
 
+  daemonEnds(): void {
+    this.#write('daemon', { state: 'stopping' });
+  }
+
   begin({ url, output }: Target, index: number): TargetReporter {
     const startedMs = performance.now();
     const elapsedMs = (): number => Math.round(performance.now() - startedMs);

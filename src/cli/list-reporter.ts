@@ -5,7 +5,7 @@ import type { explain } from './explain.js';
 import { type ListDisplay, LineListDisplay } from './list-display.js';
 import { ListTally } from './list-tally.js';
 import type { Reporter, TargetReporter } from './reporter.js';
-import { DAEMON_STARTS, INTERRUPTED, summarize, summarizeDownload } from './summary.js';
+import { DAEMON_ENDS, DAEMON_STARTS, INTERRUPTED, summarize, summarizeDownload } from './summary.js';
 import type { Target } from './url-list.js';
 
 export interface ListReporterOptions {
@@ -47,6 +47,10 @@ export class ListReporter implements Reporter {
 
   daemonStarts(): void {
     this.#say(DAEMON_STARTS);
+  }
+
+  daemonEnds(): void {
+    this.#say(DAEMON_ENDS);
   }
 
   begin({ url }: Target, index: number): TargetReporter {

@@ -6,6 +6,8 @@ import type { Target } from './url-list.js';
 export interface Reporter {
   /** A daemon is being started. */
   daemonStarts(): void;
+  /** The daemon is shutting down, and its end is waited for. */
+  daemonEnds(): void;
   begin(target: Target, index: number): TargetReporter;
   /** The last thing that is told. */
   end(outcome: { files: number; failed: number; exitCode: number; interrupted: boolean }): void;

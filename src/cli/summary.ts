@@ -3,6 +3,7 @@ import type { DownloadProgress, DownloadResult } from './download-client.js';
 import { sourceSummary } from './progress-line.js';
 
 export const DAEMON_STARTS = 'no daemon is running, starting one in the background (it ends by itself when idle)';
+export const DAEMON_ENDS = 'the daemon is shutting down; waiting for its end, to go on with the next one';
 export const INTERRUPTED = 'interrupted; run it again to go on from there';
 
 /** Of one download: of a range, its own bytes count, not those of its pieces. */

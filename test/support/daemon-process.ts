@@ -122,13 +122,19 @@ export class DaemonProcess {
 
   /** Resolves with the exit code, or the signal's name. */
   async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | string> {
+    const ended = this.ended();
+    if (this.#child?.exitCode === null) this.#child.kill(signal);
+    return ended;
+  }
+
+  /** The same, of one that ends for another reason. */
+  async ended(): Promise<number | string> {
     const child = this.#child;
     if (child === undefined) return 0;
     const ended = child.exitCode ?? child.signalCode;
     if (ended !== null) return ended;
     // Not `exit`: that may come before the last lines of the output.
     const closed = once(child, 'close');
-    child.kill(signal);
     const [code, signalCode] = (await closed) as [number | null, string | null];
     return code ?? signalCode ?? 0;
   }

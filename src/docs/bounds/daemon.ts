@@ -3,6 +3,7 @@ import { DEFAULT_LOG_MAX_FILES, MAX_LOG_FILES } from '../../cli/dfdaemon-options
 import { DEFAULT_TIMEOUT_MS, MAX_JOBS } from '../../cli/dfget-options.js';
 import { START_RETRY_MS, START_TIMEOUT_MS } from '../../cli/start-daemon.js';
 import { MAX_UNANSWERED_PINGS, PING_INTERVAL_MS } from '../../cli/daemon-call/heartbeat.js';
+import { SHUTDOWN_WAIT_MS } from '../../cli/patience.js';
 import { MAX_SOCKET_NOTE_BYTES } from '../../peer/socket-note.js';
 import { MAX_HEADER_CHARACTERS, MAX_HEADERS } from '../../cli/http-flags.js';
 import { LOG_FLUSH_TIMEOUT_MS, MAX_BUFFERED_LOG_BYTES } from '../../cli/log-destination.js';
@@ -205,6 +206,7 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
         'A daemon that has the store, has noted its socket, and does not answer there.',
         'DFP_DAEMON_UNREACHABLE',
       ),
+      bound({ SHUTDOWN_WAIT_MS }, 'ms', 'The end of a daemon that is shutting down.', 'DFP_DEADLINE'),
       bound({ PING_INTERVAL_MS }, 'ms', 'Between two pings of the daemon during a call.', 'it is pinged'),
       bound(
         { MAX_UNANSWERED_PINGS },
