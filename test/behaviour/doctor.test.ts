@@ -178,6 +178,27 @@ describe('dfdaemon doctor', function () {
     assert.match(finding?.remedy ?? '', /manager\.addr/);
   });
 
+  it('names a daemon that hangs, instead of taking its ports for those of a stranger', async () => {
+    daemon = await DaemonProcess.start(join(directory(), 'a'));
+    const { pid } = daemon;
+    await daemon.writeConfig({ upload: { server: { ip: '127.0.0.1', port: daemon.ports.grpc } } });
+    daemon.signal('SIGSTOP');
+    try {
+      const { code, stdout, stderr } = await daemon.dfdaemon('doctor', '--json');
+      assert.equal(code, 1, stderr);
+      const found = JSON.parse(stdout) as Report;
+      const failed = found.findings.filter(({ status }) => status === 'fail');
+      assert.deepEqual(
+        failed.map(({ check }) => check),
+        ['daemon'],
+      );
+      assert.match(failed[0]?.message ?? '', new RegExp(`process ${pid} that listens on .* does not answer`));
+      assert.match(failed[0]?.remedy ?? '', new RegExp(`kill -CONT ${pid}.*kill -KILL ${pid}`));
+    } finally {
+      daemon.signal('SIGCONT');
+    }
+  });
+
   it('leaves nothing behind where it tried to write', async () => {
     const output = join(directory(), 'outputs');
     await mkdir(output);

@@ -1,8 +1,11 @@
 import type { DaemonConfig } from '../../config/daemon-config.js';
+import { DfpeerError } from '../../core/errors.js';
 import type { GetDaemonResponse__Output } from '../../generated/dfpeer/v1/GetDaemonResponse.js';
 import type { DaemonSettings } from '../../peer/daemon-settings.js';
+import { readSocketNote } from '../../peer/socket-note.js';
 import { ADMIN, callAdmin } from '../admin-client.js';
-import { isListening } from '../daemon-connection.js';
+import { findListening } from '../daemon-connection.js';
+import { messageOf } from './finding.js';
 
 /** What the checks look at. */
 export interface DoctorContext {
@@ -10,6 +13,8 @@ export interface DoctorContext {
   settings: DaemonSettings;
   /** Our own daemon, when one answers on the configured socket. */
   running: RunningDaemon | undefined;
+  /** Somebody listens there and gives no answer. */
+  silent: SilentDaemon | undefined;
   /** A directory for outputs, when one was named. */
   outputDirectory: string | undefined;
 }
@@ -19,8 +24,27 @@ export type RunningDaemon = Pick<
   'pid' | 'version' | 'ip' | 'ports' | 'nowMs' | 'schedulers'
 >;
 
-/** Undefined when none answers, or it is not one of ours. */
-export async function findRunningDaemon(socketPath: string): Promise<RunningDaemon | undefined> {
-  if (!(await isListening(socketPath))) return undefined;
-  return callAdmin(socketPath, ADMIN.GetDaemon, {}).catch(() => undefined);
+export interface SilentDaemon {
+  socketPath: string;
+  /** Undefined when nobody has noted it. */
+  pid: number | undefined;
+  why: string;
+}
+
+/** Who listens where a daemon of ours should; one of somebody else's counts as nobody. */
+export async function findRunningDaemon({
+  socketPath: configured,
+  storeDirectory,
+}: Pick<DaemonSettings, 'socketPath' | 'storeDirectory'>): Promise<Pick<DoctorContext, 'running' | 'silent'>> {
+  const socketPath = await findListening(configured, storeDirectory);
+  const nobody = { running: undefined, silent: undefined };
+  if (socketPath === undefined) return nobody;
+  try {
+    return { running: await callAdmin(socketPath, ADMIN.GetDaemon, {}), silent: undefined };
+  } catch (error) {
+    if (error instanceof DfpeerError && error.code === 'DFP_UNIMPLEMENTED') return nobody;
+    const note = await readSocketNote(storeDirectory);
+    const pid = note?.socketPath === socketPath ? note.pid : undefined;
+    return { running: undefined, silent: { socketPath, pid, why: messageOf(error) } };
+  }
 }

@@ -68,15 +68,29 @@ export async function examine(command: Omit<DoctorCommand, 'name' | 'json'>, ver
     return [found.fail(messageOf(error), remedy), ...findings];
   }
   const settings = toSettings(config, version);
-  const running = await findRunningDaemon(settings.socketPath);
-  const context = { config, settings, running, outputDirectory: command.outputDirectory };
+  const { running, silent } = await findRunningDaemon(settings);
+  const context = { config, settings, running, silent, outputDirectory: command.outputDirectory };
   for (const [name, check] of Object.entries(CHECKS)) findings.push(...(await guarded(name, () => check(context))));
   const ofConfig = [
     found.ok(config.configFile === undefined ? 'no configuration file: defaults' : `${config.configFile} is valid`),
     ...config.warnings.map((warning) => found.warn(warning, 'remove what has no effect, or leave it')),
-    found.ok(running === undefined ? 'no daemon of ours is running' : `our daemon runs: process ${running.pid}`),
+    describeDaemon({ running, silent }),
   ];
   return [...ofConfig, ...findings];
+}
+
+function describeDaemon({ running, silent }: Pick<DoctorContext, 'running' | 'silent'>): Finding {
+  const found = findingsOf('config');
+  if (running !== undefined) return found.ok(`our daemon runs: process ${running.pid}`);
+  if (silent === undefined) return found.ok('no daemon of ours is running');
+  const { socketPath, pid, why } = silent;
+  const who = pid === undefined ? 'the process' : `process ${pid}`;
+  return findingsOf('daemon').fail(
+    `${who} that listens on ${socketPath} does not answer: ${why}`,
+    pid === undefined
+      ? `see which one it is (ss -lxp src ${socketPath}) and whether it was stopped or hangs; end it, and start dfdaemon`
+      : `if it was stopped (state T in ps -o stat,args ${pid}), kill -CONT ${pid} lets it go on; otherwise it hangs: kill -KILL ${pid}, and start dfdaemon`,
+  );
 }
 
 async function guarded(name: string, check: () => Promise<Finding[]>): Promise<Finding[]> {

@@ -31,8 +31,15 @@ export function wantedPorts(settings: DaemonSettings): WantedPort[] {
   ];
 }
 
-/** Each port is free, or held by our own daemon. */
-export async function checkPorts({ settings, running }: DoctorContext): Promise<Finding[]> {
+/** Each port is free, or held by our own daemon; of one that does not answer nobody can tell which are its own. */
+export async function checkPorts({ settings, running, silent }: DoctorContext): Promise<Finding[]> {
+  if (silent !== undefined)
+    return [
+      found.warn(
+        'the ports were not tried: the daemon that does not answer may have them',
+        'run this again once it answers, or has ended',
+      ),
+    ];
   const findings: Finding[] = [];
   for (const wanted of wantedPorts(settings)) findings.push(await checkPort(wanted, running?.ports, running?.pid));
   return findings;

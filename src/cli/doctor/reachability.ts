@@ -15,7 +15,7 @@ const FOR_OTHERS = new Set(['grpc', 'vortex', 'http', 'scheduler']);
 
 /** Whether others can reach us where we say that we are; as far as can be told from here. */
 export async function checkReachability(context: DoctorContext): Promise<Finding[]> {
-  const { config, settings, running } = context;
+  const { config, settings, running, silent } = context;
   const { ip } = settings.host;
   if (running !== undefined && isLoopback(running.ip) && !isLoopback(ip))
     return [
@@ -31,7 +31,7 @@ export async function checkReachability(context: DoctorContext): Promise<Finding
     if (hidden !== undefined) findings.push(hidden);
     else if (running !== undefined) findings.push(await dial(ip, wanted, running.ports[wanted.name]));
   }
-  if (running === undefined)
+  if (running === undefined && silent === undefined)
     findings.push(found.ok('no daemon runs, so its ports were not dialled; run this again when it does'));
   return findings;
 }

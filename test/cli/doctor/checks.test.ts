@@ -17,7 +17,13 @@ describe('checks of dfdaemon doctor', () => {
     const places = findPlaces({ env: { DFPEER_HOME: directory() }, uid: 1, home: '/' });
     const overrides = { schedulers: [], isLoopbackOnly: false, logLevel: 'info', logMaxFiles: 1 } as const;
     const config = await resolveDaemonConfig({ ...overrides, logMaxFileSizeBytes: 1e6, console: true }, { places });
-    return { config, settings: toSettings(config, '1'), running: undefined, outputDirectory: undefined };
+    return {
+      config,
+      settings: toSettings(config, '1'),
+      running: undefined,
+      silent: undefined,
+      outputDirectory: undefined,
+    };
   }
 
   const settings: Record<string, string> = {
