@@ -27,9 +27,9 @@ export async function writeSocketNote(storeDirectory: string, note: SocketNote):
   await rename(temporary, path);
 }
 
-/** Only for who has the store's lock. */
+/** Only for who has the store's lock. Never rejects: one that stays keeps no daemon from starting. */
 export async function removeSocketNote(storeDirectory: string): Promise<void> {
-  await rm(noteIn(storeDirectory), { force: true });
+  await rm(noteIn(storeDirectory), { force: true }).catch(() => undefined);
 }
 
 /** Undefined: there is none, or one that is not this user's or root's, or makes no sense. Whether that daemon still lives it doesn't say. */

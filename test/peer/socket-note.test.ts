@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import {
@@ -84,5 +84,9 @@ describe('the note of where a daemon listens', () => {
     await writeFile(elsewhere, JSON.stringify({ socketPath: await listen(), pid: 7 }));
     await symlink(elsewhere, noteFile());
     assert.equal(await readSocketNote(directory()), undefined);
+    await removeSocketNote(directory());
+    await mkdir(noteFile());
+    assert.equal(await readSocketNote(directory()), undefined);
+    await removeSocketNote(directory());
   });
 });
