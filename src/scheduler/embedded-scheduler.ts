@@ -41,8 +41,7 @@ export interface EmbeddedScheduler {
  * @throws DfpeerError DFP_LISTEN when the address can't be bound.
  */
 export async function startEmbeddedScheduler(options: EmbeddedSchedulerOptions): Promise<EmbeddedScheduler> {
-  const { ip, port, clock = systemClock, random = Math.random, registry, limits = {}, timings = {} } = options;
-  const logger = options.logger.child({ component: 'scheduler' });
+  const { ip, port, clock = systemClock, random = Math.random, registry, limits = {}, timings = {}, logger } = options;
   const core = new SchedulerCore({ limits, timings, clock, random, logger });
   const status = (): SchedulerStatus => statusOf(core, service.streamCount);
   let metrics: SchedulerMetrics | undefined;

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:os';
 import { EngineError, type SendFileResult, SyscallError, type TransferEngine } from '../../native/index.js';
-import type { Logger } from '../../src/core/logger.js';
+import { systemClock } from '../../src/core/clock.js';
+import { type LogFields, type Logger, silentLogger } from '../../src/core/logger.js';
+import { LogTail } from '../../src/peer/status/log-tail.js';
 import { httpClient, readToEnd } from './support/clients.js';
 import { type RunningService, startService } from './support/service.js';
 
@@ -65,6 +67,9 @@ describe('the end of an upload, as log and metrics tell it', () => {
     assert.deepEqual(texts(), [
       'warn: an upload was cut off: sendfile failed, and how much of it went out is not certain',
     ]);
+    const tail = new LogTail(systemClock);
+    for (const { fields, message } of lines) tail.wrap(silentLogger).warn(fields as LogFields, message);
+    assert.match(tail.entries()[0]?.message ?? '', /not certain: gone$/, 'the cause is told');
   });
 
   it('a limiter that refuses: cut off, and not called a copy', async () => {

@@ -38,7 +38,7 @@ export class PieceHandler {
     } catch (thrown) {
       if (request.socket.destroyed) return;
       const { cause, text, error } = refusalOf(thrown);
-      if (cause === 'internal') this.#logger.error({ error }, 'an upload request failed');
+      if (cause === 'internal') this.#logger.error({ err: error }, 'an upload request failed');
       if (response.headersSent) request.socket.destroy();
       else this.#refuse(response, cause, text);
     }

@@ -226,7 +226,7 @@ export class Uploads implements UploadHost {
     const { result, bytesSent, error } = outcome;
     const { childIp, protocol } = spec;
     const { route, reason } = outcome.choice;
-    const fields = { taskId: spec.task.taskId, childIp, protocol, route, reason, bytesSent, result, error };
+    const fields = { taskId: spec.task.taskId, childIp, protocol, route, reason, bytesSent, result, err: error };
     if (error === undefined) this.#logger.debug(fields, 'an upload ended');
     else this.#logger[result === 'file-error' ? 'error' : 'warn'](fields, ENDED_WITH_ERROR[result]);
   }

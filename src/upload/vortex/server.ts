@@ -142,7 +142,7 @@ export class VortexServer {
 
   #refuse(socket: Socket, request: RequestPacket, thrown: unknown): void {
     const { cause, text, error } = refusalOf(thrown);
-    if (cause === 'internal') this.#logger.error({ error }, 'a vortex request failed');
+    if (cause === 'internal') this.#logger.error({ err: error }, 'a vortex request failed');
     this.#options.metrics.refused('vortex', cause);
     // The original says the same of a task and of a piece that it doesn't have.
     const isMissing = error.code === 'DFP_TASK_NOT_FOUND' || error.code === 'DFP_PIECE_NOT_FOUND';
