@@ -11,7 +11,7 @@ import {
 } from '../../src/scheduler-client/client.js';
 import { HashRing } from '../../src/scheduler-client/hash-ring.js';
 import { reannounceStoredTasks } from '../../src/scheduler-client/reannounce.js';
-import { eventually } from './support/eventually.js';
+import { until } from '../support/until.js';
 import { host, load, recordingLogger, registration, TASK_ID, taskIdFrom, type LogLine } from './support/fixtures.js';
 import { ManualClock } from './support/manual-clock.js';
 import { ScriptedScheduler } from './support/scripted-scheduler.js';
@@ -112,7 +112,7 @@ describe('the scheduler client', () => {
     assert.equal(client.status()[0]?.healthy, false);
     assert.ok(client.status()[0]?.lastError);
     await scheduler?.listen();
-    await eventually(() => client.status()[0]?.lastAnnouncedAtMs !== undefined);
+    await until('the host to be announced', () => client.status()[0]?.lastAnnouncedAtMs !== undefined);
     const session = await client.openSession(registration());
     assert.equal((await session.register()).kind, 'back-to-source');
     await session.finish('source');
@@ -163,7 +163,7 @@ describe('the scheduler client', () => {
       assert.ok(responsible(taskId, others).messages.length > before);
     }
     sick.health.setStatus('', 'SERVING');
-    await eventually(() => joined.includes(sick.address));
+    await until('the scheduler to join', () => joined.includes(sick.address));
     assert.equal(sick.hosts.length, 1);
     const moved = tasks.filter((taskId) => !client.isAnnounced(taskId));
     assert.deepEqual(
@@ -186,7 +186,7 @@ describe('the scheduler client', () => {
     assert.ok(dead && survivor);
     joined.length = 0;
     dead.kill();
-    await eventually(() => joined.includes(survivor.address));
+    await until('the scheduler to join', () => joined.includes(survivor.address));
     const orphans = stored.filter(({ taskId }) => !client.isAnnounced(taskId));
     assert.equal(orphans.length, 3);
     const known = survivor.peers.size;
@@ -209,7 +209,7 @@ describe('the scheduler client', () => {
     joined.length = 0;
     scheduler.kill();
     await scheduler.listen();
-    await eventually(() => joined.length > 0);
+    await until('the scheduler to join', () => joined.length > 0);
     assert.ok(scheduler.hosts.length >= 1);
     assert.equal(client.isAnnounced(TASK_ID), false);
     const announced = await reannounceStoredTasks(client, [registration()], {
@@ -231,7 +231,7 @@ describe('the scheduler client', () => {
     scheduler.kill();
     for (const peer of kept) peers.add(peer);
     await scheduler.listen();
-    await eventually(() => joined.length > 0);
+    await until('the scheduler to join', () => joined.length > 0);
     assert.equal(client.isAnnounced(TASK_ID), true);
   });
 
@@ -247,7 +247,7 @@ describe('the scheduler client', () => {
     assert.equal((await session.register()).kind, 'back-to-source');
     await session.finish('source');
     assert.equal(scheduler.hosts.length, 2);
-    await eventually(() => joined.length === 1);
+    await until('the scheduler to join', () => joined.length === 1);
     assert.equal(client.isAnnounced(TASK_ID), false);
   });
 
@@ -312,10 +312,12 @@ describe('the scheduler client', () => {
       });
       assert.deepEqual(health(), { [String(first?.address)]: true });
       await writeFile(file, 'scheduler: [');
-      await eventually(() => lines.some(({ message }) => message.includes('the last good one stays')));
+      await until('the warning about the file', () =>
+        lines.some(({ message }) => message.includes('the last good one stays')),
+      );
       assert.deepEqual(health(), { [String(first?.address)]: true });
       await write(second);
-      await eventually(() => health()[String(second?.address)] === true);
+      await until('the second scheduler to be healthy', () => health()[String(second?.address)] === true);
       assert.deepEqual(Object.keys(health()), [second?.address]);
       await first?.until(() => first.deletedHosts.length === 1);
       await second?.until(() => second.hosts.length === 1);

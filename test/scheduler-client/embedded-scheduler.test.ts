@@ -6,7 +6,7 @@ import { startEmbeddedScheduler, type EmbeddedScheduler } from '../../src/schedu
 import { createSchedulerClient, type DaemonSchedulerClient } from '../../src/scheduler-client/client.js';
 import { reannounceStoredTasks } from '../../src/scheduler-client/reannounce.js';
 import type { HostDescription } from '../../src/scheduler-client/scheduler-client.js';
-import { eventually } from './support/eventually.js';
+import { until } from '../support/until.js';
 import { host, load, registration, TASK_ID } from './support/fixtures.js';
 
 const piece = (number: number, parentId?: string): StoredPiece => ({
@@ -131,7 +131,7 @@ describe('the scheduler client with the embedded scheduler', () => {
     await scheduler.stop();
     if (!session.failed.aborted) await once(session.failed, 'abort');
     scheduler = await startEmbeddedScheduler({ ip: '127.0.0.1', port: scheduler.port, logger: silentLogger });
-    await eventually(() => joined.length > 0);
+    await until('the scheduler to join', () => joined.length > 0);
     const options = { signal: new AbortController().signal, logger: silentLogger };
     assert.equal(await reannounceStoredTasks(a, [registration({ peerId: 'again' })], options), 1);
     assert.equal(await a.statPeer(TASK_ID, 'again'), 'Succeeded');

@@ -1,15 +1,17 @@
-const INTERVAL_MS = 20;
-const DEFAULT_TIMEOUT_MS = 30_000;
+import { setTimeout as delay } from 'node:timers/promises';
 
-/** Asks until the answer is yes; for states of other processes that send no event. */
+const INTERVAL_MS = 10;
+const DEFAULT_TIMEOUT_MS = 60_000;
+
+/** Asks until the answer is yes, for what no event tells. `what` is waited for, in an error: "the host to be announced". */
 export async function until(
   what: string,
-  holds: () => Promise<boolean>,
+  condition: () => boolean | Promise<boolean>,
   timeoutMs = DEFAULT_TIMEOUT_MS,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
-  while (!(await holds())) {
+  while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`waited ${timeoutMs / 1000} s in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, INTERVAL_MS));
+    await delay(INTERVAL_MS);
   }
 }

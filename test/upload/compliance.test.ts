@@ -15,7 +15,8 @@ import {
   vortexClient,
 } from './support/clients.js';
 import type { FileTask } from './support/file-piece-source.js';
-import { type RunningService, firstLive, startService, until } from './support/service.js';
+import { type RunningService, firstLive, startService } from './support/service.js';
+import { until } from '../support/until.js';
 
 const MIB = 1024 * 1024;
 const FAST = 400 * MIB;
@@ -117,7 +118,10 @@ for (const client of [httpClient, generalHttpClient, vortexClient])
         const socket = client.ask(running, task.taskId, task.layout.slice(0));
         socket.on('error', () => undefined);
         const cutOff = { ...labels, result: 'timed-out' };
-        await until(async () => (await running.metric('dfpeer_upload_transfers_total', cutOff)) === 1, 'it is cut off');
+        await until(
+          'it to be cut off',
+          async () => (await running.metric('dfpeer_upload_transfers_total', cutOff)) === 1,
+        );
         await running.settled();
         socket.destroy();
       });
@@ -140,7 +144,7 @@ for (const client of [httpClient, generalHttpClient, vortexClient])
           downloading: true,
         });
         const waiting = fetch(task, 1);
-        await until(async () => (await running.metric('dfpeer_upload_waiting_for_piece')) === 1, 'the request waits');
+        await until('the request to wait', async () => (await running.metric('dfpeer_upload_waiting_for_piece')) === 1);
         task.store(1);
         assert.ok((await waiting).body.equals(task.bytesOf(task.layout.slice(1))));
       });
@@ -182,7 +186,7 @@ for (const client of [httpClient, vortexClient] satisfies PieceClient[])
       await start();
       const failing = running.source.add({ content: randomBytes(100), stored: [], downloading: true });
       const waiting = fetchPiece(client, running, failing.taskId, failing.layout.slice(0));
-      await until(async () => (await running.metric('dfpeer_upload_waiting_for_piece')) === 1, 'the request waits');
+      await until('the request to wait', async () => (await running.metric('dfpeer_upload_waiting_for_piece')) === 1);
       failing.fail('the origin is gone');
       const answer = await waiting;
       assert.match(answer.text, /the origin is gone/);
@@ -196,7 +200,7 @@ for (const client of [httpClient, vortexClient] satisfies PieceClient[])
       const holder = client.ask(running, big.taskId, big.layout.slice(0));
       await firstLive(running);
       const queued = fetchPiece(client, running, small.taskId, small.layout.slice(0));
-      await until(async () => (await running.metric('dfpeer_upload_queue_length')) === 1, 'one request queues');
+      await until('one request to queue', async () => (await running.metric('dfpeer_upload_queue_length')) === 1);
       const refused = await fetchPiece(client, running, small.taskId, small.layout.slice(0));
       assert.equal(refused.code, codes.busy);
       holder.destroy();
@@ -215,7 +219,10 @@ for (const client of [httpClient, vortexClient] satisfies PieceClient[])
       assert.equal((await readToEnd(client.ask(running, big.taskId, big.layout.slice(0)))).length, 0);
       holder.destroy();
       await running.settled();
-      await until(async () => (await running.metric('dfpeer_upload_connections')) === 0, 'the connection is uncounted');
+      await until(
+        'the connection to be uncounted',
+        async () => (await running.metric('dfpeer_upload_connections')) === 0,
+      );
       assert.equal(
         await running.metric('dfpeer_upload_refused_total', { protocol: client.protocol, cause: 'connections' }),
         1,

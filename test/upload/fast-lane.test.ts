@@ -5,7 +5,8 @@ import { type Socket, connect } from 'node:net';
 import type { PieceSource } from '../../src/upload/piece-source.js';
 import { type HttpAnswer, httpRequest, parseHttp, readToEnd } from './support/clients.js';
 import type { FileTask } from './support/file-piece-source.js';
-import { type RunningService, firstLive, startService, until } from './support/service.js';
+import { type RunningService, firstLive, startService } from './support/service.js';
+import { until } from '../support/until.js';
 
 const MIB = 1024 * 1024;
 
@@ -97,7 +98,7 @@ describe('the fast lane for plain requests', () => {
     const missing = running.source.add({ content: randomBytes(1000), stored: [], downloading: true });
     const socket = askAndEnd(httpRequest(missing.taskId, missing.layout.slice(0), ''));
     const halfClosed = once(socket, 'finish');
-    await until(async () => (await running.metric('dfpeer_upload_waiting_for_piece')) === 1, 'the request waits');
+    await until('the request to wait', async () => (await running.metric('dfpeer_upload_waiting_for_piece')) === 1);
     await halfClosed;
     missing.store(0);
     assert.ok(parseHttp(await readToEnd(socket)).body.equals(missing.content));
@@ -116,7 +117,7 @@ describe('the fast lane for plain requests', () => {
     const socket = open(broken);
     socket.write(httpRequest(task.taskId, task.layout.slice(0), ''));
     assert.equal((await readToEnd(socket)).length, 0);
-    await until(() => task.pins === 0, 'the task is released');
+    await until('the task to be released', () => task.pins === 0);
     await broken.stop();
   });
 

@@ -7,7 +7,8 @@ import type { UploadBounds } from '../../src/upload/index.js';
 import { httpRequest, parseHttp, readToEnd } from './support/clients.js';
 import type { HttpAnswer } from './support/clients.js';
 import type { FileTask } from './support/file-piece-source.js';
-import { type RunningService, firstLive, startService, until } from './support/service.js';
+import { type RunningService, firstLive, startService } from './support/service.js';
+import { until } from '../support/until.js';
 
 const MIB = 1024 * 1024;
 
@@ -184,7 +185,7 @@ describe('the HTTP piece server', () => {
         ...{ downloading: true, lengthKnown: false },
       });
       const answer = get(growing, { Range: range });
-      await until(async () => (await running.metric('dfpeer_upload_waiting_for_piece')) === 1, 'the request waits');
+      await until('the request to wait', async () => (await running.metric('dfpeer_upload_waiting_for_piece')) === 1);
       growing.lengthKnown = true;
       growing.downloading = false;
       growing.store(1);
@@ -249,7 +250,7 @@ describe('the HTTP piece server', () => {
   it('forgets a request whose client just vanishes when the wait ends: its FIN may be a half-close', async () => {
     const { patient, socket } = await waitForPiece({ availabilityTimeoutMs: 300 });
     socket.destroy();
-    await until(async () => (await patient.metric('dfpeer_upload_connections')) === 0, 'the connection is closed');
+    await until('the connection to be closed', async () => (await patient.metric('dfpeer_upload_connections')) === 0);
     await patient.settled();
     assert.equal(await patient.metric('dfpeer_upload_waiting_for_piece'), 0);
     await patient.stop();
@@ -262,7 +263,7 @@ describe('the HTTP piece server', () => {
     socket.write(httpRequest(small.taskId, small.layout.slice(0), ''));
     await once(socket, 'readable');
     socket.destroy();
-    await until(async () => (await patient.metric('dfpeer_upload_connections')) === 0, 'the connection is closed');
+    await until('the connection to be closed', async () => (await patient.metric('dfpeer_upload_connections')) === 0);
     await patient.stop();
   });
 
@@ -273,7 +274,7 @@ describe('the HTTP piece server', () => {
     const missing = patient.source.add({ content: randomBytes(10), stored: [], downloading: true });
     const socket = open(patient);
     socket.write(httpRequest(missing.taskId, missing.layout.slice(0)));
-    await until(async () => (await patient.metric('dfpeer_upload_waiting_for_piece')) === 1, 'the request waits');
+    await until('the request to wait', async () => (await patient.metric('dfpeer_upload_waiting_for_piece')) === 1);
     return { patient, socket };
   }
 
@@ -286,7 +287,7 @@ describe('the HTTP piece server', () => {
       [live.protocol, live.taskId, live.childIp, live.childPeerId, live.route, live.reason, live.offset, live.length],
       ['http', big.taskId, '127.0.0.1', 'a-child', 'sendfile', 'unthrottled', 0, 48 * MIB],
     );
-    await until(() => (running.service.list()[0]?.bytesSent ?? 0) > 0, 'bytes are seen while they move');
+    await until('bytes to be seen while they move', () => (running.service.list()[0]?.bytesSent ?? 0) > 0);
     socket.destroy();
     await running.settled();
     assert.deepEqual(running.service.list(), []);

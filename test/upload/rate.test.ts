@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import type { LimitedRoute } from '../../src/upload/index.js';
 import { Stalls, assertRate } from '../support/processors.js';
 import { httpClient, vortexClient } from './support/clients.js';
-import { type RunningService, startService, until } from './support/service.js';
+import { type RunningService, startService } from './support/service.js';
+import { until } from '../support/until.js';
 
 const MIB = 1024 * 1024;
 
@@ -90,7 +91,7 @@ describe('an upload limit as children see it', function () {
       it(`is kept within 3 % by the ${limitedRoute} route for ${children} at ${limit / MIB} MiB/s, without bursts`, async () => {
         const running = await startService({ rates: { total: limit }, limitedRoute });
         const receivers = new Children(running, children);
-        await until(() => receivers.allReceive, 'bytes arrive');
+        await until('bytes to arrive', () => receivers.allReceive);
         const stalls = new Stalls();
         receivers.startCounting();
         const startedMs = performance.now();
@@ -108,7 +109,7 @@ describe('an upload limit as children see it', function () {
   it('holds per task and per child on top of the total', async () => {
     const running = await startService({ rates: { total: 100 * MIB, perTask: 8 * MIB, perChildIp: 4 * MIB } });
     const receivers = new Children(running, 4);
-    await until(() => receivers.allReceive, 'bytes arrive');
+    await until('bytes to arrive', () => receivers.allReceive);
     const stalls = new Stalls();
     receivers.startCounting();
     const startedMs = performance.now();

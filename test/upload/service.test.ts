@@ -14,7 +14,8 @@ import {
   readToEnd,
   vortexClient,
 } from './support/clients.js';
-import { type RunningService, firstLive, startService, until } from './support/service.js';
+import { type RunningService, firstLive, startService } from './support/service.js';
+import { until } from '../support/until.js';
 
 const MIB = 1024 * 1024;
 
@@ -58,8 +59,11 @@ describe('the upload service', () => {
         client.ask(narrow, task.taskId, task.layout.slice(0)),
         client.ask(narrow, missing.taskId, missing.layout.slice(0)),
       ];
-      await until(async () => (await narrow.metric('dfpeer_upload_queue_length')) === 1, 'one waits for a slot');
-      await until(async () => (await narrow.metric('dfpeer_upload_waiting_for_piece')) === 1, 'one waits for a piece');
+      await until('one to wait for a slot', async () => (await narrow.metric('dfpeer_upload_queue_length')) === 1);
+      await until(
+        'one to wait for a piece',
+        async () => (await narrow.metric('dfpeer_upload_waiting_for_piece')) === 1,
+      );
       const drained = narrow.service.drain(60_000);
       for (const socket of waiting) {
         const { ok, text } = client.parse(await readToEnd(socket));
@@ -77,7 +81,7 @@ describe('the upload service', () => {
     const answers = clients.map((client) =>
       readToEnd(client.ask(running, missing.taskId, missing.layout.slice(0))).then((bytes) => client.parse(bytes)),
     );
-    await until(async () => (await running.metric('dfpeer_upload_waiting_for_piece')) === 2, 'two requests wait');
+    await until('two requests to wait', async () => (await running.metric('dfpeer_upload_waiting_for_piece')) === 2);
     assert.equal(await running.service.drain(60_000), true);
     await running.service.close();
     for (const { text } of await Promise.all(answers)) assert.match(text, /shutting down/);
@@ -91,8 +95,8 @@ describe('the upload service', () => {
       client.ask(running, missing.taskId, missing.layout.slice(0)),
     ]);
     for (const socket of sockets) socket.on('error', () => undefined);
-    await until(() => running.service.list().length === 2, 'two uploads run');
-    await until(async () => (await running.metric('dfpeer_upload_waiting_for_piece')) === 2, 'two requests wait');
+    await until('two uploads to run', () => running.service.list().length === 2);
+    await until('two requests to wait', async () => (await running.metric('dfpeer_upload_waiting_for_piece')) === 2);
     await running.service.close();
     assert.deepEqual(running.service.list(), []);
     await running.settled();
@@ -105,7 +109,7 @@ describe('the upload service', () => {
     const broken = await startService({ engine: { available: true, engine } });
     const task = broken.source.add({ content: randomBytes(48 * MIB), pieceLength: 48 * MIB });
     const socket = httpClient.ask(broken, task.taskId, task.layout.slice(0));
-    await until(() => (broken.service.list()[0]?.bytesSent ?? 0) > 0, 'sendfile has begun');
+    await until('sendfile to begin', () => (broken.service.list()[0]?.bytesSent ?? 0) > 0);
     await engine.close();
     assert.ok(httpClient.parse(await readToEnd(socket)).body.equals(task.content));
     await broken.settled();
@@ -148,8 +152,8 @@ describe('the upload service', () => {
       const task = running.source.add({ content: randomBytes(MIB) });
       const socket = httpClient.ask(running, task.taskId, task.layout.slice(0)).resume();
       await until(
+        'the upload to wait for bandwidth',
         async () => (await running.metric('dfpeer_upload_waiting_for_bandwidth')) === 1,
-        'the upload waits for bandwidth',
       );
       socket.destroy();
       await running.settled();

@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import type { LimitedRoute, UploadRates } from '../../src/upload/index.js';
 import { type PieceClient, httpClient, readToEnd, vortexClient } from './support/clients.js';
-import { type RunningService, firstLive, startService, until } from './support/service.js';
+import { type RunningService, firstLive, startService } from './support/service.js';
+import { until } from '../support/until.js';
 
 const MIB = 1024 * 1024;
 const LENGTH = 24 * MIB + 12_345;
@@ -81,22 +82,22 @@ describe('switching routes under a running upload', () => {
     const socket = httpClient.ask(running, task.taskId, task.layout.slice(0));
     assert.equal((await firstLive(running)).route, 'sendfile');
     const on = (route: string): Promise<void> =>
-      until(() => running.service.list()[0]?.route === route, `route ${route}`);
+      until(`route ${route}`, () => running.service.list()[0]?.route === route);
     running.service.setRates({ total: 40 * MIB });
     await on('copy');
     const body = readToEnd(socket);
     await until(
-      async () => (await running.metric('dfpeer_upload_bytes_total', { route: 'copy' })) > MIB,
       'bytes copied',
+      async () => (await running.metric('dfpeer_upload_bytes_total', { route: 'copy' })) > MIB,
     );
     running.service.setLimitedRoute('paced');
     await on('paced');
     await until(
-      async () => (await running.metric('dfpeer_upload_bytes_total', { route: 'paced' })) > MIB,
       'bytes paced',
+      async () => (await running.metric('dfpeer_upload_bytes_total', { route: 'paced' })) > MIB,
     );
     running.service.setRates({});
-    await until(() => running.service.list().every(({ route }) => route === 'sendfile'), 'sendfile again');
+    await until('sendfile to take over again', () => running.service.list().every(({ route }) => route === 'sendfile'));
     assert.ok(httpClient.parse(await body).body.equals(task.content));
     await running.settled();
     assert.equal(await running.metric('dfpeer_upload_bytes_total'), task.content.length);
@@ -111,8 +112,8 @@ describe('switching routes under a running upload', () => {
       client.parse(await readToEnd(client.ask(running, task.taskId, task.layout.slice(0)))),
     );
     await until(
+      'both to wait',
       () => running.service.list().filter(({ waitingFor }) => waitingFor === 'bandwidth').length === 2,
-      'both wait',
     );
     running.service.setRates({});
     for (const { body } of await Promise.all(bodies)) assert.ok(body.equals(task.content));

@@ -2,6 +2,7 @@ import { Registry } from 'prom-client';
 import { SendFileEngine } from '../../../native/index.js';
 import { UploadService, type UploadServiceOptions } from '../../../src/upload/index.js';
 import type { LiveUpload } from '../../../src/upload/index.js';
+import { until } from '../../support/until.js';
 import { FilePieceSource } from './file-piece-source.js';
 
 export interface RunningService {
@@ -33,7 +34,7 @@ export async function startService(options: Partial<UploadServiceOptions> = {}):
   return {
     ...{ service, source, registry, httpPort, vortexPort },
     metric: (name, labels = {}) => readMetric(registry, name, labels),
-    settled: () => until(() => source.pins === 0, 'every task is released'),
+    settled: () => until('every task to be released', () => source.pins === 0),
     stop: async () => {
       await service.close();
       await engine?.close();
@@ -50,18 +51,9 @@ async function readMetric(registry: Registry, name: string, labels: Record<strin
     .reduce((sum, sample) => sum + sample.value, 0);
 }
 
-/** Resolves once the condition holds; fails after a minute and says what was missing. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`never happened: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 /** The live view's entry once an upload runs. */
 export async function firstLive(running: RunningService): Promise<LiveUpload> {
-  await until(() => running.service.list().length > 0, 'an upload runs');
+  await until('an upload to run', () => running.service.list().length > 0);
   const [first] = running.service.list();
   if (first === undefined) throw new Error('the upload ended already');
   return first;
