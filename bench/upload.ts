@@ -152,7 +152,9 @@ function print(measurements: readonly Measurement[], congestionControl: string):
         ofCase.filter((each) => each.server === REFERENCE),
       ),
     );
-    console.log(`${formatTable([`${name} ranges`, 'GiB/s', 'requests/s', 'CPU s/GiB', '× nginx'], cells)}\n`);
+    console.log(
+      `${formatTable([`${name} ranges`, 'GiB/s', 'requests/s', 'CPU s/GiB', "CPU ÷ nginx's, median ratio"], cells)}\n`,
+    );
   }
 }
 
