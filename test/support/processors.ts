@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { skipLoudly } from './skip.js';
 
 const TICK_MS = 5;
 /** Timers are late by this much on a machine that has nothing else to do. */
@@ -32,6 +33,15 @@ export class Stalls {
     this.#lateMs += Math.max(0, nowMs - this.#dueMs - USUAL_LATENESS_MS);
     this.#dueMs = nowMs + TICK_MS;
   }
+}
+
+/** A process that could not run for more of the time measures others, not what it is to measure. */
+const MAX_STALLED = 0.3;
+
+/** Says loudly that nothing can be said where it is so. */
+export function skipIfStalled(context: Mocha.Context, stalled: number): void {
+  if (stalled > MAX_STALLED)
+    skipLoudly(context, `this machine is too busy to measure: stalled for ${(stalled * 100).toFixed(0)} % of the time`);
 }
 
 /** A rate must be what it should be; what was lost while the process was `stalled` (a share of the time) is not the limiter's fault. */

@@ -55,6 +55,9 @@ export async function callDaemon(call: GrpcCall): Promise<IncomingHttpHeaders> {
     if (stopped !== undefined) throw stopped;
     if (error instanceof DfpeerError || error instanceof GrpcStatusError) throw error;
     const text = error instanceof Error ? error.message : String(error);
+    // RFC 9113, 8.7: it has done nothing of it. That is how a server says no that has begun to end.
+    if (text.includes('NGHTTP2_REFUSED_STREAM'))
+      throw new DfpeerError('DFP_SHUTTING_DOWN', `${call.daemon} is shutting down; run this again`, { cause: error });
     throw new DfpeerError(
       'DFP_DAEMON_UNREACHABLE',
       `the connection to the daemon broke (${text}); see its log, and run this again to go on`,
