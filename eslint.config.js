@@ -25,8 +25,6 @@ export default tseslint.config(
   },
   {
     files: ['src/**/*.ts', 'native/**/*.ts', 'bench/**/*.ts'],
-    // They have such lines still.
-    ignores: ['src/peer/daemon.ts', 'src/cli/download-client.ts'],
     rules: {
       'no-restricted-syntax': [
         'error',

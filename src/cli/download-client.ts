@@ -189,8 +189,11 @@ class AnswerFollower {
     if (this.#progress !== undefined && this.#untold.size === 0) {
       const outputBytes = this.#range.end - this.#range.start;
       return {
-        ...{ ...this.#progress, ...told, outputBytes },
-        ...{ shares: this.#ledger.shares(), firstPieceMs: this.#firstPieceMs },
+        ...this.#progress,
+        ...told,
+        outputBytes,
+        shares: this.#ledger.shares(),
+        firstPieceMs: this.#firstPieceMs,
       };
     }
     const rest = this.#progress === undefined ? 'nothing' : `${this.#untold.size} pieces`;

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { Patience, SHUTDOWN_WAIT_MS } from '../../src/cli/patience.js';
 import { DfpeerError } from '../../src/core/errors.js';
-import { FakeClock } from '../scheduler/fake-clock.js';
+import { ManualClock } from '../support/manual-clock.js';
 
 describe('the patience of dfget with a daemon', () => {
   const refusal = new DfpeerError('DFP_SHUTTING_DOWN', 'no');
 
-  function patience(timeoutMs: number): { clock: FakeClock; it: Patience } {
-    const clock = new FakeClock();
+  function patience(timeoutMs: number): { clock: ManualClock; it: Patience } {
+    const clock = new ManualClock();
     return { clock, it: new Patience(timeoutMs, () => clock.monotonicMs()) };
   }
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { every } from '../../src/core/clock.js';
-import { FakeClock } from '../scheduler/fake-clock.js';
+import { ManualClock } from '../support/manual-clock.js';
 
 describe('every', () => {
   it('calls back each interval until it is cancelled, also by what it calls', () => {
-    const clock = new FakeClock();
+    const clock = new ManualClock();
     let calls = 0;
     const cancel = every(clock, 100, () => {
       if (++calls === 3) cancel();

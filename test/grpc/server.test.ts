@@ -13,7 +13,7 @@ import { unary } from '../../src/grpc/handlers.js';
 import { Scheduler } from '../../src/grpc/protos.js';
 import { RequestGate } from '../../src/grpc/request-gate.js';
 import { startGrpcServer, type GrpcServer, type GrpcServerOptions } from '../../src/grpc/server.js';
-import { FakeClock } from '../scheduler/fake-clock.js';
+import { ManualClock } from '../support/manual-clock.js';
 
 const NAME = 'scheduler.v2.Scheduler';
 
@@ -185,7 +185,7 @@ describe('a gRPC server', () => {
 
 describe('the request gate', () => {
   it('lets a burst of one second pass, then its rate', () => {
-    const clock = new FakeClock();
+    const clock = new ManualClock();
     const gate = new RequestGate(10, clock);
     const passing = (tries: number): number =>
       Array.from({ length: tries }, () => gate.tryPass()).filter(Boolean).length;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { silentLogger } from '../../src/core/logger.js';
 import { MEMORY_INTERVAL_MS, MemoryKeeper } from '../../src/peer/memory-keeper.js';
-import { FakeClock } from '../scheduler/fake-clock.js';
+import { ManualClock } from '../support/manual-clock.js';
 
 const MIB = 1024 * 1024;
 
@@ -37,7 +37,7 @@ describe('the memory keeper', () => {
   });
 
   it('really lets go of what nobody needs', async () => {
-    const clock = new FakeClock();
+    const clock = new ManualClock();
     const keeper = new MemoryKeeper({ isBusy: () => false, clock, logger: silentLogger });
     const garbage = makeGarbage();
     // Until its job ends, a weak reference is a strong one.
@@ -60,7 +60,7 @@ function keep(): {
   look: () => { collected: number; trimmed: number };
   stop: () => void;
 } {
-  const clock = new FakeClock();
+  const clock = new ManualClock();
   const daemon = { isBusy: false, resident: 100 * MIB };
   const counts = { collected: 0, trimmed: 0 };
   const keeper = new MemoryKeeper({

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { UseWatch } from '../../src/peer/use-watch.js';
-import { FakeClock } from '../scheduler/fake-clock.js';
+import { ManualClock } from '../support/manual-clock.js';
 
 const IDLE_MS = 10_000;
 
 describe('the watch of uses', () => {
-  function watch(): { clock: FakeClock; uses: UseWatch; idleCalls: () => number } {
-    const clock = new FakeClock();
+  function watch(): { clock: ManualClock; uses: UseWatch; idleCalls: () => number } {
+    const clock = new ManualClock();
     const uses = new UseWatch(clock);
     let calls = 0;
     uses.whenIdle(IDLE_MS, () => calls++);

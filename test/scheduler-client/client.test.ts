@@ -13,7 +13,7 @@ import { HashRing } from '../../src/scheduler-client/hash-ring.js';
 import { reannounceStoredTasks } from '../../src/scheduler-client/reannounce.js';
 import { until } from '../support/until.js';
 import { host, load, recordingLogger, registration, TASK_ID, taskIdFrom, type LogLine } from './support/fixtures.js';
-import { ManualClock } from './support/manual-clock.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { ScriptedScheduler } from './support/scripted-scheduler.js';
 
 describe('the scheduler client', () => {

@@ -16,7 +16,7 @@ import {
   parseTcpInUse,
 } from '../../src/scheduler-client/proc-files.js';
 import { host, load } from './support/fixtures.js';
-import { ManualClock } from './support/manual-clock.js';
+import { ManualClock } from '../support/manual-clock.js';
 
 const NET_DEV = `Inter-|   Receive                                                |  Transmit
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DeadlineError, DfpeerError } from '../../src/core/errors.js';
 import { LIFE_PATIENCE_MS, Liveness } from '../../src/scheduler-client/liveness.js';
-import { ManualClock } from './support/manual-clock.js';
+import { ManualClock } from '../support/manual-clock.js';
 
 describe('the liveness of a scheduler', () => {
   let clock: ManualClock;

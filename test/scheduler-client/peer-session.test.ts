@@ -16,7 +16,7 @@ import {
 import type { CandidateParent, PeerRegistration } from '../../src/scheduler-client/scheduler-client.js';
 import { SchedulerConnection } from '../../src/scheduler-client/scheduler-connection.js';
 import { host, registration } from './support/fixtures.js';
-import { ManualClock } from './support/manual-clock.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { ScriptedScheduler, type Conversation, type Script } from './support/scripted-scheduler.js';
 
 const piece: StoredPiece = {

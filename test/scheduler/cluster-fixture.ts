@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { parseTaskId, type TaskId } from '../../src/core/task-id.js';
 import type { HostAnnouncement, PeerRegistration, SchedulerPeer } from '../../src/scheduler/model.js';
 import { SchedulerCore, type ScheduleDecision, type SchedulerCoreOptions } from '../../src/scheduler/scheduler-core.js';
-import { FakeClock } from './fake-clock.js';
+import { ManualClock } from '../support/manual-clock.js';
 
 export const PIECE_LENGTH = 4 * 1024 * 1024;
 
@@ -52,7 +52,7 @@ export function registration(hostId: string, changes: Partial<PeerRegistration> 
 
 /** A scheduler core with its own time, and short words for what peers do. */
 export class TestCluster {
-  readonly clock = new FakeClock();
+  readonly clock = new ManualClock();
   readonly core: SchedulerCore;
 
   constructor(options: SchedulerCoreOptions = {}) {

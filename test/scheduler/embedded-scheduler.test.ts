@@ -9,7 +9,7 @@ import type { ListHostsResponse__Output } from '../../src/generated/scheduler/v2
 import { DEFAULT_SCHEDULER_LIMITS } from '../../src/scheduler/limits.js';
 import { startEmbeddedScheduler } from '../../src/scheduler/embedded-scheduler.js';
 import { taskId } from './cluster-fixture.js';
-import { FakeClock } from './fake-clock.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { answerOf, call, DOWNLOAD, TestScheduler, type TestPeer } from './peer-client.js';
 
 describe('the embedded scheduler, used by grpc-js clients', () => {
@@ -70,7 +70,7 @@ describe('the embedded scheduler, used by grpc-js clients', () => {
   });
 
   it('fails the peer of a cancelled stream after the grace, and offers it no longer', async () => {
-    const clock = new FakeClock();
+    const clock = new ManualClock();
     await using scheduler = await TestScheduler.start({ clock });
     const source = await (await scheduler.host('a')).source();
     const child = await (await scheduler.host('b')).register();
@@ -140,7 +140,7 @@ describe('the embedded scheduler, used by grpc-js clients', () => {
   });
 
   it('collects a silent host, and ends the streams of its peers', async () => {
-    const clock = new FakeClock();
+    const clock = new ManualClock();
     await using scheduler = await TestScheduler.start({ clock });
     const source = await (await scheduler.host('a')).source();
     assert.equal(scheduler.server.status().hosts, 1);

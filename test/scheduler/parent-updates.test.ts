@@ -4,7 +4,7 @@ import { PARENTS_KEY, PUSHED_PARENTS } from '../../src/grpc/metadata-keys.js';
 import type { SchedulerPeer } from '../../src/scheduler/model.js';
 import { GATHER_JOINS_MS, MIN_UPDATE_INTERVAL_MS } from '../../src/scheduler/parent-updates.js';
 import { summary, TestCluster } from './cluster-fixture.js';
-import { FakeClock } from './fake-clock.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { answerOf, DOWNLOAD, TestScheduler, type TestHost } from './peer-client.js';
 
 /** A running peer, and whom it has been told of, one entry a message. */
@@ -96,7 +96,7 @@ describe('parent updates', () => {
 
 describe('the embedded scheduler, with peers that join one after the other', () => {
   it('pushes parents to clients that take them, and to nobody else', async () => {
-    const clock = new FakeClock();
+    const clock = new ManualClock();
     await using scheduler = await TestScheduler.start({ clock });
     await (await scheduler.host('a')).source();
     const ours = await startedPeer(await scheduler.host('ours'), new Metadata());

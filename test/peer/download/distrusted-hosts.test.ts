@@ -5,7 +5,7 @@ import {
   MAX_DISTRUSTED_HOSTS,
   MAX_STRIKES,
 } from '../../../src/peer/download/distrusted-hosts.js';
-import { ManualClock } from '../../scheduler-client/support/manual-clock.js';
+import { ManualClock } from '../../support/manual-clock.js';
 
 describe('distrusted hosts', () => {
   it('are those that struck often, for a while', () => {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { FIRST_SEARCH_MS, MAX_SEARCHES, ParentSearch } from '../../../src/peer/download/parent-search.js';
-import { FakeClock } from '../../scheduler/fake-clock.js';
+import { ManualClock } from '../../support/manual-clock.js';
 
 describe('the search for further parents', () => {
   it('asks again ever more seldom, and gives up', () => {
-    const clock = new FakeClock();
+    const clock = new ManualClock();
     const askedAtMs: number[] = [];
     const search = new ParentSearch(clock, () => askedAtMs.push(clock.monotonicMs()));
     const startedAtMs = clock.monotonicMs();
@@ -18,7 +18,7 @@ describe('the search for further parents', () => {
   });
 
   it('ends when it is stopped, and is not doubled by a second start', () => {
-    const clock = new FakeClock();
+    const clock = new ManualClock();
     let asked = 0;
     const search = new ParentSearch(clock, () => asked++);
     search.start();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { MAX_SILENT_HOSTS, SILENCE_MEMORY_MS, SilentHosts } from '../../../src/peer/download/silent-hosts.js';
-import { ManualClock } from '../../scheduler-client/support/manual-clock.js';
+import { ManualClock } from '../../support/manual-clock.js';
 
 describe('silent hosts', () => {
   it('are remembered until they show life, or for a while', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { HostLedger, speedOf } from '../../../src/peer/status/host-ledger.js';
-import { ManualClock } from '../../scheduler-client/support/manual-clock.js';
+import { ManualClock } from '../../support/manual-clock.js';
 
 describe('the ledger of hosts', () => {
   it('counts what goes which way, and how it ended', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { silentLogger, type Logger } from '../../../src/core/logger.js';
 import { LogTail, MAX_TAIL_CHARACTERS, MAX_TAIL_ENTRIES } from '../../../src/peer/status/log-tail.js';
-import { ManualClock } from '../../scheduler-client/support/manual-clock.js';
+import { ManualClock } from '../../support/manual-clock.js';
 
 describe('the tail of warnings', () => {
   it('keeps warnings and errors, newest first, with module and task, and passes everything on', () => {

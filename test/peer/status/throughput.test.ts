@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { silentLogger } from '../../../src/core/logger.js';
 import { MAX_THROUGHPUT_SAMPLES, Throughput } from '../../../src/peer/status/throughput.js';
-import { ManualClock } from '../../scheduler-client/support/manual-clock.js';
+import { ManualClock } from '../../support/manual-clock.js';
 
 describe('throughput', () => {
   it('is the difference of the counters over the time between, smoothed over two intervals', async () => {

@@ -4,7 +4,7 @@ import type { ParentPiece, ParentPieceRequest, PieceFetcher } from '../../../src
 import { HostLedger } from '../../../src/peer/status/host-ledger.js';
 import { WatchedFetcher } from '../../../src/peer/status/watched-fetcher.js';
 import { parseTaskId } from '../../../src/core/task-id.js';
-import { ManualClock } from '../../scheduler-client/support/manual-clock.js';
+import { ManualClock } from '../../support/manual-clock.js';
 
 const TASK = parseTaskId('a'.repeat(64));
 const SLICE = { number: 2, offset: 200, length: 100 };

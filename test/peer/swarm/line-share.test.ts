@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Socket } from 'node:net';
 import { FAST_LINE, HEADROOM, LineShare, SHARE_INTERVAL_MS } from '../../../src/peer/swarm/line-share.js';
 import { UNSENT_LIMIT_BYTES } from '../../../src/upload/index.js';
-import { FakeClock } from '../../scheduler/fake-clock.js';
+import { ManualClock } from '../../support/manual-clock.js';
 
 const LINE = 12_500_000;
 const STRANGER = '10.0.0.99';
@@ -25,12 +25,12 @@ class FakeUpload {
 }
 
 describe('the share of a line', () => {
-  let clock: FakeClock;
+  let clock: ManualClock;
   let uploads: FakeUpload[];
   let share: LineShare;
 
   beforeEach(() => {
-    clock = new FakeClock();
+    clock = new ManualClock();
     uploads = [];
     share = new LineShare({
       clock,

@@ -14,7 +14,7 @@ import {
   UPLOAD_PATIENCE,
 } from '../../../src/peer/swarm/offer-pacing.js';
 import type { PacedChild, Untold } from '../../../src/peer/swarm/paced-child.js';
-import { FakeClock } from '../../scheduler/fake-clock.js';
+import { ManualClock } from '../../support/manual-clock.js';
 
 const TASK = computeTaskId({ url: 'http://example.com/' });
 const PIECE_BYTES = 4 * 1024 * 1024;
@@ -58,11 +58,11 @@ class Listener {
 }
 
 describe('offer pacing', () => {
-  let clock: FakeClock;
+  let clock: ManualClock;
   let pacing: OfferPacing;
 
   beforeEach(() => {
-    clock = new FakeClock();
+    clock = new ManualClock();
     pacing = new OfferPacing(clock);
   });
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../../src/core/clock.js';
 
 /** Time that moves only when told; due timers run in their order. */
-export class FakeClock implements Clock {
+export class ManualClock implements Clock {
   #nowMs = 1_000_000;
   readonly #timers = new Set<{ dueMs: number; callback: () => void }>();
 
