@@ -24,9 +24,18 @@ export class BufferPool {
     const size = sizeClass(wanted);
     const reused = this.#free.get(size)?.pop();
     if (reused !== undefined) return reused;
+    this.#letGo(this.#heldBytes + size - this.#maxBytes);
     if (size > MIN_COPY_BUFFER_BYTES && this.#heldBytes + size > this.#maxBytes) return this.acquire(size / 2);
     this.#heldBytes += size;
     return Buffer.allocUnsafeSlow(size);
+  }
+
+  /** Buffers that nobody uses, the largest first: kept after a fast time, they would leave only the smallest for all others. */
+  #letGo(bytes: number): void {
+    let left = bytes;
+    for (let size = MAX_COPY_BUFFER_BYTES; left > 0 && size >= MIN_COPY_BUFFER_BYTES; size /= 2)
+      for (const free = this.#free.get(size); left > 0 && free?.pop() !== undefined; left -= size)
+        this.#heldBytes -= size;
   }
 
   release(buffer: Buffer): void {
