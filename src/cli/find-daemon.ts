@@ -1,4 +1,4 @@
-import { findPlaces, type Places, storeDirectoryIn } from '../config/places.js';
+import { findPlaces, type Places, storeDirectoryIn, SYSTEM_PLACES } from '../config/places.js';
 import { sleep, withDeadline } from '../core/deadline.js';
 import type { LogLevel } from '../core/log-level.js';
 import { findNotedSocket } from '../peer/socket-note.js';
@@ -75,10 +75,9 @@ async function findDaemon({ endpoint, onStart, signal, logLevel }: DaemonsOption
 
 /** Its own daemon may have been started with another environment, which decides where the socket is, but not where the store is. */
 async function findRunning({ kind, socketPath, dataDir, logDir }: Places): Promise<FoundDaemon | undefined> {
-  const system = findPlaces({ env: {}, uid: 0, home: '/' });
   return (
     (await tryDaemon(socketPath, { logDir })) ??
     (await tryDaemon(await findNotedSocket(storeDirectoryIn(dataDir)))) ??
-    (kind === 'user' ? tryDaemon(system.socketPath, { logDir: system.logDir }) : undefined)
+    (kind === 'user' ? tryDaemon(SYSTEM_PLACES.socketPath, { logDir: SYSTEM_PLACES.logDir }) : undefined)
   );
 }

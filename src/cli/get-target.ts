@@ -1,5 +1,5 @@
 import { throwIfAborted } from '../core/deadline.js';
-import { DfpeerError, type ErrorCode } from '../core/errors.js';
+import { hasCode } from '../core/errors.js';
 import { formatTaskDigest } from '../core/task-digest.js';
 import type { FoundDaemon } from './daemon-connection.js';
 import type { DaemonFile } from './daemon-file.js';
@@ -37,7 +37,7 @@ export async function getTarget(target: Target, context: GetContext): Promise<Go
     try {
       return await getAnyway(target, { ...context, daemon, patience });
     } catch (error) {
-      if (asked === undefined || !isCoded(error, 'DFP_SHUTTING_DOWN')) throw error;
+      if (asked === undefined || !hasCode(error, 'DFP_SHUTTING_DOWN')) throw error;
       await context.daemons.replace(asked, patience.forShutdown(error));
     }
   }
@@ -49,16 +49,12 @@ async function getAnyway(target: Target, attempt: Attempt): Promise<Got> {
   try {
     return await getInto(target, attempt);
   } catch (error) {
-    if (!isCoded(error, 'DFP_OUTPUT_FORBIDDEN') || options.forceHardLink) throw error;
+    if (!hasCode(error, 'DFP_OUTPUT_FORBIDDEN') || options.forceHardLink) throw error;
     return getInto(target, { ...attempt, options: { ...options, transferFromDfdaemon: true } });
   }
 }
 
 type Attempt = Omit<GetContext, 'daemons'> & { daemon: () => Promise<FoundDaemon>; patience: Patience };
-
-function isCoded(error: unknown, code: ErrorCode): error is DfpeerError {
-  return error instanceof DfpeerError && error.code === code;
-}
 
 interface Got {
   result: DownloadResult;

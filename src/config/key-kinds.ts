@@ -189,6 +189,8 @@ export function cidrs<const D extends Omit<KeyDescription, 'default'>>(descripti
   });
 }
 
+const EXPECTED_HEADERS = 'a mapping of header names to texts without control characters';
+
 const headerRecord = z
   .record(
     z.string().refine(isHeaderName),
@@ -199,7 +201,7 @@ const headerRecord = z
 export function headers<const D extends Omit<KeyDescription, 'default'>>(description: D) {
   return key('mapping', description, {
     schema: headerRecord,
-    expects: 'a mapping of header names to texts without control characters',
+    expects: EXPECTED_HEADERS,
   });
 }
 
@@ -215,7 +217,7 @@ export function originHeaders<const D extends Omit<KeyDescription, 'default'>>(d
   });
   return key('mapping', description, {
     schema,
-    expects: 'a mapping of header names to texts without control characters',
+    expects: EXPECTED_HEADERS,
   });
 }
 

@@ -50,10 +50,11 @@ export function findPlaces(
   if (wanted !== '' && wanted !== 'system' && wanted !== 'user')
     throw new DfpeerError('DFP_CONFIG', `DFPEER_PLACES must be system or user, not ${JSON.stringify(wanted)}`);
   const isSystem = wanted === '' ? uid === 0 : wanted === 'system';
-  return isSystem ? SYSTEM : userPlaces(env, home);
+  return isSystem ? SYSTEM_PLACES : userPlaces(env, home);
 }
 
-const SYSTEM: Places = {
+/** Root's, and the same as Dragonfly's. */
+export const SYSTEM_PLACES: Places = {
   kind: 'system',
   configFile: '/etc/dragonfly/dfdaemon.yaml',
   dynconfigFile: '/etc/dragonfly/dynconfig.yaml',

@@ -136,6 +136,11 @@ export function toDfpeerError(thrown: unknown, code: ErrorCode = 'DFP_INTERNAL',
   return new DfpeerError(code, doing === undefined ? text : `${doing}: ${text}`, { cause: thrown });
 }
 
+/** Whether it is one of our errors, with this code. */
+export function hasCode(thrown: unknown, code: ErrorCode): thrown is DfpeerError {
+  return thrown instanceof DfpeerError && thrown.code === code;
+}
+
 /** The errno name ("ENOSPC") of a Node or native error, if it has one. */
 export function errnoOf(thrown: unknown): string | undefined {
   const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;

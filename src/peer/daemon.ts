@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { limitMallocArenas } from '../../native/index.js';
 import { type Clock, systemClock } from '../core/clock.js';
-import { DfpeerError } from '../core/errors.js';
+import { DfpeerError, hasCode } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { Tracer } from '../core/tracing.js';
 import { startEmbeddedScheduler } from '../scheduler/embedded-scheduler.js';
@@ -350,8 +350,7 @@ export class Daemon {
     try {
       return await start(address);
     } catch (error) {
-      const taken = error instanceof DfpeerError && error.code === 'DFP_LISTEN';
-      if (!taken || !this.#settings.fallBackToFreePorts || address.port === 0) throw error;
+      if (!hasCode(error, 'DFP_LISTEN') || !this.#settings.fallBackToFreePorts || address.port === 0) throw error;
       this.#logger.info({ port: address.port }, 'the port is taken, a free one is used instead');
       return start({ ...address, port: 0 });
     }

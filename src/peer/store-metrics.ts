@@ -1,4 +1,5 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
+import { scrapedGauge } from '../core/scraped-gauge.js';
 import { COLLECTION_REASONS, type CollectionReason } from './gc/policy.js';
 
 /** What the store holds; read when scraped. */
@@ -13,18 +14,8 @@ export function registerStoreMetrics(
   levels: StoreLevels,
 ): (reason: CollectionReason, bytes: number) => void {
   const registers = [registry];
-  const gauge = (name: string, help: string, read: () => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read());
-      },
-    });
-  };
-  gauge('dfpeer_store_tasks', 'Tasks in the store, complete or not', levels.tasks);
-  gauge('dfpeer_store_bytes', 'Bytes of verified pieces in the store', levels.bytes);
+  scrapedGauge(registry, 'dfpeer_store_tasks', 'Tasks in the store, complete or not', levels.tasks);
+  scrapedGauge(registry, 'dfpeer_store_bytes', 'Bytes of verified pieces in the store', levels.bytes);
   const labelNames = ['reason'] as const;
   const tasks = new Counter({
     name: 'dfpeer_gc_removed_tasks_total',

@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { scrapedGauge } from '../core/scraped-gauge.js';
 import type { ScheduleDecision } from './scheduler-core.js';
 import type { SchedulerStatus } from './status.js';
 
@@ -10,16 +11,8 @@ export interface SchedulerMetrics {
 /** The embedded scheduler's metrics; gauges are read when scraped. */
 export function registerSchedulerMetrics(registry: Registry, status: () => SchedulerStatus): SchedulerMetrics {
   const registers = [registry];
-  const gauge = (name: string, help: string, read: (now: SchedulerStatus) => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read(status()));
-      },
-    });
-  };
+  const gauge = (name: string, help: string, read: (now: SchedulerStatus) => number): void =>
+    scrapedGauge(registry, name, help, () => read(status()));
   gauge('dfpeer_scheduler_hosts', 'Hosts known to the embedded scheduler', (now) => now.hosts);
   gauge('dfpeer_scheduler_tasks', 'Tasks known to the embedded scheduler', (now) => now.tasks);
   gauge('dfpeer_scheduler_streams', 'AnnouncePeer streams open at the embedded scheduler', (now) => now.streams);

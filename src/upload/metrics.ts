@@ -1,5 +1,6 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 import { DRAGONFLY_DURATION_BUCKETS_MS, DURATION_BUCKETS_SECONDS } from '../core/duration-buckets.js';
+import { scrapedGauge } from '../core/scraped-gauge.js';
 import type { ServedTask } from './piece-source.js';
 import type { Route, RouteChoice, RouteReason } from './route.js';
 import { type Distribution, type Tally, TallyCounter, TallyGauge, TallyHistogram } from './tallies.js';
@@ -232,16 +233,7 @@ export class UploadMetrics {
 
 /** Queue lengths and levels, read from the service at scrape time. */
 export function registerUploadLevels(registry: Registry, levels: UploadLevels): void {
-  const gauge = (name: string, help: string, read: () => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(read());
-      },
-    });
-  };
+  const gauge = (name: string, help: string, read: () => number): void => scrapedGauge(registry, name, help, read);
   gauge('dfpeer_upload_queue_length', 'Requests waiting for a transfer slot', levels.queuedTransfers);
   gauge('dfpeer_upload_waiting_for_piece', 'Requests waiting for bytes still being downloaded', levels.waitingForPiece);
   gauge('dfpeer_upload_waiting_for_bandwidth', 'Uploads waiting for a lease of any limit', levels.waitingForBandwidth);

@@ -1,4 +1,5 @@
 import type { ClientHttp2Session } from 'node:http2';
+import { every, systemClock } from '../../core/clock.js';
 
 /** How often a daemon is asked for a sign of life during a call: even one that works hard, or waits for us, gives it. */
 export const PING_INTERVAL_MS = 10_000;
@@ -12,9 +13,9 @@ export function watchHeartbeat(
   intervalMs = PING_INTERVAL_MS,
 ): () => void {
   let unanswered = 0;
-  const timer = setInterval(() => {
+  const end = every(systemClock, intervalMs, () => {
     if (unanswered >= MAX_UNANSWERED_PINGS) {
-      clearInterval(timer);
+      end();
       return onSilence();
     }
     if (session.destroyed) return;
@@ -22,6 +23,6 @@ export function watchHeartbeat(
     session.ping((error) => {
       if (error === null) unanswered = 0;
     });
-  }, intervalMs);
-  return () => clearInterval(timer);
+  });
+  return end;
 }

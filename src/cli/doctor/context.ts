@@ -1,5 +1,5 @@
 import type { DaemonConfig } from '../../config/daemon-config.js';
-import { DfpeerError } from '../../core/errors.js';
+import { hasCode } from '../../core/errors.js';
 import type { GetDaemonResponse__Output } from '../../generated/dfpeer/v1/GetDaemonResponse.js';
 import type { DaemonSettings } from '../../peer/daemon-settings.js';
 import { readSocketNote } from '../../peer/socket-note.js';
@@ -42,7 +42,7 @@ export async function findRunningDaemon({
   try {
     return { running: await callAdmin(socketPath, ADMIN.GetDaemon, {}), silent: undefined };
   } catch (error) {
-    if (error instanceof DfpeerError && error.code === 'DFP_UNIMPLEMENTED') return nobody;
+    if (hasCode(error, 'DFP_UNIMPLEMENTED')) return nobody;
     const note = await readSocketNote(storeDirectory);
     const pid = note?.socketPath === socketPath ? note.pid : undefined;
     return { running: undefined, silent: { socketPath, pid, why: messageOf(error) } };

@@ -105,21 +105,17 @@ function afterInitialMetadata<Response>(
   taskId: TaskId,
   send: SendMessage<Response>,
 ): SendMessage<Response> {
+  const metadata = new Metadata();
+  metadata.set(CLEANS_UP_KEY, 'true');
   if (call.metadata.get(WATCHES_KEY).length > 0) {
-    const metadata = new Metadata();
-    metadata.set(CLEANS_UP_KEY, 'true');
     metadata.set(TASK_ID_KEY, taskId);
     call.sendMetadata(metadata);
     return send;
   }
   let isSent = false;
   return async (message) => {
-    if (!isSent) {
-      isSent = true;
-      const metadata = new Metadata();
-      metadata.set(CLEANS_UP_KEY, 'true');
-      call.sendMetadata(metadata);
-    }
+    if (!isSent) call.sendMetadata(metadata);
+    isSent = true;
     await send(message);
   };
 }

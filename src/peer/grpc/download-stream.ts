@@ -1,7 +1,7 @@
 import { Metadata } from '@grpc/grpc-js';
 import { open } from 'node:fs/promises';
 import { abortReason } from '../../core/deadline.js';
-import { DfpeerError } from '../../core/errors.js';
+import { DfpeerError, hasCode } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { TrafficType, type ByteRange, type PieceSlice, type StoredPiece } from '../../core/piece.js';
 import { formatTaskDigest, type TaskDigest } from '../../core/task-digest.js';
@@ -79,7 +79,7 @@ export class DownloadStream {
     try {
       return await this.#download(request);
     } catch (error) {
-      if (stored?.complete !== true || !isMismatch(error)) throw error;
+      if (stored?.complete !== true || !hasCode(error, 'DFP_DIGEST_MISMATCH')) throw error;
       // What was here before may be an earlier state of the origin's content.
       return await this.#download({ ...request, doubtsComplete: true });
     }
@@ -269,10 +269,6 @@ export class DownloadStream {
     );
     await store.remove(task.taskId);
   }
-}
-
-function isMismatch(error: unknown): boolean {
-  return error instanceof DfpeerError && error.code === 'DFP_DIGEST_MISMATCH';
 }
 
 async function readPiece(task: StoredTask, piece: StoredPiece): Promise<Buffer> {

@@ -33,8 +33,9 @@ function withoutRaces(fetches: readonly LiveFetch[]): LiveFetch[] {
 
 /** A stream brings many pieces; those that are complete are stored already. */
 function unstoredBytes(task: StoredTask, { offset, bytes }: LiveFetch): number {
+  const { pieceLength } = task.record;
   let stored = 0;
-  for (const piece of task.pieces())
-    if (piece.offset >= offset && piece.offset < offset + bytes) stored += piece.length;
+  for (let number = Math.floor(offset / pieceLength); number * pieceLength < offset + bytes; number++)
+    stored += task.piece(number)?.length ?? 0;
   return Math.max(0, bytes - stored);
 }

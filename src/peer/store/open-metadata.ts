@@ -1,7 +1,7 @@
 import { ClassicLevel } from 'classic-level';
 import { link, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { DfpeerError, errnoOf } from '../../core/errors.js';
+import { DfpeerError, errnoOf, hasCode } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { mapDiskError } from '../disk-error.js';
 import { lockError, openError } from './level-errors.js';
@@ -27,7 +27,7 @@ export async function openMetadata(place: MetadataPlace): Promise<LevelMetadataS
     await mapDiskError(`check the metadata in ${directory}`, () => assertSound(directory));
     return await LevelMetadataStore.open(directory);
   } catch (damage) {
-    if (!isDamage(damage)) throw damage;
+    if (!hasCode(damage, 'DFP_STORE_DAMAGED')) throw damage;
     return salvage(place, damage);
   }
 }
@@ -63,7 +63,7 @@ async function salvage({ directory, quarantine, logger }: MetadataPlace, damage:
     );
     return metadata;
   } catch (error) {
-    if (!isDamage(error)) throw error;
+    if (!hasCode(error, 'DFP_STORE_DAMAGED')) throw error;
     await mapDiskError(`move ${directory} to quarantine`, () =>
       quarantine.take('metadata', (target) => rename(directory, target)),
     );
@@ -102,8 +102,4 @@ async function repair(directory: string): Promise<void> {
   } catch (error) {
     throw openError(directory, error);
   }
-}
-
-function isDamage(error: unknown): boolean {
-  return error instanceof DfpeerError && error.code === 'DFP_STORE_DAMAGED';
 }

@@ -7,9 +7,9 @@ const PIECE = 100;
 
 /** Of 1,000 bytes, or of a length that nobody knows; with the pieces given. */
 function taskWith(pieces: number[], { hasLength = true } = {}): StoredTask {
-  const stored = pieces.map((number) => ({ number, offset: number * PIECE, length: PIECE }));
+  const piece = (number: number): object | undefined => (pieces.includes(number) ? { length: PIECE } : undefined);
   const layout = hasLength ? { contentLength: 1000 } : undefined;
-  return { layout, storedBytes: pieces.length * PIECE, pieces: () => stored.values() } as unknown as StoredTask;
+  return { layout, storedBytes: pieces.length * PIECE, record: { pieceLength: PIECE }, piece } as unknown as StoredTask;
 }
 
 function fetchOf(over: Partial<LiveFetch>): LiveFetch {

@@ -1,4 +1,4 @@
-import { DfpeerError } from '../../../core/errors.js';
+import { hasCode } from '../../../core/errors.js';
 import { formatHostPort } from '../../../core/host-port.js';
 import type { PieceSlice } from '../../../core/piece.js';
 import type { TaskId } from '../../../core/task-id.js';
@@ -56,8 +56,7 @@ async function fetchOverHttp(order: ParentOrder, pool: ConnectionPool, transfer:
       return await httpExchange(kept, request, reader, pool, transfer);
     } catch (error) {
       // The parent may close a kept connection at the very moment we use it: nobody's fault as long as nothing came.
-      const closedBeforehand =
-        error instanceof DfpeerError && error.code === 'DFP_PARENT_UNREACHABLE' && !reader.started;
+      const closedBeforehand = hasCode(error, 'DFP_PARENT_UNREACHABLE') && !reader.started;
       if (!closedBeforehand) throw error;
     }
   }
