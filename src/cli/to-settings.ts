@@ -91,6 +91,7 @@ export function toSettings(config: DaemonConfig, version: string): DaemonSetting
     },
     maxDownloads: download.maxConcurrentTasks,
     originAllowList: download.originAllowList,
+    originCaCert: backend.caCert,
     gc: toGcSettings(config),
     tracing: tracingSettings(config.tracing),
     aliveTimeMs: download.aliveTimeMs,

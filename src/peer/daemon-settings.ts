@@ -62,6 +62,8 @@ export interface DaemonSettings {
   maxDownloads: number;
   /** CIDRs that requests from the network may have us fetch from, although they are private. */
   originAllowList: readonly string[];
+  /** PEM file of authorities whose origins are believed too; undefined: none beside the system's. */
+  originCaCert: string | undefined;
   gc: GcSettings;
   /** Undefined: no traces. */
   tracing: TracingSettings | undefined;

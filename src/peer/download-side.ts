@@ -9,6 +9,8 @@ import type { BandwidthLimits, DaemonSettings } from './daemon-settings.js';
 import { DownloadLimits } from './download-limits.js';
 import type { DownloadDependencies } from './download/dependencies.js';
 import { DownloadManager } from './download/download-manager.js';
+import { authorityFiles } from './fetch/origin/authority-files.js';
+import { checkCertificateFile } from './fetch/origin/certificate-file.js';
 import { proxyVariables } from './fetch/origin/proxy-choice.js';
 import { ThreadedPieceFetcher } from './fetch/threaded-piece-fetcher.js';
 import { DownloadMetrics } from './metrics.js';
@@ -53,7 +55,7 @@ export async function createDownloadSide(settings: DaemonSettings, parts: Downlo
     clock,
   });
   shutdown.add('parents', async () => parents.close());
-  const fetcher = parts.watch.watchFetcher(startFetcher(settings, shutdown));
+  const fetcher = parts.watch.watchFetcher(startFetcher(settings, parts));
   const { interfaceBytesPerSecond } = parts;
   const budgets = new DownloadLimits(parts.limits, { interfaceBytesPerSecond, clock });
   shutdown.add('download limits', async () => budgets.close());
@@ -80,10 +82,17 @@ export async function createDownloadSide(settings: DaemonSettings, parts: Downlo
   return { manager, metrics, fetcher, setLimits: (limits) => budgets.set(limits) };
 }
 
-function startFetcher({ originAllowList }: DaemonSettings, shutdown: Shutdown): ThreadedPieceFetcher {
+function startFetcher(
+  { originAllowList, originCaCert }: DaemonSettings,
+  { shutdown, logger }: Pick<DownloadSideParts, 'shutdown' | 'logger'>,
+): ThreadedPieceFetcher {
+  if (originCaCert !== undefined) checkCertificateFile('backend.caCert', originCaCert);
+  const log = logger.child({ module: 'fetch' });
   const fetcher = new ThreadedPieceFetcher({
     allowedNetworks: originAllowList,
+    authorities: authorityFiles(process.env, originCaCert),
     environment: proxyVariables(process.env),
+    onTrouble: (message) => log.warn({}, message),
   });
   fetcher.warmUp();
   shutdown.add('the fetch workers', () => fetcher.close());

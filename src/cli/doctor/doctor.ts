@@ -7,6 +7,7 @@ import type { DfdaemonCommand } from '../dfdaemon-commands.js';
 import { EXIT_CODES } from '../exit-codes.js';
 import { print } from '../print.js';
 import { toSettings } from '../to-settings.js';
+import { checkCertificates } from './certificates.js';
 import { checkClock } from './clock.js';
 import { findRunningDaemon, type DoctorContext } from './context.js';
 import { checkDirectories } from './directories.js';
@@ -29,6 +30,7 @@ export type DoctorCommand = Extract<DfdaemonCommand, { name: 'doctor' }>;
 const CHECKS: Readonly<Record<string, (context: DoctorContext) => Promise<Finding[]>>> = {
   ports: checkPorts,
   directories: checkDirectories,
+  certificates: checkCertificates,
   schedulers: checkSchedulers,
   clock: checkClock,
   sendfile: checkSendfile,

@@ -21,6 +21,11 @@ export const storage = section({
 });
 
 export const backend = section({
+  caCert: path({
+    meaning:
+      "Authorities that sign the certificates of https origins and proxies (PEM), beside the system's. A changed file counts within a minute.",
+    otherwise: "the system's alone",
+  }),
   requestHeader: originHeaders({
     meaning: 'Headers added to every request to an origin; what a download itself sets wins.',
     otherwise: 'none',

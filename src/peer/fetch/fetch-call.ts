@@ -5,7 +5,7 @@ import { AbortedError, DfpeerError, toDfpeerError } from '../../core/errors.js';
 import { NestedBudget } from '../../upload/limiter/nested-budget.js';
 import { packError, unpackError } from './error-message.js';
 import { PausableDeadline } from './pausable-deadline.js';
-import type { JobResult, ThreadOrder, ThreadReport } from './messages.js';
+import type { JobReport, JobResult, ThreadOrder, ThreadReport } from './messages.js';
 import type { FetchedPiece } from './piece-fetcher.js';
 import type { ThreadPool } from './thread-pool.js';
 
@@ -60,7 +60,7 @@ export class FetchCall {
     pool.send(id, { type: 'abort', id, error: packError(toDfpeerError(reason, 'DFP_ABORTED')) });
   }
 
-  onReport(report: ThreadReport): void {
+  onReport(report: JobReport): void {
     switch (report.type) {
       case 'progress':
         return this.#callBack(() => this.#options.onProgress?.(report.bytes));

@@ -8,6 +8,7 @@ import { OriginClient } from './origin/origin-client.js';
 import { OriginGuard, type Resolve } from './origin/origin-guard.js';
 import { statOrigin } from './origin/stat-origin.js';
 import { streamOrigin } from './origin/stream-origin.js';
+import { TrustedAuthorities } from './origin/trusted-authorities.js';
 import { ConnectionPool } from './parent/connection-pool.js';
 import { fetchFromParent, parentName } from './parent/parent-client.js';
 import type { FetchedPiece } from './piece-fetcher.js';
@@ -26,7 +27,9 @@ export class FetchEngine {
     const { parentConnectTimeoutMs: connectTimeoutMs, allowedNetworks } = options;
     this.#parents = new ConnectionPool(connectTimeoutMs === undefined ? {} : { connectTimeoutMs });
     const guard = new OriginGuard(resolve === undefined ? { allowedNetworks } : { allowedNetworks, resolve });
-    const ofOrigins = { ...options, guard, connectTimeoutMs: options.originConnectTimeoutMs };
+    const onTrouble = (message: string): void => report({ type: 'trouble', message });
+    const authorities = new TrustedAuthorities(options.authorities, onTrouble);
+    const ofOrigins = { ...options, authorities, guard, connectTimeoutMs: options.originConnectTimeoutMs };
     this.#origins = new OriginClient(ofOrigins);
     this.#directOrigins = new DirectOrigins(ofOrigins);
   }

@@ -1,4 +1,5 @@
 import type { ErrorMessage } from './error-message.js';
+import type { AuthorityFiles } from './origin/authority-files.js';
 import type { OriginPieceOrder } from './origin/fetch-origin-piece.js';
 import type { OriginStatOrder } from './origin/stat-origin.js';
 import type { OriginStreamOrder } from './origin/stream-origin.js';
@@ -33,18 +34,21 @@ export type ThreadOrder =
   | { type: 'grant'; id: number; bytes: number }
   | { type: 'piece-accepted'; id: number };
 
-/** From a thread. After `done` or `failed` nothing writes for this job any more; `spent` bytes of its leases were used. */
-export type ThreadReport =
+/** From a thread, of a job. After `done` or `failed` nothing writes for this job any more; `spent` bytes of its leases were used. */
+export type JobReport =
   | { type: 'progress'; id: number; bytes: number }
   | { type: 'want-lease'; id: number; bytes: number }
   | { type: 'piece'; id: number; piece: FetchedPiece }
   | { type: 'done'; id: number; result: JobResult; spent: number }
   | { type: 'failed'; id: number; error: ErrorMessage; spent: number };
 
+/** From a thread. Trouble is of no job in particular; several threads may have the same. */
+export type ThreadReport = JobReport | { type: 'trouble'; message: string };
+
 /** What every thread is started with. */
 export interface ThreadOptions {
   allowedNetworks: readonly string[];
-  certificateAuthorities: readonly string[] | undefined;
+  authorities: AuthorityFiles;
   parentConnectTimeoutMs: number | undefined;
   originConnectTimeoutMs: number | undefined;
   connectionsPerOrigin: number | undefined;

@@ -31,6 +31,8 @@ export interface ThreadedPieceFetcherOptions extends Partial<ThreadOptions> {
   maxInFlight?: number;
   /** Default {@link MAX_FETCHES_WAITING}. */
   maxWaiting?: number;
+  /** What goes on all the same, but somebody should know; once for each message. */
+  onTrouble?: (message: string) => void;
   /** Default: our own program; tests bring others. */
   entry?: URL;
   clock?: Clock;
@@ -42,11 +44,14 @@ export class ThreadedPieceFetcher implements PieceFetcher {
   readonly #calls = new Map<number, FetchCall>();
   readonly #places: FetchPlaces;
   readonly #clock: Clock;
+  readonly #onTrouble: (message: string) => void;
+  readonly #troubles = new Set<string>();
   #lastId = 0;
   #closed = false;
 
   constructor(options: ThreadedPieceFetcherOptions = {}) {
     this.#clock = options.clock ?? systemClock;
+    this.#onTrouble = options.onTrouble ?? ((): void => undefined);
     this.#places = new FetchPlaces({
       places: options.maxInFlight ?? MAX_FETCHES_IN_FLIGHT,
       maxWaiting: options.maxWaiting ?? MAX_FETCHES_WAITING,
@@ -54,7 +59,7 @@ export class ThreadedPieceFetcher implements PieceFetcher {
     });
     const data: ThreadOptions = {
       allowedNetworks: options.allowedNetworks ?? [],
-      certificateAuthorities: options.certificateAuthorities,
+      authorities: options.authorities ?? { named: undefined, system: [], additional: [] },
       parentConnectTimeoutMs: options.parentConnectTimeoutMs,
       originConnectTimeoutMs: options.originConnectTimeoutMs,
       connectionsPerOrigin: options.connectionsPerOrigin,
@@ -64,7 +69,7 @@ export class ThreadedPieceFetcher implements PieceFetcher {
       entry: options.entry ?? new URL('./fetch-thread.js', import.meta.url),
       data,
       size: options.threads ?? Math.min(MAX_DEFAULT_THREADS, Math.max(1, Math.floor(availableParallelism() / 2))),
-      onReport: (report) => this.#calls.get(report.id)?.onReport(report),
+      onReport: (report) => this.#onReport(report),
       onDeath: (jobs, cause) => this.#onDeath(jobs, cause),
     });
   }
@@ -164,6 +169,13 @@ export class ThreadedPieceFetcher implements PieceFetcher {
     } catch (error) {
       call.onDeath(toDfpeerError(error, 'DFP_INTERNAL', 'starting a fetch thread'));
     }
+  }
+
+  #onReport(report: ThreadReport): void {
+    if (report.type !== 'trouble') return this.#calls.get(report.id)?.onReport(report);
+    const { message } = report;
+    if (!this.#troubles.has(message)) this.#onTrouble(message);
+    this.#troubles.add(message);
   }
 
   #onDeath(jobs: ReadonlySet<number>, cause: Error): void {

@@ -14,7 +14,7 @@ const MEANINGS: readonly [codes: readonly string[], meaning: string][] = [
       ...['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
       ...['UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'],
     ],
-    "nobody whom this host trusts has signed its certificate; name the authority's file in NODE_EXTRA_CA_CERTS of the daemon",
+    "nobody whom the daemon's host trusts has signed its certificate; install the authority in that system's store (update-ca-certificates), or name its file in backend.caCert of dfdaemon.yaml",
   ],
 ];
 

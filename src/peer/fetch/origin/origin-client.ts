@@ -4,8 +4,10 @@ import { redactUrl } from '../../../core/redact.js';
 import type { OriginLocation, OriginTrust } from '../piece-fetcher.js';
 import { type OriginAnswer, OriginExchange } from './origin-exchange.js';
 import type { OriginGuard } from './origin-guard.js';
+import { originConnector } from './origin-connector.js';
 import { OriginProxies } from './origin-proxies.js';
 import { headersOnWire, redirectedRequest } from './request-headers.js';
+import type { TrustedAuthorities } from './trusted-authorities.js';
 
 export const ORIGIN_CONNECT_TIMEOUT_MS = 10_000;
 /** In one thread; more requests wait for one of these. */
@@ -22,8 +24,8 @@ export interface OriginClientOptions {
   connectTimeoutMs?: number | undefined;
   /** Default 8, in one thread. */
   connectionsPerOrigin?: number | undefined;
-  /** PEM certificates to trust instead of Node's. */
-  certificateAuthorities?: readonly string[] | undefined;
+  /** Whom https trusts. */
+  authorities: TrustedAuthorities;
   /** Its proxy variables are honoured for local users. Default: none. */
   environment?: Readonly<Record<string, string | undefined>> | undefined;
 }
@@ -47,9 +49,9 @@ export class OriginClient {
   constructor(options: OriginClientOptions) {
     this.#guard = options.guard;
     this.#proxies = new OriginProxies(options.environment ?? {}, {
-      ...agentBounds(options),
-      proxyTls: { timeout: options.connectTimeoutMs ?? ORIGIN_CONNECT_TIMEOUT_MS },
-      requestTls: trustedAuthorities(options),
+      bounds: agentBounds(options),
+      connectTimeoutMs: options.connectTimeoutMs ?? ORIGIN_CONNECT_TIMEOUT_MS,
+      authorities: options.authorities,
     });
     this.#agents = { 'local-user': makeAgent(options, 'local-user'), network: makeAgent(options, 'network') };
   }
@@ -103,14 +105,9 @@ export class OriginClient {
 }
 
 function makeAgent(options: OriginClientOptions, trust: OriginTrust): Agent {
-  return new Agent({
-    ...agentBounds(options),
-    connect: {
-      timeout: options.connectTimeoutMs ?? ORIGIN_CONNECT_TIMEOUT_MS,
-      lookup: options.guard.lookup(trust),
-      ...trustedAuthorities(options),
-    },
-  });
+  const timeout = options.connectTimeoutMs ?? ORIGIN_CONNECT_TIMEOUT_MS;
+  const connect = originConnector({ timeout, lookup: options.guard.lookup(trust) }, options.authorities);
+  return new Agent({ ...agentBounds(options), connect });
 }
 
 function agentBounds({ connectionsPerOrigin }: OriginClientOptions): Agent.Options {
@@ -124,8 +121,4 @@ function agentBounds({ connectionsPerOrigin }: OriginClientOptions): Agent.Optio
     headersTimeout: 0,
     bodyTimeout: 0,
   };
-}
-
-function trustedAuthorities({ certificateAuthorities: ca }: OriginClientOptions): { ca?: string[] } {
-  return ca === undefined ? {} : { ca: [...ca] };
 }

@@ -1,14 +1,27 @@
-import { type Dispatcher, ProxyAgent } from 'undici';
+import type { SecureContext } from 'node:tls';
+import { type Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { chooseProxy, mayUseProxy } from './proxy-choice.js';
+import type { TrustedAuthorities } from './trusted-authorities.js';
+
+interface KnownAgent {
+  agent: ProxyAgent;
+  secureContext: SecureContext | undefined;
+}
+
+export interface OriginProxiesOptions {
+  bounds: Agent.Options;
+  connectTimeoutMs: number;
+  authorities: TrustedAuthorities;
+}
 
 /** The proxies that an environment names, each with connections of its own. Bounded by the variables there are. */
 export class OriginProxies {
   readonly #environment: Readonly<Record<string, string | undefined>>;
-  readonly #options: Omit<ProxyAgent.Options, 'uri'>;
+  readonly #options: OriginProxiesOptions;
   readonly #isUsed: boolean;
-  readonly #agents = new Map<string, ProxyAgent>();
+  readonly #agents = new Map<string, KnownAgent>();
 
-  constructor(environment: Readonly<Record<string, string | undefined>>, options: Omit<ProxyAgent.Options, 'uri'>) {
+  constructor(environment: Readonly<Record<string, string | undefined>>, options: OriginProxiesOptions) {
     this.#environment = environment;
     this.#options = options;
     this.#isUsed = mayUseProxy(environment);
@@ -18,15 +31,32 @@ export class OriginProxies {
   agentFor(url: URL): Dispatcher | undefined {
     const proxy = this.#isUsed ? chooseProxy(url, this.#environment) : undefined;
     if (proxy === undefined) return undefined;
-    const known = this.#agents.get(proxy.href);
-    if (known !== undefined) return known;
-    // As curl: http origins by absolute URL, which proxies that forbid tunnels to port 80 take; https by CONNECT.
-    const agent = new ProxyAgent({ ...this.#options, uri: proxy.href, proxyTunnel: false });
-    this.#agents.set(proxy.href, agent);
+    const isPlain = url.protocol !== 'https:' && proxy.protocol !== 'https:';
+    const secureContext = isPlain ? undefined : this.#options.authorities.context;
+    const key = `${isPlain ? 'plain' : 'TLS'} ${proxy.href}`;
+    const known = this.#agents.get(key);
+    if (known !== undefined && known.secureContext === secureContext) return known.agent;
+    // Whom it trusted has changed; what is under way there may end.
+    known?.agent.close().catch(() => undefined);
+    const agent = this.#makeAgent(proxy, secureContext);
+    this.#agents.set(key, { agent, secureContext });
     return agent;
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#agents.values()].map((agent) => agent.destroy()));
+    await Promise.all([...this.#agents.values()].map(({ agent }) => agent.destroy()));
+  }
+
+  #makeAgent(proxy: URL, secureContext: SecureContext | undefined): ProxyAgent {
+    const { connectTimeoutMs, bounds } = this.#options;
+    const trusted = secureContext === undefined ? {} : { secureContext };
+    return new ProxyAgent({
+      ...bounds,
+      uri: proxy.href,
+      // As curl: http origins by absolute URL, which proxies that forbid tunnels to port 80 take; https by CONNECT.
+      proxyTunnel: false,
+      proxyTls: { timeout: connectTimeoutMs, ...trusted },
+      requestTls: trusted,
+    });
   }
 }

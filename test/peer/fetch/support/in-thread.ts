@@ -5,7 +5,7 @@ import type { Resolve } from '../../../../src/peer/fetch/origin/origin-guard.js'
 
 export const THREAD_DEFAULTS = {
   allowedNetworks: [],
-  certificateAuthorities: undefined,
+  authorities: { named: undefined, system: [], additional: [] },
   parentConnectTimeoutMs: undefined,
   originConnectTimeoutMs: undefined,
   connectionsPerOrigin: undefined,
