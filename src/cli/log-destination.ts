@@ -1,45 +1,11 @@
 import type { Writable } from 'node:stream';
-import { createStream } from 'rotating-file-stream';
 import { type Clock, systemClock } from '../core/clock.js';
 import { DfpeerError } from '../core/errors.js';
-import { makeDirectories } from '../core/make-directories.js';
 
 /** Lines that the disk or the terminal has not taken yet; beyond it lines are dropped and counted. */
 export const MAX_BUFFERED_LOG_BYTES = 8 * 1024 * 1024;
 /** How long close() waits for them. */
 export const LOG_FLUSH_TIMEOUT_MS = 2000;
-
-export interface LogFileOptions {
-  dir: string;
-  /** The current file; rotated ones are `<name>.1`, `<name>.2`, … */
-  fileName: string;
-  /** The current one included; 1 counts as 2. */
-  maxFiles: number;
-  maxFileSizeBytes: number;
-}
-
-/** @throws DfpeerError (DFP_CONFIG) when the directory can't be made or written to */
-export async function openLogFiles(options: LogFileOptions): Promise<Writable> {
-  const { dir, fileName, maxFiles, maxFileSizeBytes } = options;
-  const fail = (cause: unknown): never => {
-    const problem = cause instanceof Error ? cause.message : String(cause);
-    throw new DfpeerError('DFP_CONFIG', `log directory ${dir} can't be used: ${problem}; choose one with --log-dir`, {
-      cause,
-    });
-  };
-  await makeDirectories(dir, 0o750).catch(fail);
-  const stream = createStream(fileName, {
-    path: dir,
-    size: `${maxFileSizeBytes}B`,
-    rotate: Math.max(1, maxFiles - 1),
-    mode: 0o640,
-  });
-  await new Promise<void>((resolve, reject) => {
-    stream.once('open', () => resolve());
-    stream.once('error', reject);
-  }).catch(fail);
-  return stream;
-}
 
 /** Where lines go: bounded, never throwing, never waiting. */
 export class LogDestination {
@@ -47,22 +13,30 @@ export class LogDestination {
   readonly #onFailure: (error: Error) => void;
   readonly #clock: Clock;
   readonly #maxBufferedBytes: number;
+  readonly #noteOfLoss: (lines: number) => string;
   #bufferedBytes = 0;
   #dropped = 0;
+  /** Of those, how many the log itself tells of. */
+  #told = 0;
   #isClosed = false;
 
-  /** @param onFailure told of errors of the stream, such as a full disk */
+  /**
+   * @param onFailure told of errors of the stream, such as a full disk
+   * @param options.noteOfLoss the line that tells of lost ones, where they are missing
+   */
   constructor(
     stream: Writable,
     onFailure: (error: Error) => void,
-    options: { clock?: Clock; maxBufferedBytes?: number } = {},
+    options: { clock?: Clock; maxBufferedBytes?: number; noteOfLoss?: (lines: number) => string } = {},
   ) {
     this.#stream = stream;
     this.#onFailure = onFailure;
     this.#clock = options.clock ?? systemClock;
     this.#maxBufferedBytes = options.maxBufferedBytes ?? MAX_BUFFERED_LOG_BYTES;
+    this.#noteOfLoss = options.noteOfLoss ?? ((lines): string => `${lines} lines of the log were lost\n`);
     stream.on('error', onFailure);
     stream.on('warning', onFailure);
+    stream.on('lost', this.#onLost);
   }
 
   /** Lines that were dropped, ever. */
@@ -77,8 +51,8 @@ export class LogDestination {
       if (this.#dropped++ === 0) this.#onFailure(tooSlow(this.#maxBufferedBytes));
       return;
     }
-    this.#bufferedBytes += bytes;
-    this.#stream.write(line, () => (this.#bufferedBytes -= bytes));
+    this.#tellOfLoss();
+    this.#pass(line, bytes);
   }
 
   /** Resolves when what was written is out, or after {@link LOG_FLUSH_TIMEOUT_MS}. Ends the stream unless it is shared. */
@@ -96,6 +70,28 @@ export class LogDestination {
       else this.#stream.write('', done);
     });
     this.#stream.off('warning', this.#onFailure);
+    this.#stream.off('lost', this.#onLost);
+  }
+
+  readonly #onLost = (): void => {
+    this.#dropped++;
+  };
+
+  #pass(line: string, bytes: number): void {
+    this.#bufferedBytes += bytes;
+    this.#stream.write(line, () => {
+      this.#bufferedBytes -= bytes;
+      // Otherwise before the first line that comes after them.
+      if (this.#bufferedBytes === 0) this.#tellOfLoss();
+    });
+  }
+
+  #tellOfLoss(): void {
+    const lines = this.#dropped - this.#told;
+    if (lines === 0 || this.#stream.destroyed || this.#stream.writableEnded) return;
+    this.#told = this.#dropped;
+    const note = this.#noteOfLoss(lines);
+    this.#pass(note, Buffer.byteLength(note));
   }
 }
 

@@ -5,7 +5,8 @@ import type { LogConfig } from '../config/daemon-config.js';
 import type { LogLevel } from '../config/key-kinds.js';
 import type { Logger } from '../core/logger.js';
 import { printableFields } from '../core/printable.js';
-import { LogDestination, openLogFiles } from './log-destination.js';
+import { LogDestination } from './log-destination.js';
+import { openLogFiles } from './log-files.js';
 import { LogLevels } from './log-levels.js';
 import { RedactingLogger } from './redacting-logger.js';
 
@@ -33,9 +34,9 @@ export interface LogOptions extends LogConfig {
 export async function openLog(options: LogOptions): Promise<Log> {
   const { name, console: toConsole, consoleStream = process.stdout, onFailure = complainOnce(name) } = options;
   const stream = toConsole ? consoleStream : await openLogFiles({ ...options, fileName: `${name}.log` });
-  const destination = new LogDestination(stream, onFailure);
   const isPretty = toConsole && consoleStream.isTTY === true;
   const format = isPretty ? prettyPrinter((process.env.NO_COLOR ?? '') === '') : (line: string): string => line;
+  const destination = new LogDestination(stream, onFailure, { noteOfLoss: (lines) => format(noteOfLoss(lines)) });
   const levels = new LogLevels(options.level, options.levels);
   const root = pino(
     {
@@ -56,6 +57,13 @@ export async function openLog(options: LogOptions): Promise<Log> {
     },
     close: () => destination.close({ end: !toConsole }),
   };
+}
+
+/** Beside the logger, which would put it at the end of what waits. */
+function noteOfLoss(lines: number): string {
+  const msg = `${lines} line${lines === 1 ? '' : 's'} of the log ${lines === 1 ? 'is' : 'are'} missing here: they could not be written`;
+  const entry = { level: 'warn', time: new Date().toISOString(), pid: process.pid, lostLines: lines, msg };
+  return `${JSON.stringify(entry)}\n`;
 }
 
 function level(label: string): object {

@@ -7,6 +7,7 @@ import { SHUTDOWN_WAIT_MS } from '../../cli/patience.js';
 import { MAX_SOCKET_NOTE_BYTES } from '../../peer/socket-note.js';
 import { MAX_HEADER_CHARACTERS, MAX_HEADERS } from '../../cli/http-flags.js';
 import { LOG_FLUSH_TIMEOUT_MS, MAX_BUFFERED_LOG_BYTES } from '../../cli/log-destination.js';
+import { LOG_RETRY_MS } from '../../cli/log-files.js';
 import { MAX_NETRC_BYTES } from '../../cli/netrc.js';
 import { MAX_URL_CHARACTERS } from '../../cli/source-url.js';
 import { MAX_LIST_BYTES, MAX_LISTED_URLS } from '../../cli/url-list.js';
@@ -183,7 +184,13 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
       bound({ MAX_SOCKET_PATH_BYTES }, 'bytes', "A unix socket's path.", 'DFP_CONFIG'),
       bound({ MAX_LOG_FILES }, 'files', '`--log-max-files`.', 'DFP_USAGE'),
       bound({ DEFAULT_LOG_MAX_FILES }, 'files', 'Log files kept by default.', 'the oldest is removed'),
-      bound({ MAX_BUFFERED_LOG_BYTES }, 'bytes', 'Log that waits for a slow disk.', 'further lines are dropped'),
+      bound(
+        { MAX_BUFFERED_LOG_BYTES },
+        'bytes',
+        'Log that waits for a slow or full disk.',
+        'further lines are dropped',
+      ),
+      bound({ LOG_RETRY_MS }, 'ms', 'After a line could not be written.', 'it is tried again'),
       bound({ LOG_FLUSH_TIMEOUT_MS }, 'ms', 'Writing the log at the end.', 'the rest is lost'),
       bound({ MAX_REDACT_DEPTH }, 'entries', 'Depth of what a log line shows.', 'cut'),
       bound({ MAX_REDACT_ENTRIES }, 'entries', 'Entries of what a log line shows.', 'cut'),

@@ -1,0 +1,133 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { createStream } from 'rotating-file-stream';
+import { type Clock, systemClock } from '../core/clock.js';
+import { DfpeerError } from '../core/errors.js';
+import { makeDirectories } from '../core/make-directories.js';
+
+/** A line that could not be written, as on a full disk, is tried again after so long. */
+export const LOG_RETRY_MS = 1000;
+
+export interface LogFileOptions {
+  dir: string;
+  /** The current file; rotated ones are `<name>.1`, `<name>.2`, … */
+  fileName: string;
+  /** The current one included; 1 counts as 2. */
+  maxFiles: number;
+  maxFileSizeBytes: number;
+}
+
+/** @throws DfpeerError (DFP_CONFIG) when the directory can't be made or written to */
+export async function openLogFiles(options: LogFileOptions, clock: Clock = systemClock): Promise<Writable> {
+  const { dir } = options;
+  try {
+    await makeDirectories(dir, 0o750);
+    const files = openRotating(options);
+    await new Promise<void>((resolve, reject) => {
+      files.once('open', () => resolve());
+      files.once('error', reject);
+    });
+    return new LogFiles(options, files, clock);
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new DfpeerError('DFP_CONFIG', `log directory ${dir} can't be used: ${problem}; choose one with --log-dir`, {
+      cause,
+    });
+  }
+}
+
+/**
+ * Log files that outlive a full disk: the library's stream ends at its first error, so another one takes its place. Lines wait meanwhile, and
+ * whoever writes them bounds how many. Tells of trouble by `warning`, and of a line that was cut off by `lost`.
+ */
+class LogFiles extends Writable {
+  readonly #options: LogFileOptions;
+  readonly #clock: Clock;
+  #files: Writable;
+  #isInTrouble = false;
+  #cancelRetry: () => void = () => undefined;
+
+  constructor(options: LogFileOptions, files: Writable, clock: Clock) {
+    super({ decodeStrings: false });
+    this.#options = options;
+    this.#clock = clock;
+    this.#files = files;
+    this.#listen();
+  }
+
+  /** One line at a time: of several, nobody could tell which were written. */
+  override _write(line: string, encoding: BufferEncoding, done: (error?: Error) => void): void {
+    this.#files.write(line, encoding, (error) => {
+      if (!isError(error)) {
+        this.#isInTrouble = false;
+        return done();
+      }
+      if (!this.#isInTrouble) this.emit('warning', error);
+      this.#isInTrouble = true;
+      const retry = (): void => void this.#reopen().then(() => this._write(line, encoding, done));
+      this.#cancelRetry = this.#clock.after(LOG_RETRY_MS, retry, { unref: true });
+    });
+  }
+
+  override _final(done: (error?: Error) => void): void {
+    this.#files.end(done);
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#cancelRetry();
+    this.#files.destroy();
+    done(error);
+  }
+
+  async #reopen(): Promise<void> {
+    this.#files.destroy();
+    const isCutOff = await endsWithinLine(join(this.#options.dir, this.#options.fileName));
+    if (this.destroyed) return;
+    this.#files = openRotating(this.#options);
+    this.#listen();
+    if (!isCutOff) return;
+    await new Promise<void>((resolve) => {
+      this.#files.write('\n', (error) => {
+        if (!isError(error)) this.emit('lost');
+        resolve();
+      });
+    });
+  }
+
+  #listen(): void {
+    // Each write hears of its own error.
+    this.#files.on('error', () => undefined);
+    this.#files.on('warning', (error) => this.emit('warning', error));
+  }
+}
+
+function openRotating({ dir, fileName, maxFiles, maxFileSizeBytes }: LogFileOptions): Writable {
+  return createStream(fileName, {
+    path: dir,
+    size: `${maxFileSizeBytes}B`,
+    rotate: Math.max(1, maxFiles - 1),
+    mode: 0o640,
+  });
+}
+
+function isError(error: Error | null | undefined): error is Error {
+  return error !== null && error !== undefined;
+}
+
+/** What the last room of a disk took of a line: the system takes less than it is given, which is no error yet. */
+async function endsWithinLine(path: string): Promise<boolean> {
+  try {
+    const file = await open(path);
+    try {
+      const { size } = await file.stat();
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(1), 0, 1, Math.max(0, size - 1));
+      return bytesRead === 1 && buffer.toString() !== '\n';
+    } finally {
+      await file.close();
+    }
+  } catch {
+    // Whoever writes hears what is wrong.
+    return false;
+  }
+}
