@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { chmod, chown, mkdir, readFile, readdir } from 'node:fs/promises';
+import { once } from 'node:events';
+import { chmod, chown, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { DaemonProcess, dfget, type ProcessResult } from '../support/daemon-process.js';
@@ -77,4 +80,42 @@ describe('the output of dfget, where its daemon', function () {
         assert.ok(!(await readdir(out)).includes('link'));
       });
     });
+
+  describe('may not write there only when the file is to be placed', () => {
+    before(() => start('late', () => ['setpriv', `--reuid=${SOMEBODY}`, `--regid=${SOMEBODY}`, '--clear-groups']));
+    after(() => daemon.end());
+    beforeEach(() => chmod(out, 0o1777));
+
+    it('is the file all the same where a file of somebody else is to be replaced', async () => {
+      await writeFile(join(out, 'old'), 'old');
+      const got = await get(join(out, 'old'), '--overwrite');
+      assert.equal(got.code, 0, got.stderr);
+      assert.ok((await readFile(join(out, 'old'))).equals(origin.content));
+      assert.deepEqual(await readdir(out), ['old']);
+    });
+
+    it('is the file all the same, or no hard link, where the directory is closed meanwhile', async () => {
+      const content = Buffer.alloc(100_000, 'content');
+      const server = createServer((_, response) => {
+        chmod(out, 0o755).then(
+          () => response.setHeader('content-length', content.length).end(content),
+          (error: unknown) => response.destroy(error as Error),
+        );
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+      try {
+        const linked = await dfget(['-e', daemon.socketPath, url, '-O', join(out, 'link'), '--force-hard-link']);
+        assert.match(linked.stderr, /DFP_HARD_LINK/);
+        await chmod(out, 0o1777);
+        const got = await dfget(['-e', daemon.socketPath, `${url}again`, '-O', join(out, 'late')]);
+        assert.equal(got.code, 0, got.stderr);
+        assert.ok((await readFile(join(out, 'late'))).equals(content));
+        assert.deepEqual(await readdir(out), ['late', 'old']);
+      } finally {
+        server.close();
+      }
+    });
+  });
 });

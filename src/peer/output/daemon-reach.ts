@@ -12,8 +12,24 @@ import { asOutputError } from './output-file.js';
  */
 export async function assertWithinReach(path: string, seenByClient: string | undefined): Promise<void> {
   const obstacle = await asOutputError(path, () => findObstacle(dirname(path), seenByClient));
-  if (obstacle !== undefined)
-    throw new DfpeerError('DFP_OUTPUT_FORBIDDEN', `this daemon ${obstacle}, or use --transfer-from-dfdaemon`);
+  if (obstacle !== undefined) throw outputForbidden(obstacle);
+}
+
+/** What shows only when the output is placed: NFS that squashes root, a directory that others may write to but whose files are theirs. */
+export function asForbidden(path: string, error: unknown): unknown {
+  if (!(error instanceof DfpeerError) || error.code !== 'DFP_OUTPUT_IO') return error;
+  const obstacle = prohibition(dirname(path), errnoOf(error.cause));
+  return obstacle === undefined ? error : outputForbidden(obstacle, error.cause);
+}
+
+function outputForbidden(obstacle: string, cause?: unknown): DfpeerError {
+  const text = `this daemon ${obstacle}, or use --transfer-from-dfdaemon`;
+  return new DfpeerError('DFP_OUTPUT_FORBIDDEN', text, cause === undefined ? undefined : { cause });
+}
+
+function prohibition(directory: string, errno: string | undefined): string | undefined {
+  if (errno !== 'EACCES' && errno !== 'EPERM' && errno !== 'EROFS') return undefined;
+  return `may not write to ${directory} (${errno}); choose another directory`;
 }
 
 async function findObstacle(directory: string, seenByClient: string | undefined): Promise<string | undefined> {
@@ -26,8 +42,8 @@ async function findObstacle(directory: string, seenByClient: string | undefined)
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return `sees no directory ${directory}; make it where it is missing`;
-    if (errno === 'EACCES' || errno === 'EPERM' || errno === 'EROFS')
-      return `may not write to ${directory} (${errno}); choose another directory`;
-    throw error;
+    const obstacle = prohibition(directory, errno);
+    if (obstacle === undefined) throw error;
+    return obstacle;
   }
 }

@@ -2,6 +2,7 @@ import { link, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DfpeerError, errnoOf } from '../../core/errors.js';
 import type { ByteRange } from '../../core/piece.js';
+import { asForbidden } from './daemon-reach.js';
 import { fillFile } from './fill-file.js';
 import { asOutputError, checkOutput, isSameFile, outputExists } from './output-file.js';
 import { temporaryNameFor } from './temporary-name.js';
@@ -35,10 +36,15 @@ export interface OutputRequest {
 /**
  * Makes the output: absent or complete, never in between. Hard link, then reflink, then copy_file_range, then a plain copy:
  * whichever the file system gives.
- * @throws UsageError DFP_OUTPUT_EXISTS, DfpeerError DFP_HARD_LINK, DFP_OUTPUT_IO, DFP_STORE_DAMAGED, DFP_TASK_NOT_FOUND, DFP_ABORTED
+ * @throws UsageError DFP_OUTPUT_EXISTS, DfpeerError DFP_HARD_LINK, DFP_OUTPUT_IO, DFP_STORE_DAMAGED, DFP_TASK_NOT_FOUND, DFP_ABORTED;
+ * DFP_OUTPUT_FORBIDDEN where its client may still be able to write
  */
 export async function placeOutput(request: OutputRequest): Promise<OutputMethod> {
-  return asOutputError(request.path, () => place(request));
+  try {
+    return await asOutputError(request.path, () => place(request));
+  } catch (error) {
+    throw asForbidden(request.path, error);
+  }
 }
 
 async function place(request: OutputRequest): Promise<OutputMethod> {

@@ -217,18 +217,24 @@ describe('output file', () => {
     assert.deepEqual(await readdir(join(directory(), 'out')), []);
   });
 
-  it('says what to do about a directory that it may not write to', async function () {
+  it('leaves a directory that it may not write to to its client', async function () {
     const { source, path } = await paths();
     if (process.getuid?.() === 0) {
       await withFileSystem(this, 'ext4', directory(), async (mountPoint) => {
         execFileSync('mount', ['-o', 'remount,ro', mountPoint]);
         const request = { ...defaults, source, path: join(mountPoint, 'file') };
-        await assert.rejects(placeOutput(request), hasCode('DFP_OUTPUT_IO', /EROFS; the file system is read-only/));
+        await assert.rejects(
+          placeOutput(request),
+          hasCode('DFP_OUTPUT_FORBIDDEN', /may not write to .* \(EROFS\); choose/),
+        );
       });
       return;
     }
     await chmod(join(directory(), 'out'), 0o500);
-    await assert.rejects(placeOutput({ ...defaults, source, path }), hasCode('DFP_OUTPUT_IO', /not allowed/));
+    await assert.rejects(
+      placeOutput({ ...defaults, source, path }),
+      hasCode('DFP_OUTPUT_FORBIDDEN', /\(EACCES\); choose/),
+    );
   });
 
   it('is a copy on another file system, where a hard link that is demanded is an error', async function () {
