@@ -32,6 +32,8 @@ import {
   MAX_UNTAKEN_OFFERS,
   MIN_OFFER_TIMEOUT_MS,
 } from '../../peer/swarm/offer-pacing.js';
+import { MAX_WEIGHED_CHILDREN } from '../../peer/swarm/backlog.js';
+import { MAX_NEWS } from '../../peer/swarm/paced-child.js';
 import { MIN_TELLING_INTERVAL_MS } from '../../peer/grpc/peer-service.js';
 import { MAX_INTERESTED_PIECES } from '../../peer/grpc/sync-pieces.js';
 import { MEMORY_INTERVAL_MS } from '../../peer/memory-keeper.js';
@@ -96,10 +98,22 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
       bound(
         { MAX_PACED_UPLOADS },
         'transfers',
-        'Uploads and open offers together, while several children want a task.',
+        'Uploads at once that offers are made for, while several children want a task; as many again for the time until they are taken.',
         'further offers wait',
       ),
       bound({ MAX_CHILD_SHARE }, 'of them', 'Those of one child.', 'other children are told first'),
+      bound(
+        { MAX_NEWS },
+        'pieces',
+        'Remembered of what a child was told alone, to see what it still has to pass on.',
+        'the oldest count as passed on',
+      ),
+      bound(
+        { MAX_WEIGHED_CHILDREN },
+        'children',
+        'Of a task, up to which that is counted.',
+        'whoever lacks the most is first',
+      ),
       bound(
         { MAX_PACED_UPLOAD_MS },
         'ms',

@@ -19,6 +19,7 @@ export type BoundUnit =
   | 'pieces'
   | 'tasks'
   | 'parents'
+  | 'children'
   | 'files'
   | 'times'
   | 'threads'

@@ -20,6 +20,11 @@ export const MAX_REST_MS = 5_000;
 /** Consecutive "come back later" answers after which a parent is given up. */
 export const MAX_BUSY_ANSWERS = 20;
 
+/** Of the pieces under way at once those that one of so many parents is asked for: somewhat more than its share. */
+export function maxRequestsToOne(concurrentPieceCount: number, parents: number): number {
+  return Math.max(2, Math.ceil((concurrentPieceCount * 1.5) / Math.max(parents, 1)));
+}
+
 /** The parents of one download: opens them, spreads requests over them, gives up those that fail. */
 export class ParentSwarm {
   readonly #links = new Map<string, ParentLink>();
@@ -236,10 +241,7 @@ export class ParentSwarm {
 
   #standings(): ParentStanding[] {
     const usable = this.links.filter((link) => !link.resting);
-    const maxInFlight = Math.max(
-      2,
-      Math.ceil((this.#dependencies.settings.concurrentPieceCount * 1.5) / Math.max(usable.length, 1)),
-    );
+    const maxInFlight = maxRequestsToOne(this.#dependencies.settings.concurrentPieceCount, usable.length);
     return usable.map(({ id, inFlight, weight }) => ({ id, inFlight, weight, maxInFlight }));
   }
 

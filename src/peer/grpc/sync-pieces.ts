@@ -1,20 +1,16 @@
 import { Metadata, type ServerWritableStream } from '@grpc/grpc-js';
 import { DfpeerError, UsageError } from '../../core/errors.js';
-import { pickRarest } from '../../core/pick-rarest.js';
 import { CONTENT_VERSION_HEADER } from '../../core/piece-header.js';
-import { TrafficType } from '../../core/piece.js';
 import { parseTaskId } from '../../core/task-id.js';
-import { Wakeup } from '../../core/wakeup.js';
 import type { SyncPiecesRequest__Output } from '../../generated/dfdaemon/v2/SyncPiecesRequest.js';
 import type { SyncPiecesResponse } from '../../generated/dfdaemon/v2/SyncPiecesResponse.js';
-import type { StoredTask } from '../store/stored-task.js';
 import type { TaskStore } from '../store/task-store.js';
 import { contentVersionOf } from '../store/content-version.js';
 import { peerIp } from '../../grpc/peer-ip.js';
 import { HTTP_PORT_HEADER } from '../parents/grpc-parent-dialer.js';
 import type { SendMessage } from '../../grpc/handlers.js';
+import { announcePieces } from '../swarm/announce-pieces.js';
 import type { OfferPacing } from '../swarm/offer-pacing.js';
-import type { PacedChild, Untold } from '../swarm/paced-child.js';
 
 /** A task of 64 MiB pieces with this many would hold 64 TiB. */
 export const MAX_INTERESTED_PIECES = 1_000_000;
@@ -65,71 +61,8 @@ export async function syncPieces(
     ip: peerIp(call.getPeer()),
   });
   try {
-    await announceAll(task, new Set(interested), { child, announce }, signal);
+    await announcePieces(task, new Set(interested), { child, announce }, signal);
   } finally {
     child.leave();
-  }
-}
-
-interface Telling {
-  child: PacedChild;
-  announce: (number: number) => Promise<void>;
-}
-
-async function announceAll(
-  task: StoredTask,
-  interested: Set<number>,
-  { child, announce }: Telling,
-  signal: AbortSignal,
-): Promise<void> {
-  const isHere = (number: number): boolean => task.piece(number) !== undefined;
-  const untold: Untold = {
-    some: (isWanted) => {
-      for (const number of interested) if (isHere(number) && isWanted(number)) return true;
-      return false;
-    },
-    choose: (isWanted, havers = () => 0) => {
-      const next = pickRarest(interested, (number) => isHere(number) && isWanted(number), havers);
-      if (next !== undefined) interested.delete(next);
-      return next;
-    },
-    isNews: (number) => task.downloading && task.piece(number)?.trafficType === TrafficType.BACK_TO_SOURCE,
-  };
-  const wakeup = new Wakeup();
-  const look = (): void => {
-    wakeup.notify();
-    child.recall();
-  };
-  let stopped: DfpeerError | undefined;
-  const unsubscribe = task.subscribe({
-    onPiece: () => look(),
-    onComplete: () => look(),
-    onStopped: (error) => {
-      stopped = error;
-      look();
-    },
-  });
-  const onAbort = (): void => wakeup.notify();
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    for (;;) {
-      for (const number of interested) if (child.has(number)) interested.delete(number);
-      const chosen = await child.next(untold, signal);
-      for (const number of chosen) await announce(number);
-      if (chosen.length > 0) continue;
-      if (signal.aborted || interested.size === 0) return;
-      // Recalled: its turn is still to come.
-      if (untold.some(() => true)) continue;
-      if (task.complete) return;
-      if (stopped !== undefined || !task.downloading)
-        throw new DfpeerError(
-          'DFP_TASK_FAILED',
-          `task ${task.taskId} failed: ${stopped?.message ?? 'it is not being downloaded'}`,
-        );
-      await wakeup.wait();
-    }
-  } finally {
-    unsubscribe();
-    signal.removeEventListener('abort', onAbort);
   }
 }

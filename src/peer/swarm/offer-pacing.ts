@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../../core/clock.js';
 import type { TaskId } from '../../core/task-id.js';
 import type { OnUpload } from '../../upload/index.js';
 import type { ChildStanding } from '../download/held-pieces.js';
+import { backlogOf } from './backlog.js';
 import { RequestWindow } from './request-window.js';
 import { type ChildName, PacedChild, type Offer, type Untold } from './paced-child.js';
 import { RecentTimes } from './recent-times.js';
@@ -30,6 +31,8 @@ export const MAX_PACED_UPLOAD_MS = 10_000;
 /** A child that waits so long for what it asked of others hears of it from us as well, or longer where uploads take longer than that. */
 export const SPARE_PATIENCE_MS = 1_000;
 
+/** Of the times that children take for an offer the share below which they are quick: others were busy with something else. */
+const QUICK = 0.25;
 /** How often to see whether a piece was passed on. */
 const PASSED_ON_CHECK_MS = 100;
 /** How often to see who waits too long. */
@@ -47,7 +50,8 @@ interface Waiter {
  * When children of one task hear of the pieces that are here. Were they told at once, all would ask for the same new piece, each would get
  * it late, and none would have anything for the others. So a piece is told to a child that lacks it, when the line has room for one more
  * upload; the child that is furthest behind is first, since it may have no other parent. What comes from the origin is told once, as long as
- * more comes: whoever has it passes it on, while our line brings others something new. A child alone with a task waits for nothing.
+ * more comes: whoever has it passes it on, while our line brings others something new; first is then the child that has the least left to pass
+ * on, since its line is the next to stand idle. A child alone with a task waits for nothing.
  */
 export class OfferPacing {
   readonly #clock: Clock;
@@ -201,16 +205,26 @@ export class OfferPacing {
       this.#isDue = false;
       for (const waiter of this.#waiting)
         while (this.#isAlone(waiter.child) && waiter.child.openOffers < MAX_UNTAKEN_OFFERS && this.#serve(waiter));
-      while (this.#uploads + this.#openOffers < this.#window.size && this.#serveNext());
+      while (this.#uploads + this.#openOffers < this.#window.size + this.#offersAhead && this.#serveNext());
       for (const { chosen, settle } of [...this.#waiting]) if (chosen.length > 0) settle(chosen);
     });
   };
 
+  /** Offers beyond what the line takes at once, for the time in which they are not yet taken. */
+  get #offersAhead(): number {
+    const quickMs = this.#takeTimes.quantile(QUICK);
+    const usualMs = this.#uploadTimes.quantile(0.5);
+    if (quickMs === undefined || usualMs === undefined) return 0;
+    return Math.floor(this.#window.size * Math.min(quickMs / usualMs, 1));
+  }
+
   /** False when it is nobody's turn. */
   #serveNext(): boolean {
     const maxLoad = Math.ceil(this.#window.size * MAX_CHILD_SHARE);
-    const waiting = [...this.#waiting].filter(({ child }) => child.load < maxLoad);
-    return waiting.sort(byNeed).some((waiter) => this.#serve(waiter));
+    const free = [...this.#waiting].filter(({ child }) => child.load < maxLoad);
+    const backlogs = new Map(free.map(({ child }) => [child, backlogOf(child, this.#childrenOf(child.taskId))]));
+    const backlog = ({ child }: Waiter): number => backlogs.get(child) ?? 0;
+    return free.sort((a, b) => backlog(a) - backlog(b) || byNeed(a, b)).some((waiter) => this.#serve(waiter));
   }
 
   #isAlone({ taskId }: PacedChild): boolean {
@@ -237,6 +251,7 @@ export class OfferPacing {
       return false;
     }
     chosen.push(number);
+    if (untold.isNews(number)) child.gotNews(number);
     const offer: Offer = { madeAtMs: this.#clock.monotonicMs(), isOpen: true, cancel: () => undefined };
     child.told(number, offer);
     this.#openOffers++;
@@ -271,9 +286,8 @@ export class OfferPacing {
     return child;
   }
 
-  /** From the quicker ones: others were busy with something else when they heard of it. */
   #offerTimeoutMs(): number {
-    const quickMs = this.#takeTimes.quantile(0.25);
+    const quickMs = this.#takeTimes.quantile(QUICK);
     if (quickMs === undefined) return FIRST_OFFER_TIMEOUT_MS;
     return Math.min(Math.max(OFFER_PATIENCE * quickMs, MIN_OFFER_TIMEOUT_MS), MAX_OFFER_TIMEOUT_MS);
   }

@@ -1,6 +1,9 @@
 import type { PieceSet } from '../../core/piece-set.js';
 import type { TaskId } from '../../core/task-id.js';
 
+/** Remembered of what a child was told alone: so much it passes on in a good while. */
+export const MAX_NEWS = 16;
+
 /** A piece that a child was told of and has not asked for yet. */
 export interface Offer {
   madeAtMs: number;
@@ -43,6 +46,8 @@ export class PacedChild {
   readonly offers = new Map<number, Offer>();
   /** Asked of us; it says so itself a moment later. */
   readonly taken = new Set<number>();
+  /** It was told of these while nobody else could give them; the last ones, and not those that everybody has by now. */
+  readonly news = new Set<number>();
   openOffers = 0;
   uploads = 0;
   /** Here or asked of somebody, as it said last; undefined while it says nothing. */
@@ -106,6 +111,13 @@ export class PacedChild {
     this.#toldAtMs.set(number, offer.madeAtMs);
     this.openOffers++;
     this.offers.set(number, offer);
+  }
+
+  /** Told of what only we have. */
+  gotNews(number: number): void {
+    this.news.add(number);
+    const [oldest] = this.news;
+    if (this.news.size > MAX_NEWS && oldest !== undefined) this.news.delete(oldest);
   }
 
   /** The pieces to tell this child of, once it is its turn; empty when there are none, it was recalled, or the signal was aborted. */

@@ -225,6 +225,25 @@ describe('offer pacing', () => {
     assert.equal(new Set(heard).size, heard.length);
   });
 
+  it('gives it first to the child that has the least left to pass on, not to the one that lacks the most', async () => {
+    const all = listeners(3);
+    const hosts = ['host-0', 'host-1', 'host-2'];
+    for (const [index, each] of all.entries()) {
+      each.isNews = () => true;
+      says(index, () => false, hosts);
+    }
+    await settled();
+    const ends = all.flatMap(takeAll);
+    const kept = new Set(all[2]?.heard);
+    const before = counts(all);
+    for (const index of [0, 1]) says(index, (number) => number < 50 && !kept.has(number), hosts);
+    says(2, (number) => number < MIN_PACED_UPLOADS, hosts);
+    for (const end of ends) end(1000);
+    await settled();
+    const [first = 0, second = 0] = counts(all).map((count, index) => count - (before[index] ?? 0));
+    assert.ok(first > 0 && second > 0, `${before.join(' ')} → ${counts(all).join(' ')}`);
+  });
+
   it('tells a child of it that has nobody else to have it from', async () => {
     const all = listeners(2);
     for (const [index, each] of all.entries()) {
@@ -295,6 +314,26 @@ describe('offer pacing', () => {
     await settled();
     assert.equal(total(all), before, 'offers lapsed before the children could answer');
   });
+
+  for (const { takeMs, ahead } of [
+    { takeMs: 0, ahead: 0 },
+    { takeMs: 250, ahead: MIN_PACED_UPLOADS / 2 },
+    { takeMs: 1500, ahead: MIN_PACED_UPLOADS },
+  ])
+    it(`makes ${ahead} offers more than the line takes at once when they are taken after ${takeMs} ms, and an upload takes 500`, async () => {
+      const all = listeners(4);
+      await settled();
+      for (const end of all.flatMap(takeAll)) end(100);
+      for (let round = 0; round < 5; round++) {
+        for (const each of all) each.heard.length = 0;
+        await settled();
+        clock.advance(takeMs);
+        for (const end of all.flatMap(takeAll)) end(500);
+      }
+      for (const each of all) each.heard.length = 0;
+      await settled();
+      assert.equal(total(all), MIN_PACED_UPLOADS + ahead);
+    });
 
   it('does not wait for uploads that take far longer than usual, but leaves a child with such ones at its share', async () => {
     const all = listeners(2);
