@@ -27,6 +27,21 @@ export function every(clock: Clock, intervalMs: number, run: () => void): () => 
   };
 }
 
+/** Passes a call on, and drops those that follow within `intervalMs`: whoever floods us must not flood the log. */
+export function atMostEvery<T extends unknown[]>(
+  clock: Clock,
+  intervalMs: number,
+  run: (...args: T) => void,
+): (...args: T) => void {
+  let quietUntilMs = -Infinity;
+  return (...args) => {
+    const nowMs = clock.monotonicMs();
+    if (nowMs < quietUntilMs) return;
+    quietUntilMs = nowMs + intervalMs;
+    run(...args);
+  };
+}
+
 /** setTimeout fires at once beyond this. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 

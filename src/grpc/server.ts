@@ -8,7 +8,7 @@ import {
 } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
-import { type Clock, systemClock } from '../core/clock.js';
+import { atMostEvery, type Clock, systemClock } from '../core/clock.js';
 import { ConnectionCaps } from '../core/connection-caps.js';
 import { formatHostPort } from '../core/host-port.js';
 import { listen } from '../core/listen.js';
@@ -46,7 +46,6 @@ export const DEFAULT_GRPC_SERVER_LIMITS: Readonly<GrpcServerLimits> = {
   keepaliveTimeoutMs: 10_000,
 };
 
-/** Whoever floods a server must not flood its log. */
 const WARNING_INTERVAL_MS = 60_000;
 
 export interface GrpcService {
@@ -105,8 +104,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const createListener = options.createListener ?? ((onHttp2) => createServer({ noDelay: true }, onHttp2));
   const listener = createListener(injectConnection, limits.maxConnections);
   capConnections(listener, options, limits);
-  await bind(listener, options.listen);
-  listener.on('error', (error) => options.logger.error({ err: error }, 'gRPC listener failed to accept'));
+  await bind(listener, options);
 
   const setServing = (serving: boolean): void => {
     for (const name of ['', ...options.services.map((service) => service.name)])
@@ -135,13 +133,9 @@ function capConnections(
 ): void {
   const maxPerIp = 'socketPath' in listen ? maxConnections : maxConnectionsPerIp;
   const caps = new ConnectionCaps({ max: maxConnections, maxPerIp });
-  let quietUntilMs = 0;
-  const warn = (): void => {
-    const nowMs = clock.monotonicMs();
-    if (nowMs < quietUntilMs) return;
-    quietUntilMs = nowMs + WARNING_INTERVAL_MS;
-    logger.warn({ maxConnections, maxPerIp }, 'gRPC connections are refused');
-  };
+  const warn = atMostEvery(clock, WARNING_INTERVAL_MS, () =>
+    logger.warn({ maxConnections, maxPerIp }, 'gRPC connections are refused'),
+  );
   listener.maxConnections = maxConnections;
   listener.on('drop', warn);
   listener.on('connection', (socket: Socket) => {
@@ -171,10 +165,10 @@ function createGrpc(options: GrpcServerOptions, limits: GrpcServerLimits, health
   return grpc;
 }
 
-async function bind(listener: NetServer, where: GrpcServerOptions['listen']): Promise<void> {
+async function bind(listener: NetServer, { listen: where, logger, clock }: GrpcServerOptions): Promise<void> {
   // Between bind() and a later chmod a socket would be open to others; both happen within this call.
   const mask = 'socketPath' in where ? process.umask(0o177) : undefined;
-  const listening = listen(listener, where);
+  const listening = listen(listener, where, { logger, clock });
   if (mask !== undefined) process.umask(mask);
   await listening;
 }

@@ -289,12 +289,13 @@ export class Daemon {
 
   async #startOperations(): Promise<{ metrics: number; health: number }> {
     const registry = this.#registry;
+    const options = { logger: this.#logger, clock: this.#clock };
     const scrape = async (): Promise<{ contentType: string; body: string }> => ({
       contentType: registry.contentType,
       body: await registry.metrics(),
     });
     const metrics = await this.#bind(this.#settings.metrics, (listen) =>
-      startOperationsServer(listen, { '/metrics': scrape }),
+      startOperationsServer(listen, { '/metrics': scrape }, options),
     );
     this.#shutdown.add('the metrics server', () => metrics.close());
     const healthy = async (): Promise<{ contentType: string; body: string }> => ({
@@ -302,7 +303,7 @@ export class Daemon {
       body: 'ok\n',
     });
     const health = await this.#bind(this.#settings.health, (listen) =>
-      startOperationsServer(listen, { '/healthy': healthy }),
+      startOperationsServer(listen, { '/healthy': healthy }, options),
     );
     this.#shutdown.add('the health server', () => health.close());
     return { metrics: metrics.port, health: health.port };

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ListenOptions } from '../core/listen.js';
 import type { ListenAddress } from './daemon-settings.js';
 import { SmallHttpServer } from './small-http-server.js';
 
@@ -9,10 +10,12 @@ export type OperationsAnswer = () => Promise<{ contentType: string; body: string
 export function startOperationsServer(
   listen: ListenAddress,
   answers: Readonly<Record<string, OperationsAnswer>>,
+  options: ListenOptions,
 ): Promise<SmallHttpServer> {
-  return SmallHttpServer.start(listen, (request, response) => {
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     answer(answers, request, response).catch(() => response.destroy());
-  });
+  };
+  return SmallHttpServer.start(listen, onRequest, options);
 }
 
 async function answer(

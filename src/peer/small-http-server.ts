@@ -1,5 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { closeServer, listen } from '../core/listen.js';
+import { closeServer, listen, type ListenOptions } from '../core/listen.js';
 import { NewestConnections } from '../core/newest-connections.js';
 import type { ListenAddress } from './daemon-settings.js';
 
@@ -15,9 +15,7 @@ export const SMALL_SERVER_SILENCE_TIMEOUT_MS = 60_000;
 const CHECK_INTERVAL_MS = 1_000;
 const MAX_HEAD_BYTES = 16 * 1024;
 
-export interface SmallHttpServerOptions {
-  /** As for {@link listen}. */
-  wayOut?: string;
+export interface SmallHttpServerOptions extends ListenOptions {
   /** Default {@link SMALL_SERVER_HEAD_TIMEOUT_MS}. */
   headTimeoutMs?: number;
 }
@@ -36,7 +34,7 @@ export class SmallHttpServer {
   static async start(
     { ip, port }: ListenAddress,
     onRequest: RequestListener,
-    { wayOut, headTimeoutMs = SMALL_SERVER_HEAD_TIMEOUT_MS }: SmallHttpServerOptions = {},
+    { headTimeoutMs = SMALL_SERVER_HEAD_TIMEOUT_MS, ...options }: SmallHttpServerOptions,
   ): Promise<SmallHttpServer> {
     const connections = new NewestConnections({
       max: MAX_SMALL_SERVER_CONNECTIONS,
@@ -56,7 +54,7 @@ export class SmallHttpServer {
     );
     server.timeout = SMALL_SERVER_SILENCE_TIMEOUT_MS;
     server.on('connection', (socket) => connections.add(socket));
-    return new SmallHttpServer(server, await listen(server, { ip, port }, wayOut));
+    return new SmallHttpServer(server, await listen(server, { ip, port }, options));
   }
 
   async close(): Promise<void> {

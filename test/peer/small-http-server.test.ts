@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { silentLogger } from '../../src/core/logger.js';
 import {
   MAX_SMALL_SERVER_CONNECTIONS_PER_IP,
   SmallHttpServer,
@@ -13,8 +14,11 @@ describe('a server for scrapers and probes', () => {
   const sockets: Socket[] = [];
   let server: SmallHttpServer;
 
-  async function start(options: SmallHttpServerOptions = {}): Promise<void> {
-    server = await SmallHttpServer.start({ ip: '0.0.0.0', port: 0 }, (_, response) => response.end('ok'), options);
+  async function start(options: Partial<SmallHttpServerOptions> = {}): Promise<void> {
+    server = await SmallHttpServer.start({ ip: '0.0.0.0', port: 0 }, (_, response) => response.end('ok'), {
+      logger: silentLogger,
+      ...options,
+    });
   }
 
   afterEach(async () => {

@@ -53,7 +53,7 @@ export class StatusPageServer {
       }
     };
     const wayOut = 'set statusPage.port to another one, or statusPage.enable to false';
-    return new StatusPageServer(await SmallHttpServer.start(listen, onRequest, { wayOut }), events);
+    return new StatusPageServer(await SmallHttpServer.start(listen, onRequest, { logger, clock, wayOut }), events);
   }
 
   get port(): number {

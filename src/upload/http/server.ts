@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { type Clock, systemClock } from '../../core/clock.js';
 import type { ConnectionCaps } from '../../core/connection-caps.js';
 import { closeServer, listen } from '../../core/listen.js';
+import { type Logger, silentLogger } from '../../core/logger.js';
 import type { UploadMetrics } from '../metrics.js';
 import type { Serving } from '../serving.js';
 import { limitUnsent } from '../unsent-limit.js';
@@ -27,6 +28,7 @@ export interface HttpPieceServerOptions {
   metrics: UploadMetrics;
   headersTimeoutMs?: number;
   keepAliveTimeoutMs?: number;
+  logger?: Logger;
   clock?: Clock;
 }
 
@@ -74,7 +76,8 @@ export class HttpPieceServer {
 
   /** Resolves with the port. @throws DFP_LISTEN */
   listen(ip: string, port: number): Promise<number> {
-    return listen(this.#server, { ip, port });
+    const { logger = silentLogger } = this.#options;
+    return listen(this.#server, { ip, port }, { logger, clock: this.#clock });
   }
 
   /** No new connections, and none that waits for its next request. */

@@ -49,7 +49,7 @@ export class VortexServer {
 
   /** Resolves with the port. @throws DFP_LISTEN */
   listen(ip: string, port: number): Promise<number> {
-    return listen(this.#server, { ip, port });
+    return listen(this.#server, { ip, port }, { logger: this.#logger, clock: this.#clock });
   }
 
   /** Takes over a connection, also one that another listener accepted; it must be half-open capable. */
