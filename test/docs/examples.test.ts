@@ -5,7 +5,7 @@ import { DaemonProcess, run } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
 import { useTemporaryDirectory } from '../support/temporary-directory.js';
 import { classify, commandsOf } from './example-commands.js';
-import { DOCS, examples, ROOT } from './support.js';
+import { DOCS, examples, replaceEach, ROOT } from './support.js';
 
 const EXAMPLE_URL = 'https://example.com/model.bin';
 /** Their commands are run below; those of all others can't be. */
@@ -36,6 +36,11 @@ async function commandsIn(path: string): Promise<string[]> {
 describe('examples in the documents', function () {
   this.timeout(150_000);
   const directory = useTemporaryDirectory();
+
+  it('are adapted in one pass, so that nothing of ours is taken for theirs', () => {
+    const own = { ':4002': ':40023', ':40': ':4002', 'a.b': '[:4002]' };
+    assert.equal(replaceEach('a.b acb http://x:4002/ :4003', own), '[:4002] acb http://x:40023/ :400203');
+  });
 
   it('are of kinds that are checked', async () => {
     for (const path of await listDocuments()) {
@@ -101,7 +106,7 @@ describe('examples in the documents', function () {
         ':4007': `:${ports.http}`,
         DFDAEMON_PID: String(pid),
       };
-      return Object.entries(own).reduce((changed, [theirs, ours]) => changed.replaceAll(theirs, ours), text);
+      return replaceEach(text, own);
     }
 
     async function startDaemon(args: readonly string[]): Promise<void> {

@@ -6,7 +6,7 @@ import { DaemonProcess, run, type ProcessResult } from '../support/daemon-proces
 import { Origin } from '../support/origin.js';
 import { useTemporaryDirectory } from '../support/temporary-directory.js';
 import { until } from '../support/until.js';
-import { examples, readDocument, ROOT } from './support.js';
+import { examples, readDocument, replaceEach, ROOT } from './support.js';
 
 const MIB = 1024 * 1024;
 const EXAMPLE_URL = 'https://example.com/model.bin';
@@ -34,7 +34,7 @@ describe('docs/QUICKSTART.md', function () {
   /** The command as it stands, but for addresses that can't be the reader's. */
   function type(command: string, env: NodeJS.ProcessEnv, ports: Record<string, string> = {}): Promise<ProcessResult> {
     const own = { [EXAMPLE_URL]: origin.url('/model.bin'), DIGEST: origin.sha256, ...ports };
-    const line = Object.entries(own).reduce((text, [theirs, ours]) => text.replaceAll(theirs, ours), command);
+    const line = replaceEach(command, own);
     const script = `cd ${JSON.stringify(directory())} && PATH=${JSON.stringify(ROOT)}${delimiter}$PATH && ${line.replace(/^bin\//, `${ROOT}bin/`)}`;
     return run('bash', ['-c', script], env);
   }

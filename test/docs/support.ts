@@ -21,6 +21,12 @@ export function examples(document: string, language: string): string[] {
   return [...document.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(([, text = '']) => text);
 }
 
+/** What can't be the reader's becomes ours, in one pass: a port or digest of ours may contain what stands for another. */
+export function replaceEach(text: string, ours: Readonly<Record<string, string>>): string {
+  const theirs = Object.keys(ours).map((each) => each.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&'));
+  return text.replaceAll(new RegExp(theirs.join('|'), 'g'), (found) => ours[found] ?? found);
+}
+
 /** Paths of the TypeScript sources below a folder of the repository, relative to it; tests and generated code left out. */
 export async function sourceFiles(folder: string): Promise<string[]> {
   const entries = await readdir(join(ROOT, folder), { recursive: true });
