@@ -48,7 +48,7 @@ export async function createDownloadSide(settings: DaemonSettings, parts: Downlo
   const { store, cluster, tracer, beginUse, shutdown, clock } = parts;
   const { identity, scheduler, announcer } = cluster;
   const { storeDirectory, version } = settings;
-  const metrics = new DownloadMetrics(parts.registry, { dataDirectory: storeDirectory, version });
+  const metrics = new DownloadMetrics(parts.registry, { dataDirectory: storeDirectory, version, clock });
   const parents = new GrpcParentDialer({
     hostId: identity.description.id,
     credentials: await loadChannelCredentials(settings.parentTls),
@@ -84,7 +84,7 @@ export async function createDownloadSide(settings: DaemonSettings, parts: Downlo
 
 function startFetcher(
   { originAllowList, originCaCert }: DaemonSettings,
-  { shutdown, logger }: Pick<DownloadSideParts, 'shutdown' | 'logger'>,
+  { shutdown, logger, clock }: Pick<DownloadSideParts, 'shutdown' | 'logger' | 'clock'>,
 ): ThreadedPieceFetcher {
   if (originCaCert !== undefined) checkCertificateFile('backend.caCert', originCaCert);
   const log = logger.child({ module: 'fetch' });
@@ -93,6 +93,7 @@ function startFetcher(
     authorities: authorityFiles(process.env, originCaCert),
     environment: proxyVariables(process.env),
     onTrouble: (message) => log.warn({}, message),
+    clock,
   });
   fetcher.warmUp();
   shutdown.add('the fetch workers', () => fetcher.close());

@@ -142,11 +142,13 @@ function serviceDependencies({
   beginUse,
   identity,
   logger,
+  clock,
 }: ServerDependencies): DownloadServiceDependencies {
   return {
     store,
     manager,
     metrics,
+    clock,
     scheduler,
     hostId: identity.description.id,
     logger: logger.child({ module: 'grpc' }),

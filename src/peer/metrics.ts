@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { statfs } from 'node:fs/promises';
+import { type Clock, systemClock } from '../core/clock.js';
 import { DRAGONFLY_DURATION_BUCKETS_MS, DURATION_BUCKETS_SECONDS } from '../core/duration-buckets.js';
 import { TrafficType } from '../core/piece.js';
 import { MAX_TASK_LABELS, taskSizeLevel } from '../upload/metrics.js';
@@ -44,8 +45,10 @@ export class DownloadMetrics implements DownloadObserver {
   readonly #firstPieceSeconds: Histogram<'source'>;
   readonly #badHosts = new Set<string>();
   readonly #labelSets = new Set<string>();
+  readonly #clock: Clock;
 
-  constructor(registry: Registry, options: { dataDirectory: string; version: string }) {
+  constructor(registry: Registry, options: { dataDirectory: string; version: string; clock?: Clock }) {
+    this.#clock = options.clock ?? systemClock;
     const registers = [registry];
     const labelNames = ['type', 'tag', 'app', 'priority'] as const;
     this.#traffic = new Counter({
@@ -168,7 +171,7 @@ export class DownloadMetrics implements DownloadObserver {
   /** Call the result once: with the task's length on success, with undefined on failure. */
   begin(given: DownloadLabels): (contentLength: number | undefined) => void {
     const labels = this.#bounded(given);
-    const startedMs = performance.now();
+    const startedMs = this.#clock.monotonicMs();
     this.#tasks.inc(labels);
     this.#concurrent.inc(labels);
     return (contentLength) => {
@@ -177,7 +180,7 @@ export class DownloadMetrics implements DownloadObserver {
       else
         this.#duration.observe(
           { task_type: labels.type, task_size_level: String(taskSizeLevel(contentLength)) },
-          performance.now() - startedMs,
+          this.#clock.monotonicMs() - startedMs,
         );
     };
   }

@@ -116,8 +116,9 @@ export class OriginSource {
 
   /** What the origin asks for, but never less than our own growing pause: `Retry-After: 0` is no reason to hammer. */
   #pauseMs(error: Error, attempts: number): number {
-    const ownMs = FIRST_RETRY_DELAY_MS * 2 ** (attempts - 1) * (0.5 + this.#dependencies.random() / 2);
-    return Math.min(Math.max(retryAfterMsOf(error) ?? 0, ownMs), MAX_RETRY_DELAY_MS);
+    const { random, clock } = this.#dependencies;
+    const ownMs = FIRST_RETRY_DELAY_MS * 2 ** (attempts - 1) * (0.5 + random() / 2);
+    return Math.min(Math.max(retryAfterMsOf(error, clock.now()) ?? 0, ownMs), MAX_RETRY_DELAY_MS);
   }
 }
 

@@ -269,7 +269,7 @@ export class ParentSwarm {
   }
 
   #judge(link: ParentLink, number: number, error: DfpeerError, session: PeerSession | undefined): void {
-    const { observer, logger } = this.#dependencies;
+    const { observer, logger, clock } = this.#dependencies;
     observer.pieceFailed('parent', error.code);
     logger.warn(
       { parent: link.id, piece: number, code: error.code },
@@ -278,7 +278,7 @@ export class ParentSwarm {
     // What was asked together fails together: that counts once.
     if (!link.resting) link.consecutiveFailures++;
     const lied = error.code === 'DFP_PIECE_DIGEST' || error.code === 'DFP_PARENT_PROTOCOL';
-    const retryAfterMs = retryAfterMsOf(error);
+    const retryAfterMs = retryAfterMsOf(error, clock.now());
     // Busy is not broken: a parent that says when to come back gets more patience.
     const patience = retryAfterMs === undefined ? MAX_PARENT_FAILURES : MAX_BUSY_ANSWERS;
     if (lied) this.#distrust(link.parent.hostId, error);

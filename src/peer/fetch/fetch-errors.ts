@@ -39,7 +39,7 @@ export function isRetryable(error: unknown): boolean {
 }
 
 /** What a refusing parent or origin asked us to wait, if it did. */
-export function retryAfterMsOf(error: unknown, nowMs: number = Date.now()): number | undefined {
+export function retryAfterMsOf(error: unknown, nowMs: number): number | undefined {
   if (error instanceof ParentRefusedError) return error.retryAfterMs;
   return error instanceof OriginError ? parseRetryAfterMs(error.headers['retry-after'], nowMs) : undefined;
 }

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { Clock } from '../../core/clock.js';
 
 export interface ThreadPoolOptions<Report> {
   entry: URL;
@@ -9,12 +10,14 @@ export interface ThreadPoolOptions<Report> {
   onReport: (report: Report) => void;
   /** A thread has ended that was not told to; `jobs` are those that it leaves unfinished. */
   onDeath: (jobs: ReadonlySet<number>, cause: Error) => void;
+  clock: Clock;
 }
 
 interface PoolThread {
   worker: Worker;
   jobs: Set<number>;
-  idleTimer: NodeJS.Timeout | undefined;
+  /** Of the timer that ends it when it has had no work for long. */
+  stopEnding: () => void;
 }
 
 /** A thread without work for this long ends, unless it is the last: each takes some 20 MiB. */
@@ -42,7 +45,7 @@ export class ThreadPool<Order, Report> {
   /** Gives a job to a thread. While a thread has jobs it keeps the process alive. */
   begin(job: number, order: Order): void {
     const thread = this.#leastBusy();
-    clearTimeout(thread.idleTimer);
+    thread.stopEnding();
     if (thread.jobs.size === 0) thread.worker.ref();
     thread.jobs.add(job);
     this.#threadOf.set(job, thread);
@@ -66,17 +69,19 @@ export class ThreadPool<Order, Report> {
     thread?.jobs.delete(job);
     if (thread?.jobs.size !== 0) return;
     thread.worker.unref();
-    clearTimeout(thread.idleTimer);
-    thread.idleTimer = setTimeout(() => this.#endIdle(thread), IDLE_THREAD_TIMEOUT_MS).unref();
+    const { clock } = this.#options;
+    thread.stopEnding();
+    thread.stopEnding = clock.after(IDLE_THREAD_TIMEOUT_MS, () => this.#endIdle(thread), { unref: true });
   }
 
   /** Ends the job's thread by force; its jobs are reported to onDeath once it has ended, or does not end. */
   async kill(job: number): Promise<void> {
     const thread = this.#threadOf.get(job);
     if (thread === undefined) return;
-    const giveUp = setTimeout(() => this.#bury(thread, new Error('it does not end')), THREAD_END_TIMEOUT_MS);
+    const { clock } = this.#options;
+    const cancel = clock.after(THREAD_END_TIMEOUT_MS, () => this.#bury(thread, new Error('it does not end')));
     await thread.worker.terminate();
-    clearTimeout(giveUp);
+    cancel();
   }
 
   /** Ends all threads, whatever they do. */
@@ -103,7 +108,7 @@ export class ThreadPool<Order, Report> {
       name: 'fetch',
       resourceLimits: THREAD_HEAP,
     });
-    const thread: PoolThread = { worker, jobs: new Set(), idleTimer: undefined };
+    const thread: PoolThread = { worker, jobs: new Set(), stopEnding: () => undefined };
     this.#threads.add(thread);
     worker.on('message', this.#options.onReport);
     let cause = new Error('it was terminated');

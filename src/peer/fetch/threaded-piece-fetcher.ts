@@ -71,6 +71,7 @@ export class ThreadedPieceFetcher implements PieceFetcher {
       size: options.threads ?? Math.min(MAX_DEFAULT_THREADS, Math.max(1, Math.floor(availableParallelism() / 2))),
       onReport: (report) => this.#onReport(report),
       onDeath: (jobs, cause) => this.#onDeath(jobs, cause),
+      clock: this.#clock,
     });
   }
 

@@ -1,5 +1,6 @@
 import { Metadata } from '@grpc/grpc-js';
 import { open } from 'node:fs/promises';
+import type { Clock } from '../../core/clock.js';
 import { abortReason } from '../../core/deadline.js';
 import { DfpeerError, hasCode } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
@@ -26,6 +27,7 @@ export interface DownloadStreamDependencies {
   hostId: string;
   logger: Logger;
   metrics: DownloadMetrics;
+  clock: Clock;
 }
 
 /** One client's DownloadTask: the started message, each piece as it comes, then the output. */
@@ -42,7 +44,7 @@ export class DownloadStream {
   #current: StoredTask | undefined;
   #started: StoredTask | undefined;
   #unfollow: () => void = () => undefined;
-  readonly #askedMs = performance.now();
+  readonly #askedMs: number;
   #hasFirstPiece = false;
 
   constructor(
@@ -52,6 +54,7 @@ export class DownloadStream {
     signal: AbortSignal,
   ) {
     this.#dependencies = dependencies;
+    this.#askedMs = dependencies.clock.monotonicMs();
     this.#client = client;
     this.#send = send;
     this.#signal = signal;
@@ -216,9 +219,9 @@ export class DownloadStream {
   }
 
   #count(trafficType: TrafficType, bytes: number): void {
-    const { metrics } = this.#dependencies;
+    const { metrics, clock } = this.#dependencies;
     if (trafficType === TrafficType.LOCAL_PEER) metrics.pieceFoundHere(bytes);
-    if (!this.#hasFirstPiece) metrics.firstPiece(trafficType, performance.now() - this.#askedMs);
+    if (!this.#hasFirstPiece) metrics.firstPiece(trafficType, clock.monotonicMs() - this.#askedMs);
     this.#hasFirstPiece = true;
   }
 

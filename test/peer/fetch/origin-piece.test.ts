@@ -156,7 +156,7 @@ describe('a piece from the origin', () => {
         assert.ok(error instanceof OriginError && error.status === status);
         assert.equal(error.headers['x-why'], 'so');
         assert.equal(isRetryable(error), retryable);
-        assert.equal(retryAfterMsOf(error), 3000);
+        assert.equal(retryAfterMsOf(error, 0), 3000);
         return coded('DFP_ORIGIN_STATUS', new RegExp(`answers ${status}`))(error);
       });
     });

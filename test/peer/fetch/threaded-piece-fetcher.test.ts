@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock } from '../../../src/core/clock.js';
 import { THREAD_GRACE_MS } from '../../../src/peer/fetch/fetch-call.js';
+import { IDLE_THREAD_TIMEOUT_MS } from '../../../src/peer/fetch/thread-pool.js';
 import { ThreadedPieceFetcher } from '../../../src/peer/fetch/threaded-piece-fetcher.js';
+import { ManualClock } from '../../support/manual-clock.js';
 import { coded, foundAt, LAYOUT, origin, Servers, StoreFile, TASK_ID } from './support/fixtures.js';
 
 describe('a fetcher', () => {
@@ -31,6 +33,21 @@ describe('a fetcher', () => {
     assert.equal(fetcher.threadCount, 2);
     await fetcher.close();
     assert.equal(fetcher.threadCount, 0);
+  });
+
+  it('ends threads that have had no work for long, except the last', async () => {
+    const { url } = await servers.http(origin());
+    const clock = new ManualClock();
+    const fetcher = new ThreadedPieceFetcher({ threads: 3, clock });
+    await Promise.all(Array.from({ length: 3 }, () => fetcher.fromOrigin(request(url))));
+    clock.advance(IDLE_THREAD_TIMEOUT_MS - 1);
+    assert.equal(fetcher.threadCount, 3);
+    await fetcher.fromOrigin(request(url));
+    clock.advance(1);
+    assert.equal(fetcher.threadCount, 1);
+    clock.advance(IDLE_THREAD_TIMEOUT_MS);
+    assert.equal(fetcher.threadCount, 1);
+    await fetcher.close();
   });
 
   it('fails what a dying thread had under way, and goes on with a new one', async () => {
