@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { statfs } from 'node:fs/promises';
 import { type Clock, systemClock } from '../core/clock.js';
 import { DRAGONFLY_DURATION_BUCKETS_MS, DURATION_BUCKETS_SECONDS } from '../core/duration-buckets.js';
+import { NamedFew } from '../core/named-few.js';
 import { TrafficType } from '../core/piece.js';
 import { MAX_TASK_LABELS, taskSizeLevel } from '../upload/metrics.js';
 import type { DownloadObserver } from './download/dependencies.js';
@@ -43,8 +44,8 @@ export class DownloadMetrics implements DownloadObserver {
   readonly #outputs: Counter<'method'>;
   readonly #pieceSeconds: Histogram<'source'>;
   readonly #firstPieceSeconds: Histogram<'source'>;
-  readonly #badHosts = new Set<string>();
-  readonly #labelSets = new Set<string>();
+  readonly #badHosts = new NamedFew(MAX_BAD_HOSTS);
+  readonly #labelPairs = new NamedFew(MAX_TASK_LABELS);
   readonly #clock: Clock;
 
   constructor(registry: Registry, options: { dataDirectory: string; version: string; clock?: Clock }) {
@@ -155,9 +156,7 @@ export class DownloadMetrics implements DownloadObserver {
   }
 
   badPiece(parentHostId: string): void {
-    const isNamed = this.#badHosts.size < MAX_BAD_HOSTS || this.#badHosts.has(parentHostId);
-    if (isNamed) this.#badHosts.add(parentHostId);
-    this.#badPieces.inc({ host: isNamed ? parentHostId : 'other' });
+    this.#badPieces.inc({ host: this.#badHosts.admits(parentHostId) ? parentHostId : 'other' });
   }
 
   output(method: OutputMethod): void {
@@ -187,11 +186,8 @@ export class DownloadMetrics implements DownloadObserver {
 
   /** Tags and applications come from users. */
   #bounded(labels: DownloadLabels): DownloadLabels {
-    const key = JSON.stringify([labels.tag, labels.app]);
-    if (this.#labelSets.size >= MAX_TASK_LABELS && !this.#labelSets.has(key))
-      return { ...labels, tag: 'other', app: 'other' };
-    this.#labelSets.add(key);
-    return labels;
+    const isNamed = this.#labelPairs.admits(JSON.stringify([labels.tag, labels.app]));
+    return isNamed ? labels : { ...labels, tag: 'other', app: 'other' };
   }
 }
 

@@ -1,5 +1,6 @@
 import { Counter, type Registry } from 'prom-client';
 import { DRAGONFLY_DURATION_BUCKETS_MS, DURATION_BUCKETS_SECONDS } from '../core/duration-buckets.js';
+import { NamedFew } from '../core/named-few.js';
 import { scrapedGauge } from '../core/scraped-gauge.js';
 import type { ServedTask } from './piece-source.js';
 import type { Route, RouteChoice, RouteReason } from './route.js';
@@ -79,6 +80,7 @@ export class UploadMetrics {
     http: new Map<Route, Map<RouteReason, RouteSeries>>(),
     vortex: new Map<Route, Map<RouteReason, RouteSeries>>(),
   };
+  readonly #namedTasks = new NamedFew(MAX_TASK_LABELS);
   readonly #taskSeries = new Map<string, TaskSeries>();
   /** A task's labels are one object while it is stored, which spares making the key. */
   readonly #seriesOfLabels = new WeakMap<ServedTask['labels'], TaskSeries>();
@@ -202,12 +204,12 @@ export class UploadMetrics {
   }
 
   #findTaskSeries({ type, tag, application }: ServedTask['labels']): TaskSeries {
-    const other = this.#taskSeries.size >= MAX_TASK_LABELS;
     const ownKey = JSON.stringify([type, tag, application]);
-    const key = other && !this.#taskSeries.has(ownKey) ? JSON.stringify([type]) : ownKey;
+    const isNamed = this.#namedTasks.admits(ownKey);
+    const key = isNamed ? ownKey : JSON.stringify([type]);
     const known = this.#taskSeries.get(key);
     if (known !== undefined) return known;
-    const labels = other ? { type, tag: 'other', app: 'other' } : { type, tag, app: application };
+    const labels = isNamed ? { type, tag, app: application } : { type, tag: 'other', app: 'other' };
     const series = {
       begun: this.#tasks.series(labels),
       failed: this.#taskFailures.series(labels),

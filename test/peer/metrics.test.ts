@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Registry } from 'prom-client';
-import { DownloadMetrics } from '../../src/peer/metrics.js';
+import { DownloadMetrics, MAX_BAD_HOSTS } from '../../src/peer/metrics.js';
+import { MAX_TASK_LABELS } from '../../src/upload/metrics.js';
 import { ManualClock } from '../support/manual-clock.js';
 
 const MIB = 1024 * 1024;
@@ -32,5 +33,20 @@ describe('metrics of downloads', () => {
       `${name}_sum{task_type="0",task_size_level="2"} 250`,
       `${name}_count{task_type="0",task_size_level="2"} 1`,
     ]);
+  });
+
+  it('name the first hosts of bad pieces and the first tags, and go on counting those', async () => {
+    for (let index = 0; index < MAX_BAD_HOSTS + 2; index++) metrics.badPiece(`host-${index}`);
+    metrics.badPiece('host-0');
+    const hosts = await lines('dfpeer_download_bad_pieces_total');
+    assert.equal(hosts.length, MAX_BAD_HOSTS + 1);
+    assert.equal(hosts[0], 'dfpeer_download_bad_pieces_total{host="host-0"} 2');
+    assert.equal(hosts.at(-1), 'dfpeer_download_bad_pieces_total{host="other"} 2');
+    for (let index = 0; index < MAX_TASK_LABELS + 2; index++) metrics.begin({ ...LABELS, tag: `tag-${index}` });
+    metrics.begin({ ...LABELS, tag: 'tag-0' });
+    const tasks = await lines('dragonfly_client_download_task_total');
+    assert.equal(tasks.length, MAX_TASK_LABELS + 1);
+    assert.match(tasks[0] ?? '', /tag="tag-0",.* 2$/);
+    assert.match(tasks.at(-1) ?? '', /tag="other",app="other",.* 2$/);
   });
 });
