@@ -1,8 +1,8 @@
+import { MessageWriter, payloadsOf } from '../core/protobuf.js';
 import type { Peer__Output } from '../generated/common/v2/Peer.js';
 import type { AnnouncePeerRequest } from '../generated/scheduler/v2/AnnouncePeerRequest.js';
 import type { AnnouncePeerResponse__Output } from '../generated/scheduler/v2/AnnouncePeerResponse.js';
 import { Scheduler } from '../grpc/protos.js';
-import { encodeLengthDelimited, lengthDelimitedFields } from './protobuf-fields.js';
 
 const FIELD = {
   requestReschedule: 7,
@@ -38,19 +38,19 @@ export const ANNOUNCE_PEER_PATH = Scheduler.service.AnnouncePeer.path;
 export function encodeOutgoing({ message, reschedule }: OutgoingMessage): Buffer {
   const encoded = requestSerialize(message);
   if (reschedule === undefined) return encoded;
-  const fields = reschedule.candidates.map((bytes) => encodeLengthDelimited(FIELD.rescheduleCandidates, bytes));
+  const fields = new MessageWriter();
+  for (const bytes of reschedule.candidates) fields.bytes(FIELD.rescheduleCandidates, bytes);
   // The scheduler refuses an empty description.
-  if (reschedule.description !== '')
-    fields.push(encodeLengthDelimited(FIELD.rescheduleDescription, Buffer.from(reschedule.description)));
-  return Buffer.concat([encoded, encodeLengthDelimited(FIELD.requestReschedule, Buffer.concat(fields))]);
+  if (reschedule.description !== '') fields.text(FIELD.rescheduleDescription, reschedule.description);
+  return Buffer.concat([encoded, new MessageWriter().message(FIELD.requestReschedule, fields).finish()]);
 }
 
 /** @throws when the bytes are not a protobuf message; gRPC ends the stream with INTERNAL then. */
 export function decodeIncoming(bytes: Buffer): IncomingMessage {
   const message = responseDeserialize(bytes);
   if (message.response !== 'normalTaskResponse') return { message, candidates: [] };
-  const candidates = lengthDelimitedFields(bytes, FIELD.responseNormalTask)
-    .flatMap((normalTask) => lengthDelimitedFields(normalTask, FIELD.normalTaskCandidates))
+  const candidates = payloadsOf(bytes, FIELD.responseNormalTask)
+    .flatMap((normalTask) => payloadsOf(normalTask, FIELD.normalTaskCandidates))
     // A copy: the view would keep the whole response alive.
     .map((candidate) => ({ peer: deserializePeer(candidate), bytes: Buffer.from(candidate) }));
   return { message, candidates };

@@ -7,7 +7,7 @@ import { decodeDownloadAnswer, encodeDownloadRequest } from '../../src/cli/daemo
 import { decodeDownloadState, encodeWatchRequest } from '../../src/cli/daemon-call/download-state.js';
 import { callDaemon, grpcTimeout } from '../../src/cli/daemon-call/grpc-call.js';
 import { MessageSplitter } from '../../src/cli/daemon-call/message-splitter.js';
-import { readFields } from '../../src/cli/daemon-call/protobuf.js';
+import { readFields } from '../../src/core/protobuf.js';
 import { GrpcStatusError, statusErrorOf } from '../../src/cli/daemon-call/status-error.js';
 import { parseStory } from '../../src/cli/daemon-call/story.js';
 import { DfpeerError, OriginError } from '../../src/core/errors.js';

@@ -1,30 +1,27 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { MessageWriter, payloadsOf } from '../../src/core/protobuf.js';
 import { Scheduler } from '../../src/grpc/protos.js';
 import { decodeIncoming, encodeOutgoing } from '../../src/scheduler-client/announce-codec.js';
-import { encodeLengthDelimited, lengthDelimitedFields } from '../../src/scheduler-client/protobuf-fields.js';
 import { capturedConversation } from './support/transcript.js';
 
 const { responseSerialize } = Scheduler.service.AnnouncePeer;
+const field = (number: number, payload: Uint8Array): Buffer => new MessageWriter().bytes(number, payload).finish();
 const base = { hostId: 'h', taskId: 't', peerId: 'p' };
 
 /** The candidates as they lie in an encoded reschedule request. */
 function echoed(request: Buffer): Buffer[] {
-  const [reschedule = Buffer.alloc(0)] = lengthDelimitedFields(request, 7);
-  return lengthDelimitedFields(reschedule, 1);
+  const [reschedule = Buffer.alloc(0)] = payloadsOf(request, 7);
+  return payloadsOf(reschedule, 1);
 }
 
 describe('candidate parents on the wire', () => {
   it('go back byte for byte, with fields that this version does not know and lengths beyond safe integers', () => {
-    const unknownField = encodeLengthDelimited(1000, Buffer.from('from a newer scheduler'));
+    const unknownField = field(1000, Buffer.from('from a newer scheduler'));
     // content_length (field 9 of the task) as "unknown": 2^64-1.
     const task = Buffer.from([0x48, ...Array.from({ length: 9 }, () => 0xff), 0x01]);
-    const peer = Buffer.concat([
-      encodeLengthDelimited(1, Buffer.from('peer-1')),
-      encodeLengthDelimited(7, task),
-      unknownField,
-    ]);
-    const response = encodeLengthDelimited(2, encodeLengthDelimited(1, peer));
+    const peer = Buffer.concat([field(1, Buffer.from('peer-1')), field(7, task), unknownField]);
+    const response = field(2, field(1, peer));
     const { candidates } = decodeIncoming(response);
     assert.equal(candidates[0]?.peer.id, 'peer-1');
     const request = encodeOutgoing({
@@ -62,26 +59,5 @@ describe('candidate parents on the wire', () => {
         );
       }),
     );
-  });
-});
-
-describe('the protobuf field reader', () => {
-  it('reads any bytes or throws a RangeError', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 64 }), fc.integer({ min: 1, max: 15 }), (bytes, field) => {
-        try {
-          lengthDelimitedFields(Buffer.from(bytes), field);
-        } catch (error) {
-          assert.ok(error instanceof RangeError);
-        }
-      }),
-      { numRuns: 1000 },
-    );
-  });
-
-  it('finds a field behind fields of every other wire type', () => {
-    const others = Buffer.from([0x08, 0x96, 0x01, 0x11, 1, 2, 3, 4, 5, 6, 7, 8, 0x1d, 1, 2, 3, 4]);
-    const message = Buffer.concat([others, encodeLengthDelimited(900, Buffer.from('found'))]);
-    assert.deepEqual(lengthDelimitedFields(message, 900), [Buffer.from('found')]);
   });
 });

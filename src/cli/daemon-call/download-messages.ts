@@ -1,5 +1,5 @@
 import type { TrafficType } from '../../core/piece.js';
-import { bytesOf, MessageWriter, numberOf, readFields, textOf } from './protobuf.js';
+import { bytesOf, MessageWriter, numberOf, readFields, textOf } from '../../core/protobuf.js';
 
 /** What dfget asks of a daemon: common.v2.Download, without the fields that it never sets. */
 export interface DownloadOrder {

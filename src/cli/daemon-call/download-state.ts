@@ -1,4 +1,4 @@
-import { MessageWriter, numberOf, readFields } from './protobuf.js';
+import { MessageWriter, numberOf, readFields } from '../../core/protobuf.js';
 
 /** dfpeer.v1.DownloadState: how far our own daemon is, in bytes. */
 export interface DownloadState {

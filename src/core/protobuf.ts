@@ -1,6 +1,9 @@
+import { ByteCursor } from './byte-cursor.js';
+
 /**
- * The protobuf encoding (protobuf.dev/programming-guides/encoding), as far as dfget's few messages need it. Loading a library
- * and the five .proto files for them takes longer than downloading a small file.
+ * The protobuf encoding (protobuf.dev/programming-guides/encoding), as far as a few messages need it: those of dfget, for which
+ * loading a library and the five .proto files takes longer than downloading a small file, and those that are passed on byte for
+ * byte, unknown fields included.
  */
 
 const WIRE_TYPE = { varint: 0, fixed64: 1, lengthDelimited: 2, fixed32: 5 } as const;
@@ -51,31 +54,23 @@ export type Field = { number: number; value: number; bytes?: never } | { number:
 
 /** The fields of a message in order, unknown ones included. @throws RangeError when it is malformed */
 export function* readFields(message: Buffer): Generator<Field, void, undefined> {
-  let offset = 0;
-  const readVarint = (): number => {
-    let value = 0;
-    for (let index = 0; index < 10; index++) {
-      const byte = message[offset++];
-      if (byte === undefined) break;
-      value += (byte & 0x7f) * 2 ** (7 * index);
-      if (byte < 0x80) return value;
-    }
-    throw new RangeError('truncated or oversized varint in a protobuf message');
-  };
-  const take = (length: number): Buffer => {
-    if (offset + length > message.length) throw new RangeError('truncated protobuf message');
-    offset += length;
-    return message.subarray(offset - length, offset);
-  };
-  while (offset < message.length) {
-    const tag = readVarint();
+  const cursor = new ByteCursor(message);
+  while (!cursor.atEnd) {
+    const tag = cursor.varint();
     const [number, wireType] = [Math.floor(tag / 8), tag % 8];
-    if (wireType === WIRE_TYPE.varint) yield { number, value: readVarint() };
-    else if (wireType === WIRE_TYPE.lengthDelimited) yield { number, bytes: take(readVarint()) };
-    else if (wireType === WIRE_TYPE.fixed64) take(8);
-    else if (wireType === WIRE_TYPE.fixed32) take(4);
+    if (wireType === WIRE_TYPE.varint) yield { number, value: cursor.varint() };
+    else if (wireType === WIRE_TYPE.lengthDelimited) yield { number, bytes: cursor.take(cursor.varint()) };
+    else if (wireType === WIRE_TYPE.fixed64) cursor.take(8);
+    else if (wireType === WIRE_TYPE.fixed32) cursor.take(4);
     else throw new RangeError(`unknown protobuf wire type ${wireType}`);
   }
+}
+
+/** What a field holds each time that it occurs with bytes, as views of `message`. @throws RangeError when it is malformed */
+export function payloadsOf(message: Buffer, number: number): Buffer[] {
+  return [...readFields(message)].flatMap((field) =>
+    field.number === number && field.bytes !== undefined ? [field.bytes] : [],
+  );
 }
 
 /** @throws RangeError for a field of another type */
