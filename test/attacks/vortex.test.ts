@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { encodeRequest } from '../../src/upload/vortex/codec.js';
+import { encodeRequest } from '../../src/vortex/codec.js';
 import { useSharedDirectory } from '../support/temporary-directory.js';
 import { until } from '../support/until.js';
 import { AttackedDaemon } from './support/attacked-daemon.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { connect } from 'node:net';
-import { encodeRequest } from '../../src/upload/vortex/codec.js';
+import { encodeRequest } from '../../src/vortex/codec.js';
 import { computeTaskId, parseTaskId, type TaskId } from '../../src/core/task-id.js';
 import { parseVortex, readToEnd } from '../upload/support/clients.js';
 import { Cluster } from './support/cluster.js';

@@ -4,7 +4,7 @@ import type { AddressInfo, Server } from 'node:net';
 import { connect } from 'node:net';
 import * as grpc from '@grpc/grpc-js';
 import { createSharedPortServer } from '../../src/upload/index.js';
-import { encodeRequest } from '../../src/upload/vortex/codec.js';
+import { encodeRequest } from '../../src/vortex/codec.js';
 import { sniffProtocol } from '../../src/upload/vortex/sniff.js';
 import { parseVortex, readToEnd } from './support/clients.js';
 import { type RunningService, startService } from './support/service.js';

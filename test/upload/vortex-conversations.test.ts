@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { parseVortex, readToEnd } from './support/clients.js';
 import { type RunningService, startService } from './support/service.js';
-import { contentVectors, errorVectors, requestVectors } from './support/vortex-vectors.js';
+import { contentVectors, errorVectors, requestVectors } from '../vortex/support/vectors.js';
 
 const [, , , lastPieceRequest, , absentPieceRequest] = requestVectors;
 const [, lastPieceAnswer] = contentVectors;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { type Socket, connect } from 'node:net';
-import { encodeRequest } from '../../src/upload/vortex/codec.js';
+import { encodeRequest } from '../../src/vortex/codec.js';
 import { parseVortex, readToEnd } from './support/clients.js';
 import { type RunningService, startService } from './support/service.js';
 

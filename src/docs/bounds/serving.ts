@@ -16,7 +16,7 @@ import { MAX_TASK_LABELS } from '../../upload/metrics.js';
 import { MAX_COPY_BUFFER_BYTES } from '../../upload/transfer/buffer-pool.js';
 import { MAX_PACED_INLINE_BYTES, MAX_PACED_QUANTUM_BYTES } from '../../upload/transfer/engine-route.js';
 import { UNSENT_LIMIT_BYTES } from '../../upload/unsent-limit.js';
-import { MAX_VALUE_LENGTH } from '../../upload/vortex/packets.js';
+import { MAX_VALUE_LENGTH } from '../../vortex/packets.js';
 import { MAX_BYTES_AFTER_REQUEST } from '../../upload/vortex/request-reader.js';
 import { DEFAULT_SNIFF_TIMEOUT_MS } from '../../upload/vortex/sniff.js';
 import { bound, type BoundGroup } from './fixed-bound.js';

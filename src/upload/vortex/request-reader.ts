@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import { type Clock, systemClock } from '../../core/clock.js';
 import { DfpeerError, toDfpeerError } from '../../core/errors.js';
-import { VortexDecoder } from './decode.js';
-import type { RequestPacket } from './packets.js';
+import { VortexDecoder } from '../../vortex/decode.js';
+import type { RequestPacket } from '../../vortex/packets.js';
 
 /** What a client may send after its request before it is cut off; one request per connection is the rule. */
 export const MAX_BYTES_AFTER_REQUEST = 64 * 1024;

@@ -12,8 +12,8 @@ import type { ServedTask } from '../piece-source.js';
 import { refusalOf } from '../refusal.js';
 import type { Serving } from '../serving.js';
 import { limitUnsent } from '../unsent-limit.js';
-import { encodeContent, encodeError } from './encode.js';
-import { type RequestPacket, VortexErrorCode, VortexTag } from './packets.js';
+import { encodeContent, encodeError } from '../../vortex/encode.js';
+import { type RequestPacket, VortexErrorCode, VortexTag } from '../../vortex/packets.js';
 import { readRequest } from './request-reader.js';
 
 /** A connection must have sent its request by then. */

@@ -5,7 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import { DfpeerError } from '../../../src/core/errors.js';
 import type { FetchCommon } from '../../../src/peer/fetch/piece-fetcher.js';
 import { ThreadedPieceFetcher } from '../../../src/peer/fetch/threaded-piece-fetcher.js';
-import { encodeContent } from '../../../src/upload/vortex/codec.js';
+import { encodeContent } from '../../../src/vortex/codec.js';
 import {
   bytesOf,
   coded,

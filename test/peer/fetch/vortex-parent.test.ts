@@ -9,7 +9,7 @@ import type { PieceAnswer } from '../../../src/peer/fetch/parent/answer-reader.j
 import { VortexPieceReader } from '../../../src/peer/fetch/parent/vortex-piece-reader.js';
 import type { ParentPiece, ParentPieceRequest } from '../../../src/peer/fetch/piece-fetcher.js';
 import { ThreadedPieceFetcher } from '../../../src/peer/fetch/threaded-piece-fetcher.js';
-import { encodeContent, type PieceMetadata } from '../../../src/upload/vortex/codec.js';
+import { encodeContent, type PieceMetadata } from '../../../src/vortex/codec.js';
 import { bytesOf, coded, digestOf, LAYOUT, Servers, StoreFile } from './support/fixtures.js';
 
 /** A live exchange of two Rust peers: the last piece, one byte, of a file of 20,971,521. */

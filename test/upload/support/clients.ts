@@ -1,8 +1,8 @@
 import { type Socket, connect } from 'node:net';
 import type { ByteRange, PieceSlice } from '../../../src/core/piece.js';
 import type { TaskId } from '../../../src/core/task-id.js';
-import { VortexDecoder, encodeRequest } from '../../../src/upload/vortex/codec.js';
-import type { VortexPacket } from '../../../src/upload/vortex/packets.js';
+import { VortexDecoder, encodeRequest } from '../../../src/vortex/codec.js';
+import type { VortexPacket } from '../../../src/vortex/packets.js';
 import type { RunningService } from './service.js';
 
 /** What a child got for a piece, by whichever protocol. */

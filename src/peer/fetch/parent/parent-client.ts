@@ -2,7 +2,7 @@ import { hasCode } from '../../../core/errors.js';
 import { formatHostPort } from '../../../core/host-port.js';
 import type { PieceSlice } from '../../../core/piece.js';
 import type { TaskId } from '../../../core/task-id.js';
-import { encodeRequest } from '../../../upload/vortex/codec.js';
+import { encodeRequest } from '../../../vortex/codec.js';
 import type { ParentEndpoint, ParentPiece } from '../piece-fetcher.js';
 import type { Transfer } from '../transfer.js';
 import type { PieceAnswer } from './answer-reader.js';

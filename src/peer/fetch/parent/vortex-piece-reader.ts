@@ -9,7 +9,7 @@ import {
   VortexDecoder,
   type VortexPacket,
   VortexTag,
-} from '../../../upload/vortex/codec.js';
+} from '../../../vortex/codec.js';
 import { ParentRefusedError } from '../fetch-errors.js';
 import type { AnswerReader, PieceAnswer } from './answer-reader.js';
 import { parseAnnouncedDigest, PieceBody } from './piece-body.js';

@@ -1,4 +1,4 @@
-import { DfpeerError } from '../../core/errors.js';
+import { DfpeerError } from '../core/errors.js';
 import {
   type ContentPacket,
   type ContentTag,

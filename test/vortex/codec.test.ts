@@ -9,8 +9,8 @@ import {
   encodeContent,
   encodeError,
   encodeRequest,
-} from '../../src/upload/vortex/codec.js';
-import { closeVector, contentVectors, errorVectors, requestVectors } from './support/vortex-vectors.js';
+} from '../../src/vortex/codec.js';
+import { closeVector, contentVectors, errorVectors, requestVectors } from './support/vectors.js';
 
 function decodeOne(bytes: Buffer): VortexPacket | undefined {
   const decoder = new VortexDecoder();

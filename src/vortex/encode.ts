@@ -1,5 +1,5 @@
-import { DfpeerError } from '../../core/errors.js';
-import type { TaskId } from '../../core/task-id.js';
+import { DfpeerError } from '../core/errors.js';
+import type { TaskId } from '../core/task-id.js';
 import {
   type ContentTag,
   HEADER_LENGTH,
