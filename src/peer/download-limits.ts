@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.js';
-import { BandwidthLimiter, effectiveLimit } from '../upload/index.js';
+import { BandwidthLimiter } from '../bandwidth/bandwidth-limiter.js';
+import { effectiveLimit } from '../upload/index.js';
 import type { BandwidthLimits } from './daemon-settings.js';
 import type { DownloadBudgets } from './download/download-budgets.js';
 

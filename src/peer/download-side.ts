@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
 import type { Tracer } from '../core/tracing.js';
 import { loadChannelCredentials } from '../grpc/credentials.js';
-import { BandwidthLimiter } from '../upload/index.js';
+import { BandwidthLimiter } from '../bandwidth/bandwidth-limiter.js';
 import type { ClusterSide } from './cluster-side.js';
 import type { BandwidthLimits, DaemonSettings } from './daemon-settings.js';
 import { DownloadLimits } from './download-limits.js';

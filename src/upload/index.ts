@@ -6,9 +6,7 @@ export {
 } from './upload-service.js';
 export { type UploadBounds, DEFAULT_UPLOAD_BOUNDS } from './bounds.js';
 export type { PieceSource, ServedTask } from './piece-source.js';
-export { BandwidthLimiter } from './limiter/bandwidth-limiter.js';
-export { NestedBudget } from './limiter/nested-budget.js';
-export type { UploadRates } from './limiter/upload-limits.js';
+export type { UploadRates } from './upload-limits.js';
 export { UNSENT_LIMIT_BYTES } from './unsent-limit.js';
 export { setRateCeiling } from './rate-ceiling.js';
 export { effectiveLimit } from './route.js';

@@ -7,7 +7,7 @@ import { Admission } from './admission.js';
 import { DEFAULT_UPLOAD_BOUNDS, type UploadBounds } from './bounds.js';
 import { PieceHandler } from './http/handler.js';
 import { HttpPieceServer } from './http/server.js';
-import { UploadLimits, type UploadRates } from './limiter/upload-limits.js';
+import { UploadLimits, type UploadRates } from './upload-limits.js';
 import { UploadMetrics, registerUploadLevels } from './metrics.js';
 import type { PieceSource } from './piece-source.js';
 import type { LimitedRoute } from './route.js';

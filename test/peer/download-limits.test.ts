@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { systemClock } from '../../src/core/clock.js';
 import { withBudget } from '../../src/peer/download/download-budgets.js';
 import { DownloadLimits } from '../../src/peer/download-limits.js';
-import { BandwidthLimiter } from '../../src/upload/index.js';
+import { BandwidthLimiter } from '../../src/bandwidth/bandwidth-limiter.js';
 import { NO_BUDGETS } from '../support/no-budgets.js';
 
 const GBIT = 125_000_000;

@@ -11,7 +11,7 @@ import {
   MAX_REQUEST_HEAD_BYTES,
   MAX_REQUEST_HEADERS,
 } from '../../upload/http/server.js';
-import { MAX_LIMITER_WAITERS } from '../../upload/limiter/bandwidth-limiter.js';
+import { MAX_LIMITER_WAITERS } from '../../bandwidth/bandwidth-limiter.js';
 import { MAX_TASK_LABELS } from '../../upload/metrics.js';
 import { MAX_COPY_BUFFER_BYTES } from '../../upload/transfer/buffer-pool.js';
 import { MAX_PACED_INLINE_BYTES, MAX_PACED_QUANTUM_BYTES } from '../../upload/transfer/engine-route.js';

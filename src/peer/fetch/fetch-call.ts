@@ -2,7 +2,7 @@ import type { ByteBudget } from '../../core/byte-budget.js';
 import type { Clock } from '../../core/clock.js';
 import { abortReason } from '../../core/deadline.js';
 import { AbortedError, DfpeerError, toDfpeerError } from '../../core/errors.js';
-import { NestedBudget } from '../../upload/limiter/nested-budget.js';
+import { NestedBudget } from '../../bandwidth/nested-budget.js';
 import { packError, unpackError } from './error-message.js';
 import { PausableDeadline } from './pausable-deadline.js';
 import type { JobReport, JobResult, ThreadOrder, ThreadReport } from './messages.js';

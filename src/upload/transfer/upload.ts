@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { ByteBudget } from '../../core/byte-budget.js';
 import type { ByteRange } from '../../core/piece.js';
 import { AbortedError } from '../../core/errors.js';
-import type { UploadAllowance } from '../limiter/upload-limits.js';
+import type { UploadAllowance } from '../upload-limits.js';
 import type { ServedTask } from '../piece-source.js';
 import type { RouteChoice, TransferFallbackReason } from '../route.js';
 import type { Segment, SegmentEnd } from './segment.js';

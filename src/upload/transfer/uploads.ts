@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { TransferEngine } from '../../../native/index.js';
 import { type Clock, systemClock } from '../../core/clock.js';
 import { type Logger, silentLogger } from '../../core/logger.js';
-import type { UploadAllowance, UploadLimits } from '../limiter/upload-limits.js';
+import type { UploadAllowance, UploadLimits } from '../upload-limits.js';
 import type { UploadMetrics } from '../metrics.js';
 import {
   type EngineUnavailableReason,

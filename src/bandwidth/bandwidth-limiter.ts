@@ -1,7 +1,7 @@
-import type { ByteBudget, LeaseSize } from '../../core/byte-budget.js';
-import { type Clock, systemClock } from '../../core/clock.js';
-import { abortReason } from '../../core/deadline.js';
-import { DfpeerError } from '../../core/errors.js';
+import type { ByteBudget, LeaseSize } from '../core/byte-budget.js';
+import { type Clock, systemClock } from '../core/clock.js';
+import { abortReason } from '../core/deadline.js';
+import { DfpeerError } from '../core/errors.js';
 import { BottleneckLeases, type LeaseSource, assertLimit } from './lease-source.js';
 
 /** Requests that may wait for one limiter; more are refused with DFP_LIMIT. */

@@ -1,6 +1,6 @@
 import Bottleneck from 'bottleneck';
-import { type Clock, systemClock } from '../../core/clock.js';
-import { UsageError } from '../../core/errors.js';
+import { type Clock, systemClock } from '../core/clock.js';
+import { UsageError } from '../core/errors.js';
 
 /** Grants leases at one fixed rate, one at a time. */
 export interface LeaseSource {

@@ -1,10 +1,10 @@
-import type { ByteBudget } from '../../core/byte-budget.js';
-import type { TaskId } from '../../core/task-id.js';
-import { effectiveLimit } from '../route.js';
-import { BandwidthLimiter, type BandwidthLimiterOptions } from './bandwidth-limiter.js';
-import { KeyedLimiters } from './keyed-limiters.js';
-import { assertLimit } from './lease-source.js';
-import { NestedBudget } from './nested-budget.js';
+import type { ByteBudget } from '../core/byte-budget.js';
+import type { TaskId } from '../core/task-id.js';
+import { effectiveLimit } from './route.js';
+import { BandwidthLimiter, type BandwidthLimiterOptions } from '../bandwidth/bandwidth-limiter.js';
+import { KeyedLimiters } from '../bandwidth/keyed-limiters.js';
+import { assertLimit } from '../bandwidth/lease-source.js';
+import { NestedBudget } from '../bandwidth/nested-budget.js';
 
 /** Bytes per second; undefined: none. */
 export interface UploadRates {

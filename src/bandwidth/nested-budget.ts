@@ -1,4 +1,4 @@
-import type { ByteBudget, LeaseSize } from '../../core/byte-budget.js';
+import type { ByteBudget, LeaseSize } from '../core/byte-budget.js';
 
 /**
  * Several budgets spent one within the other: a byte moves only when each of them allows it.

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { setMaxListeners } from 'node:events';
 import fc from 'fast-check';
 import type { ByteBudget } from '../../src/core/byte-budget.js';
-import { BandwidthLimiter } from '../../src/upload/limiter/bandwidth-limiter.js';
-import { KeyedLimiters } from '../../src/upload/limiter/keyed-limiters.js';
-import { BottleneckLeases, type LeaseSource } from '../../src/upload/limiter/lease-source.js';
-import { NestedBudget } from '../../src/upload/limiter/nested-budget.js';
+import { BandwidthLimiter } from '../../src/bandwidth/bandwidth-limiter.js';
+import { KeyedLimiters } from '../../src/bandwidth/keyed-limiters.js';
+import { BottleneckLeases, type LeaseSource } from '../../src/bandwidth/lease-source.js';
+import { NestedBudget } from '../../src/bandwidth/nested-budget.js';
 import { Stalls, assertRate } from '../support/processors.js';
 
 const MIB = 1024 * 1024;
