@@ -4,7 +4,6 @@ import { formatHostPort } from '../core/host-port.js';
 import type { Logger } from '../core/logger.js';
 import {
   createSchedulerClient,
-  HostLoadSampler,
   type DaemonSchedulerClient,
   type SchedulerSourceConfig,
 } from '../scheduler-client/index.js';
@@ -12,6 +11,7 @@ import type { UploadService } from '../upload/index.js';
 import { StoredTaskAnnouncer } from './announcer.js';
 import type { BandwidthLimits, DaemonSettings } from './daemon-settings.js';
 import { describeHost, type HostIdentity } from './host-identity.js';
+import { HostLoadSampler } from './host-load/host-load.js';
 import { registerKnownSchedulers } from './known-schedulers-metrics.js';
 import type { Shutdown } from './shutdown.js';
 import { startScheduling } from './start-scheduling.js';

@@ -1,9 +1,9 @@
 import type { Registry } from 'prom-client';
 import type { Clock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
-import { HostLoadSampler } from '../scheduler-client/index.js';
 import { UploadService, type UploadRates, type OnUpload } from '../upload/index.js';
 import type { BandwidthLimits, DaemonSettings } from './daemon-settings.js';
+import { HostLoadSampler } from './host-load/host-load.js';
 import type { Shutdown } from './shutdown.js';
 import type { TaskStore } from './store/task-store.js';
 import { createUploadEngine } from './upload-engine.js';

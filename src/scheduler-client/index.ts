@@ -1,5 +1,4 @@
 export { createSchedulerClient, type DaemonSchedulerClient, type SchedulerClientOptions } from './client.js';
-export { HostLoadSampler, type HostLoadOptions } from './host-load.js';
 export type { BlockListQuery } from './block-list.js';
 export type { BuildDescription } from './host-message.js';
 export { reannounceStoredTasks, type ReannounceOptions } from './reannounce.js';

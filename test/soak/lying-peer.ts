@@ -14,7 +14,8 @@ import { computeTaskId } from '../../src/core/task-id.js';
 import type { DfdaemonUploadHandlers } from '../../src/generated/dfdaemon/v2/DfdaemonUpload.js';
 import { DfdaemonUpload } from '../../src/grpc/protos.js';
 import { startGrpcServer } from '../../src/grpc/server.js';
-import { createSchedulerClient, HostLoadSampler, reannounceStoredTasks } from '../../src/scheduler-client/index.js';
+import { HostLoadSampler } from '../../src/peer/host-load/host-load.js';
+import { createSchedulerClient, reannounceStoredTasks } from '../../src/scheduler-client/index.js';
 import { HTTP_PORT_HEADER } from '../../src/peer/parents/grpc-parent-dialer.js';
 import { SoakFile } from './soak-file.js';
 

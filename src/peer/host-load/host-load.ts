@@ -1,6 +1,6 @@
 import { readFile, statfs } from 'node:fs/promises';
 import * as os from 'node:os';
-import { type Clock, systemClock } from '../core/clock.js';
+import { type Clock, systemClock } from '../../core/clock.js';
 import {
   parseInterfaceSpeed,
   parseMemInfo,
@@ -9,7 +9,7 @@ import {
   parseTcpInUse,
   type InterfaceCounters,
 } from './proc-files.js';
-import type { HostLoad } from './scheduler-client.js';
+import type { HostLoad } from '../../scheduler-client/index.js';
 
 /** Assumed where neither the interface's speed nor a limit is known: 10 Gbit/s. */
 export const DEFAULT_BANDWIDTH_BITS_PER_SECOND = 10_000_000_000;

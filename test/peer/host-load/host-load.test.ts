@@ -6,17 +6,15 @@ import {
   HostLoadSampler,
   MIN_SAMPLE_GAP_MS,
   maxBandwidth,
-} from '../../src/scheduler-client/host-load.js';
-import { toAnnounceHostRequest } from '../../src/scheduler-client/host-message.js';
+} from '../../../src/peer/host-load/host-load.js';
 import {
   parseInterfaceSpeed,
   parseMemInfo,
   parseNetDev,
   parsePhysicalCores,
   parseTcpInUse,
-} from '../../src/scheduler-client/proc-files.js';
-import { host, load } from './support/fixtures.js';
-import { ManualClock } from '../support/manual-clock.js';
+} from '../../../src/peer/host-load/proc-files.js';
+import { ManualClock } from '../../support/manual-clock.js';
 
 const NET_DEV = `Inter-|   Receive                                                |  Transmit
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
@@ -115,30 +113,5 @@ describe('the host load', () => {
     assert.equal(disk.total, 0);
     assert.equal(network.tcpConnectionCount, 0);
     assert.equal(network.maxTxBitsPerSecond, DEFAULT_BANDWIDTH_BITS_PER_SECOND);
-  });
-});
-
-describe('the host announcement', () => {
-  it('keeps within what a scheduler accepts, whatever was measured', () => {
-    const odd = {
-      ...load,
-      cpu: { ...load.cpu, percent: Number.NaN },
-      memory: { ...load.memory, usedPercent: 140 },
-      network: { ...load.network, maxTxBitsPerSecond: 0, rxBitsPerSecond: 1.5 },
-    };
-    const { host: message } = toAnnounceHostRequest(
-      { ...host, type: 'seed', idc: 'dc1', location: '' },
-      odd,
-      { version: '1' },
-      1500,
-    );
-    assert.equal(message?.type, 1);
-    assert.equal(message.downloadPort, message.port);
-    assert.equal(message.cpu?.percent, 0);
-    assert.equal(message.memory?.usedPercent, 100);
-    assert.equal(message.network?.maxTxBandwidth, 1);
-    assert.equal(message.network.rxBandwidth, 1);
-    assert.equal(message.network.idc, 'dc1');
-    assert.equal(message.network.location, undefined);
   });
 });
