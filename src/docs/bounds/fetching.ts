@@ -27,10 +27,10 @@ import {
   ORIGIN_CONNECT_TIMEOUT_MS,
 } from '../../peer/fetch/origin/origin-client.js';
 import { MAX_BUFFERED_BYTES } from '../../peer/fetch/origin/response-body.js';
-import { MAX_IDLE_CONNECTIONS, MAX_IDLE_PER_PARENT } from '../../peer/fetch/parent/connection-pool.js';
+import { MAX_IDLE_CONNECTIONS, MAX_IDLE_PER_PARENT } from '../../peer/fetch/connection/connection-pool.js';
 import { MAX_REFUSAL_BYTES } from '../../peer/fetch/parent/http-piece-reader.js';
-import { MAX_HEAD_BYTES, MAX_HEADERS } from '../../peer/fetch/parent/http-response-head.js';
-import { CONNECT_TIMEOUT_MS as PIECE_CONNECT_TIMEOUT_MS } from '../../peer/fetch/parent/parent-connection.js';
+import { MAX_HEAD_BYTES, MAX_HEADERS } from '../../peer/fetch/connection/http-response-head.js';
+import { CONNECT_TIMEOUT_MS as PIECE_CONNECT_TIMEOUT_MS } from '../../peer/fetch/connection/piece-connection.js';
 import { IDLE_THREAD_TIMEOUT_MS, THREAD_END_TIMEOUT_MS } from '../../peer/fetch/thread-pool.js';
 import {
   MAX_DEFAULT_THREADS,

@@ -9,7 +9,7 @@ import { OriginGuard, type Resolve } from './origin/origin-guard.js';
 import { statOrigin } from './origin/stat-origin.js';
 import { streamOrigin } from './origin/stream-origin.js';
 import { TrustedAuthorities } from './origin/trusted-authorities.js';
-import { ConnectionPool } from './parent/connection-pool.js';
+import { ConnectionPool } from './connection/connection-pool.js';
 import { fetchFromParent, parentName } from './parent/parent-client.js';
 import type { FetchedPiece } from './piece-fetcher.js';
 import { Transfer } from './transfer.js';

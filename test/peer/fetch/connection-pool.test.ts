@@ -6,8 +6,8 @@ import {
   ConnectionPool,
   IDLE_CONNECTION_MS,
   MAX_IDLE_PER_PARENT,
-} from '../../../src/peer/fetch/parent/connection-pool.js';
-import type { ParentConnection } from '../../../src/peer/fetch/parent/parent-connection.js';
+} from '../../../src/peer/fetch/connection/connection-pool.js';
+import type { PieceConnection } from '../../../src/peer/fetch/connection/piece-connection.js';
 import type { ParentEndpoint } from '../../../src/peer/fetch/piece-fetcher.js';
 import { Transfer } from '../../../src/peer/fetch/transfer.js';
 import { coded, Servers } from './support/fixtures.js';
@@ -44,7 +44,7 @@ describe('the pool of connections to parents', () => {
     servers.close();
   });
 
-  async function connectMany(count: number): Promise<ParentConnection[]> {
+  async function connectMany(count: number): Promise<PieceConnection[]> {
     return Promise.all(Array.from({ length: count }, () => pool.connect(endpoint, transfer)));
   }
 

@@ -7,7 +7,7 @@ import {
   parseResponseHead,
   type ResponseHead,
   ResponseHeadParser,
-} from '../../../src/peer/fetch/parent/http-response-head.js';
+} from '../../../src/peer/fetch/connection/http-response-head.js';
 import { DfpeerError } from '../../../src/core/errors.js';
 import { coded } from './support/fixtures.js';
 

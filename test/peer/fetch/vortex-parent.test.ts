@@ -5,7 +5,7 @@ import { DfpeerError } from '../../../src/core/errors.js';
 import type { PieceSlice } from '../../../src/core/piece.js';
 import { parseTaskId } from '../../../src/core/task-id.js';
 import { ParentRefusedError } from '../../../src/peer/fetch/fetch-errors.js';
-import type { PieceAnswer } from '../../../src/peer/fetch/parent/answer-reader.js';
+import type { PieceAnswer } from '../../../src/peer/fetch/connection/answer-reader.js';
 import { VortexPieceReader } from '../../../src/peer/fetch/parent/vortex-piece-reader.js';
 import type { ParentPiece, ParentPieceRequest } from '../../../src/peer/fetch/piece-fetcher.js';
 import { ThreadedPieceFetcher } from '../../../src/peer/fetch/threaded-piece-fetcher.js';

@@ -1,6 +1,6 @@
 import { DfpeerError, OriginError } from '../../../core/errors.js';
-import { ConnectionPool } from '../parent/connection-pool.js';
-import { exchange } from '../parent/exchange.js';
+import { ConnectionPool } from '../connection/connection-pool.js';
+import { exchange } from '../connection/exchange.js';
 import type { FetchedPiece, OriginLocation, OriginTrust } from '../piece-fetcher.js';
 import type { Transfer } from '../transfer.js';
 import type { OriginPieceOrder } from './fetch-origin-piece.js';
@@ -70,7 +70,7 @@ export class DirectOrigins {
     transfer: Transfer,
   ): Promise<FetchedPiece | undefined> {
     const pool = this.#pools[origin.trust];
-    const endpoint = { protocol: 'http', host: bareHost(url), port: Number(url.port || 80) } as const;
+    const endpoint = { host: bareHost(url), port: Number(url.port || 80) };
     const reader = new OriginPieceReader({ origin, location, slice, path });
     try {
       const connection = pool.takeIdle(endpoint, transfer.metered) ?? (await pool.connect(endpoint, transfer));

@@ -1,8 +1,8 @@
 import type { PieceSlice } from '../../../core/piece.js';
 import { OriginError } from '../../../core/errors.js';
 import { redactUrl } from '../../../core/redact.js';
-import { type ResponseHead, ResponseHeadParser } from '../parent/http-response-head.js';
-import type { AnswerReader, PieceAnswer } from '../parent/answer-reader.js';
+import { type ResponseHead, ResponseHeadParser } from '../connection/http-response-head.js';
+import type { AnswerReader, PieceAnswer } from '../connection/answer-reader.js';
 import type { OriginContent, OriginLocation } from '../piece-fetcher.js';
 import { PieceWriter } from '../piece-writer.js';
 import { checkRangeAnswer } from './answer-checks.js';

@@ -7,8 +7,8 @@ import type { TaskId } from '../../../core/task-id.js';
 import { parseToldRoute, ROUTE_HEADER } from '../../../core/told-route.js';
 import { TRACE_PARENT_HEADER } from '../../../core/tracing.js';
 import { ParentRefusedError, parseRetryAfterMs } from '../fetch-errors.js';
-import type { AnswerReader, PieceAnswer } from './answer-reader.js';
-import { contentLengthOf, type ResponseHead, ResponseHeadParser } from './http-response-head.js';
+import type { AnswerReader, PieceAnswer } from '../connection/answer-reader.js';
+import { contentLengthOf, type ResponseHead, ResponseHeadParser } from '../connection/http-response-head.js';
 import { parseAnnouncedDigest, PieceBody } from './piece-body.js';
 
 /** Of a refusal's text, no more is read. */

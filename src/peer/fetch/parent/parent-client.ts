@@ -5,11 +5,11 @@ import type { TaskId } from '../../../core/task-id.js';
 import { encodeRequest } from '../../../vortex/codec.js';
 import type { ParentEndpoint, ParentPiece } from '../piece-fetcher.js';
 import type { Transfer } from '../transfer.js';
-import type { PieceAnswer } from './answer-reader.js';
-import type { ConnectionPool } from './connection-pool.js';
-import { exchange } from './exchange.js';
+import type { PieceAnswer } from '../connection/answer-reader.js';
+import type { ConnectionPool } from '../connection/connection-pool.js';
+import { exchange } from '../connection/exchange.js';
 import { formatPieceRequest, HttpPieceReader, type HttpPieceRequest } from './http-piece-reader.js';
-import type { ParentConnection } from './parent-connection.js';
+import type { PieceConnection } from '../connection/piece-connection.js';
 import { VortexPieceReader } from './vortex-piece-reader.js';
 
 export interface ParentOrder {
@@ -65,7 +65,7 @@ async function fetchOverHttp(order: ParentOrder, pool: ConnectionPool, transfer:
 }
 
 async function httpExchange(
-  connection: ParentConnection,
+  connection: PieceConnection,
   request: HttpPieceRequest,
   reader: HttpPieceReader,
   pool: ConnectionPool,

@@ -11,7 +11,7 @@ import {
   VortexTag,
 } from '../../../vortex/codec.js';
 import { ParentRefusedError } from '../fetch-errors.js';
-import type { AnswerReader, PieceAnswer } from './answer-reader.js';
+import type { AnswerReader, PieceAnswer } from '../connection/answer-reader.js';
 import { parseAnnouncedDigest, PieceBody } from './piece-body.js';
 
 const MAX_PACKET_LENGTH = HEADER_LENGTH + MAX_VALUE_LENGTH;

@@ -1,7 +1,6 @@
 import { connect, type LookupFunction, type Socket } from 'node:net';
 import { abortReason } from '../../../core/deadline.js';
 import { DfpeerError } from '../../../core/errors.js';
-import type { ParentEndpoint } from '../piece-fetcher.js';
 
 /** All connections of a thread read into one buffer of this size: bytes are consumed before the next read starts. */
 export const RECEIVE_BUFFER_BYTES = 1024 * 1024;
@@ -10,6 +9,12 @@ export const METERED_READ_BYTES = 64 * 1024;
 export const CONNECT_TIMEOUT_MS = 2000;
 const TCP_KEEP_ALIVE_MS = 5000;
 
+/** Of a parent or of an http origin. */
+export interface Endpoint {
+  host: string;
+  port: number;
+}
+
 export interface ConnectionConsumer {
   /** `chunk` is only valid during the call. False stops reading until resume(). Must not throw. */
   onBytes(chunk: Uint8Array): boolean;
@@ -17,9 +22,9 @@ export interface ConnectionConsumer {
   onError(error: Error): void;
 }
 
-/** A TCP connection to a parent that reads into one large reused buffer, not through stream chunks. */
-export class ParentConnection {
-  readonly endpoint: ParentEndpoint;
+/** A TCP connection to a parent or an http origin that reads into one large reused buffer, not through stream chunks. */
+export class PieceConnection {
+  readonly endpoint: Endpoint;
   /** Smaller reads, see METERED_READ_BYTES. */
   readonly metered: boolean;
   /** Who gets the bytes; without one, whatever comes closes the connection. */
@@ -28,7 +33,7 @@ export class ParentConnection {
   #ended = false;
 
   constructor(
-    endpoint: ParentEndpoint,
+    endpoint: Endpoint,
     buffer: Uint8Array,
     { metered, lookup }: { metered: boolean; lookup?: LookupFunction | undefined },
   ) {
@@ -41,7 +46,7 @@ export class ParentConnection {
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
-      // Half-open on our side: a parent's FIN must not make Node send ours while bytes are still to be read.
+      // Half-open on our side: the other side's FIN must not make Node send ours while bytes are still to be read.
       allowHalfOpen: true,
       onread: {
         buffer: metered ? buffer.subarray(0, METERED_READ_BYTES) : buffer,
@@ -61,8 +66,8 @@ export class ParentConnection {
     return !this.#ended && !this.#socket.destroyed && this.#socket.writable;
   }
 
-  /** @throws DfpeerError DFP_PARENT_UNREACHABLE; the signal's reason */
-  async connected(parent: string, signal: AbortSignal, timeoutMs: number): Promise<void> {
+  /** @throws DfpeerError DFP_PARENT_UNREACHABLE, for origins too; the signal's reason */
+  async connected(name: string, signal: AbortSignal, timeoutMs: number): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       const settle = (error?: Error): void => {
         clearTimeout(timer);
@@ -74,9 +79,9 @@ export class ParentConnection {
         reject(error);
       };
       const unreachable = (text: string, cause?: Error): DfpeerError =>
-        new DfpeerError('DFP_PARENT_UNREACHABLE', `cannot connect to ${parent}: ${text}`, { cause });
+        new DfpeerError('DFP_PARENT_UNREACHABLE', `cannot connect to ${name}: ${text}`, { cause });
       const onConnect = (): void => settle();
-      const onAbort = (): void => settle(abortReason(signal, parent));
+      const onAbort = (): void => settle(abortReason(signal, name));
       const timer = setTimeout(() => settle(unreachable(`no answer within ${timeoutMs} ms`)), timeoutMs);
       this.#socket.once('connect', onConnect);
       this.consumer = {

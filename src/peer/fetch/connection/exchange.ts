@@ -2,7 +2,7 @@ import { DfpeerError, toDfpeerError } from '../../../core/errors.js';
 import { abortReason } from '../../../core/deadline.js';
 import type { Transfer } from '../transfer.js';
 import type { AnswerReader, PieceAnswer } from './answer-reader.js';
-import type { ParentConnection } from './parent-connection.js';
+import type { PieceConnection } from './piece-connection.js';
 
 /**
  * Sends a request and feeds the answer to the reader, as fast as the transfer's budget permits. When it rejects, the
@@ -10,7 +10,7 @@ import type { ParentConnection } from './parent-connection.js';
  * @throws what the reader throws; DFP_PARENT_UNREACHABLE when the connection breaks; the transfer's reason to abort
  */
 export async function exchange(
-  connection: ParentConnection,
+  connection: PieceConnection,
   request: string | Uint8Array,
   reader: AnswerReader,
   transfer: Transfer,
@@ -29,7 +29,7 @@ export async function exchange(
 }
 
 function receive(
-  connection: ParentConnection,
+  connection: PieceConnection,
   request: string | Uint8Array,
   reader: AnswerReader,
   transfer: Transfer,

@@ -1,8 +1,7 @@
 import type { LookupFunction } from 'node:net';
 import { type Clock, systemClock } from '../../../core/clock.js';
-import type { ParentEndpoint } from '../piece-fetcher.js';
 import type { Transfer } from '../transfer.js';
-import { CONNECT_TIMEOUT_MS, ParentConnection, RECEIVE_BUFFER_BYTES } from './parent-connection.js';
+import { CONNECT_TIMEOUT_MS, type Endpoint, PieceConnection, RECEIVE_BUFFER_BYTES } from './piece-connection.js';
 
 export const MAX_IDLE_PER_PARENT = 8;
 export const MAX_IDLE_CONNECTIONS = 64;
@@ -10,11 +9,11 @@ export const MAX_IDLE_CONNECTIONS = 64;
 export const IDLE_CONNECTION_MS = 4000;
 
 interface IdleConnection {
-  connection: ParentConnection;
+  connection: PieceConnection;
   cancelTimer: () => void;
 }
 
-/** Connections of one thread to parents; those that wait for their next request are kept for a while, a bounded number. */
+/** Connections of one thread to parents, or to http origins; those that wait for their next request are kept for a while, a bounded number. */
 export class ConnectionPool {
   readonly #buffer = Buffer.allocUnsafeSlow(RECEIVE_BUFFER_BYTES);
   readonly #idle = new Map<string, IdleConnection[]>();
@@ -35,7 +34,7 @@ export class ConnectionPool {
   }
 
   /** The connection that became idle last, or undefined. */
-  takeIdle(endpoint: ParentEndpoint, metered: boolean): ParentConnection | undefined {
+  takeIdle(endpoint: Endpoint, metered: boolean): PieceConnection | undefined {
     for (;;) {
       const entry = this.#idle.get(keyOf(endpoint, metered))?.at(-1);
       if (entry === undefined) return undefined;
@@ -46,8 +45,8 @@ export class ConnectionPool {
   }
 
   /** @throws DfpeerError DFP_PARENT_UNREACHABLE; the transfer's reason to abort */
-  async connect(endpoint: ParentEndpoint, transfer: Transfer): Promise<ParentConnection> {
-    const connection = new ParentConnection(endpoint, this.#buffer, {
+  async connect(endpoint: Endpoint, transfer: Transfer): Promise<PieceConnection> {
+    const connection = new PieceConnection(endpoint, this.#buffer, {
       metered: transfer.metered,
       lookup: this.#lookup,
     });
@@ -56,7 +55,7 @@ export class ConnectionPool {
   }
 
   /** Keeps the connection for another request, or closes it when there are enough. */
-  giveBack(connection: ParentConnection): void {
+  giveBack(connection: PieceConnection): void {
     const key = keyOf(connection.endpoint, connection.metered);
     const entries = this.#idle.get(key) ?? [];
     if (!connection.usable || entries.length >= MAX_IDLE_PER_PARENT || this.#idleCount >= MAX_IDLE_CONNECTIONS)
@@ -95,6 +94,6 @@ export class ConnectionPool {
   }
 }
 
-function keyOf({ host, port }: ParentEndpoint, metered: boolean): string {
+function keyOf({ host, port }: Endpoint, metered: boolean): string {
   return `${host} ${port} ${metered}`;
 }

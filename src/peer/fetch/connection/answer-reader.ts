@@ -1,8 +1,8 @@
 import type { ToldRoute } from '../../../core/told-route.js';
 
 /**
- * Reads one parent's answer, whatever the protocol: bytes in, a result out, no sockets. Chunks may be cut anywhere, and
- * are only valid during the call.
+ * Reads one answer of a parent or an http origin, whatever the protocol: bytes in, a result out, no sockets. Chunks may be
+ * cut anywhere, and are only valid during the call.
  */
 export interface AnswerReader {
   /** Bytes of the piece written so far. */
