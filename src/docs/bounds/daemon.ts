@@ -32,7 +32,7 @@ import {
   MAX_UNTAKEN_OFFERS,
   MIN_OFFER_TIMEOUT_MS,
 } from '../../peer/swarm/offer-pacing.js';
-import { MAX_WEIGHED_CHILDREN } from '../../peer/swarm/backlog.js';
+import { MAX_ASKED_OF_NEWS } from '../../peer/swarm/backlog.js';
 import { MAX_NEWS } from '../../peer/swarm/paced-child.js';
 import { MIN_TELLING_INTERVAL_MS } from '../../peer/grpc/peer-service.js';
 import { MAX_INTERESTED_PIECES } from '../../peer/grpc/sync-pieces.js';
@@ -109,10 +109,10 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
         'the oldest count as passed on',
       ),
       bound(
-        { MAX_WEIGHED_CHILDREN },
+        { MAX_ASKED_OF_NEWS },
         'children',
-        'Of a task, up to which that is counted.',
-        'whoever lacks the most is first',
+        'Of a task, looked at to see whether such a piece was passed on.',
+        'the others count as if they had it',
       ),
       bound(
         { MAX_PACED_UPLOAD_MS },

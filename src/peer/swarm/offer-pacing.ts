@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../../core/clock.js';
 import type { TaskId } from '../../core/task-id.js';
 import type { OnUpload } from '../../upload/index.js';
 import type { ChildStanding } from '../download/held-pieces.js';
-import { backlogOf } from './backlog.js';
+import { Backlogs } from './backlog.js';
 import { RequestWindow } from './request-window.js';
 import { type ChildName, PacedChild, type Offer, type Untold } from './paced-child.js';
 import { RecentTimes } from './recent-times.js';
@@ -205,7 +205,8 @@ export class OfferPacing {
       this.#isDue = false;
       for (const waiter of this.#waiting)
         while (this.#isAlone(waiter.child) && waiter.child.openOffers < MAX_UNTAKEN_OFFERS && this.#serve(waiter));
-      while (this.#uploads + this.#openOffers < this.#window.size + this.#offersAhead && this.#serveNext());
+      const backlogs = new Backlogs((taskId) => this.#children.get(taskId) ?? []);
+      while (this.#uploads + this.#openOffers < this.#window.size + this.#offersAhead && this.#serveNext(backlogs));
       for (const { chosen, settle } of [...this.#waiting]) if (chosen.length > 0) settle(chosen);
     });
   };
@@ -219,12 +220,13 @@ export class OfferPacing {
   }
 
   /** False when it is nobody's turn. */
-  #serveNext(): boolean {
+  #serveNext(backlogs: Backlogs): boolean {
     const maxLoad = Math.ceil(this.#window.size * MAX_CHILD_SHARE);
     const free = [...this.#waiting].filter(({ child }) => child.load < maxLoad);
-    const backlogs = new Map(free.map(({ child }) => [child, backlogOf(child, this.#childrenOf(child.taskId))]));
-    const backlog = ({ child }: Waiter): number => backlogs.get(child) ?? 0;
-    return free.sort((a, b) => backlog(a) - backlog(b) || byNeed(a, b)).some((waiter) => this.#serve(waiter));
+    free.sort((a, b) => backlogs.of(a.child) - backlogs.of(b.child) || byNeed(a, b));
+    const served = free.find((waiter) => this.#serve(waiter));
+    if (served !== undefined) backlogs.changed(served.child);
+    return served !== undefined;
   }
 
   #isAlone({ taskId }: PacedChild): boolean {

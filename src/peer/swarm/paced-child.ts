@@ -2,7 +2,7 @@ import type { PieceSet } from '../../core/piece-set.js';
 import type { TaskId } from '../../core/task-id.js';
 
 /** Remembered of what a child was told alone: so much it passes on in a good while. */
-export const MAX_NEWS = 16;
+export const MAX_NEWS = 8;
 
 /** A piece that a child was told of and has not asked for yet. */
 export interface Offer {
