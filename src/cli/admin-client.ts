@@ -1,5 +1,5 @@
 import { credentials } from '@grpc/grpc-js';
-import { DfpeerError } from '../core/errors.js';
+import { DfpeerError, hasCode } from '../core/errors.js';
 import { WITHIN_CLUSTER } from '../grpc/channel-options.js';
 import { DfpeerAdmin } from '../grpc/protos.js';
 import { callUnary, type UnaryMethod } from '../grpc/unary-call.js';
@@ -22,7 +22,7 @@ export async function callAdmin<Request, Response>(
     const callee = { client, name: `the daemon on ${socketPath}`, unreachable, refused: 'DFP_UNIMPLEMENTED' } as const;
     return await callUnary(callee, method, request, { timeoutMs: ADMIN_TIMEOUT_MS });
   } catch (error) {
-    if (!(error instanceof DfpeerError) || error.code !== unreachable) throw error;
+    if (!hasCode(error, unreachable)) throw error;
     throw new DfpeerError(
       unreachable,
       `no daemon answers on ${socketPath}; start one with dfdaemon, or name its socket with --endpoint`,

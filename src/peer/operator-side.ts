@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
 import type { Clock } from '../core/clock.js';
-import { DfpeerError } from '../core/errors.js';
+import { hasCode } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { DaemonSchedulerClient } from '../scheduler-client/index.js';
 import type { DaemonSettings, ListenAddress } from './daemon-settings.js';
@@ -74,7 +74,7 @@ export async function startStatusPage(
     shutdown.add('the status page', () => server.close());
     return server.port;
   } catch (error) {
-    if (!statusPage.isOptional || !(error instanceof DfpeerError) || error.code !== 'DFP_LISTEN') throw error;
+    if (!statusPage.isOptional || !hasCode(error, 'DFP_LISTEN')) throw error;
     const { port } = statusPage;
     logger.warn({ port }, `there is no status page: port ${port} is taken; choose another one with statusPage.port`);
     return undefined;

@@ -1,6 +1,6 @@
 import { access, constants } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { DfpeerError, errnoOf } from '../../core/errors.js';
+import { DfpeerError, errnoOf, hasCode } from '../../core/errors.js';
 import { directoryIdentity } from './directory-identity.js';
 import { asOutputError } from './output-file.js';
 
@@ -17,7 +17,7 @@ export async function assertWithinReach(path: string, seenByClient: string | und
 
 /** What shows only when the output is placed: NFS that squashes root, a directory that others may write to but whose files are theirs. */
 export function asForbidden(path: string, error: unknown): unknown {
-  if (!(error instanceof DfpeerError) || error.code !== 'DFP_OUTPUT_IO') return error;
+  if (!hasCode(error, 'DFP_OUTPUT_IO')) return error;
   const obstacle = prohibition(dirname(path), errnoOf(error.cause));
   return obstacle === undefined ? error : outputForbidden(obstacle, error.cause);
 }

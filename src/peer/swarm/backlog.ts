@@ -30,6 +30,7 @@ export class Backlogs {
   }
 
   #count(child: PacedChild): number {
+    if (child.news.size === 0) return 0;
     const asked = this.#asked.get(child.taskId) ?? [...this.#childrenOf(child.taskId)].slice(0, MAX_ASKED_OF_NEWS);
     this.#asked.set(child.taskId, asked);
     let copies = 0;

@@ -206,7 +206,8 @@ export class OfferPacing {
       for (const waiter of this.#waiting)
         while (this.#isAlone(waiter.child) && waiter.child.openOffers < MAX_UNTAKEN_OFFERS && this.#serve(waiter));
       const backlogs = new Backlogs((taskId) => this.#children.get(taskId) ?? []);
-      while (this.#uploads + this.#openOffers < this.#window.size + this.#offersAhead && this.#serveNext(backlogs));
+      const places = this.#window.size + this.#offersAhead;
+      while (this.#uploads + this.#openOffers < places && this.#serveNext(backlogs));
       for (const { chosen, settle } of [...this.#waiting]) if (chosen.length > 0) settle(chosen);
     });
   };

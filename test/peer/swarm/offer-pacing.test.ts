@@ -96,6 +96,16 @@ describe('offer pacing', () => {
     pacing.learn({ taskId: TASK, hostId: `host-${index}`, ip }, { held, here, parentHostIds });
   }
 
+  /** They hold nothing, these hosts may give to them, and all that is here is news. */
+  function newsListeners(count: number, hosts: string[]): Listener[] {
+    const all = listeners(count);
+    for (const [index, each] of all.entries()) {
+      each.isNews = () => true;
+      says(index, () => false, hosts);
+    }
+    return all;
+  }
+
   const total = (all: readonly Listener[]): number => all.reduce((sum, { heard }) => sum + heard.length, 0);
   const counts = (all: readonly Listener[]): number[] => all.map(({ heard }) => heard.length);
 
@@ -207,12 +217,8 @@ describe('offer pacing', () => {
   });
 
   it('tells one child only of what comes from the origin, when others have it from there', async () => {
-    const all = listeners(3);
     const hosts = ['host-0', 'host-1', 'host-2'];
-    for (const [index, each] of all.entries()) {
-      each.isNews = () => true;
-      says(index, () => false, hosts);
-    }
+    const all = newsListeners(3, hosts);
     for (let round = 0; round < 10; round++) {
       await settled();
       for (const [index, each] of all.entries()) says(index, (number) => each.heard.includes(number), hosts);
@@ -226,12 +232,8 @@ describe('offer pacing', () => {
   });
 
   it('gives it first to the child that has the least left to pass on, not to the one that lacks the most', async () => {
-    const all = listeners(3);
     const hosts = ['host-0', 'host-1', 'host-2'];
-    for (const [index, each] of all.entries()) {
-      each.isNews = () => true;
-      says(index, () => false, hosts);
-    }
+    const all = newsListeners(3, hosts);
     await settled();
     const ends = all.flatMap(takeAll);
     const kept = new Set(all[2]?.heard);
@@ -245,11 +247,7 @@ describe('offer pacing', () => {
   });
 
   it('tells a child of it that has nobody else to have it from', async () => {
-    const all = listeners(2);
-    for (const [index, each] of all.entries()) {
-      each.isNews = () => true;
-      says(index, () => false, ['this-host']);
-    }
+    const all = newsListeners(2, ['this-host']);
     await settled();
     assert.deepEqual(all[0]?.heard, all[1]?.heard);
   });
