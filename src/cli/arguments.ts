@@ -1,4 +1,4 @@
-import { UsageError } from '../core/errors.js';
+import { messageOf, UsageError } from '../core/errors.js';
 import type { Environment } from '../config/places.js';
 import { attributeOf } from './plain-command-line.js';
 
@@ -64,7 +64,7 @@ export function readValue<T>(raw: RawValue | undefined, parse: (text: string) =>
   try {
     return parse(raw.text);
   } catch (cause) {
-    throw new UsageError(`${raw.from}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new UsageError(`${raw.from}: ${messageOf(cause)}`, { cause });
   }
 }
 

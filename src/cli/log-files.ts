@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { createStream } from 'rotating-file-stream';
 import { type Clock, systemClock } from '../core/clock.js';
-import { DfpeerError } from '../core/errors.js';
+import { DfpeerError, messageOf } from '../core/errors.js';
 import { makeDirectories } from '../core/make-directories.js';
 
 /** A line that could not be written, as on a full disk, is tried again after so long. */
@@ -30,7 +30,7 @@ export async function openLogFiles(options: LogFileOptions, clock: Clock = syste
     });
     return new LogFiles(options, files, clock);
   } catch (cause) {
-    const problem = cause instanceof Error ? cause.message : String(cause);
+    const problem = messageOf(cause);
     throw new DfpeerError('DFP_CONFIG', `log directory ${dir} can't be used: ${problem}; choose one with --log-dir`, {
       cause,
     });

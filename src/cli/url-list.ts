@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import { resolve } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { throwIfAborted } from '../core/deadline.js';
-import { DfpeerError, errnoOf, UsageError } from '../core/errors.js';
+import { DfpeerError, errnoOf, messageOf, UsageError } from '../core/errors.js';
 import { makeDirectories } from '../core/make-directories.js';
 import type { Output, Source } from './dfget-options.js';
 import { nameFromUrl, parseSourceUrl } from './source-url.js';
@@ -96,6 +96,6 @@ function inLine<T>(number: number, parse: () => T): T {
   try {
     return parse();
   } catch (cause) {
-    throw new UsageError(`line ${number}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new UsageError(`line ${number}: ${messageOf(cause)}`, { cause });
   }
 }

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { DfpeerError, errnoOf } from '../core/errors.js';
+import { DfpeerError, errnoOf, messageOf } from '../core/errors.js';
 
 export const MAX_CONFIG_BYTES = 1024 * 1024;
 
@@ -26,7 +26,7 @@ export async function readConfigText(file: string, optional = false): Promise<st
   } catch (cause) {
     const isMissing = errnoOf(cause) === 'ENOENT';
     if (optional && isMissing) return undefined;
-    const problem = cause instanceof Error ? cause.message : String(cause);
+    const problem = messageOf(cause);
     throw new DfpeerError(
       'DFP_CONFIG',
       `configuration file ${file} ${isMissing ? 'does not exist' : `can't be read: ${problem}`}`,

@@ -1,4 +1,5 @@
 import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { messageOf } from '../core/errors.js';
 import { ConfigError, type ConfigIssue } from './config-error.js';
 
 /** Aliases that one file may expand: enough for shared blocks, too few for a bomb. */
@@ -45,7 +46,7 @@ export function parseYaml(text: string, file: string): YamlDocument {
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
     // Too many aliases, or nesting deeper than the stack.
-    const problem = cause instanceof Error ? cause.message : String(cause);
+    const problem = messageOf(cause);
     throw new ConfigError([issueAt(0, `not usable YAML: ${problem}`)], { cause });
   }
 }

@@ -132,8 +132,18 @@ export function isErrorCode(text: unknown): text is ErrorCode {
 /** Makes one of ours of anything thrown; what is one already passes through unchanged. */
 export function toDfpeerError(thrown: unknown, code: ErrorCode = 'DFP_INTERNAL', doing?: string): DfpeerError {
   if (thrown instanceof DfpeerError) return thrown;
-  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  const text = messageOf(thrown);
   return new DfpeerError(code, doing === undefined ? text : `${doing}: ${text}`, { cause: thrown });
+}
+
+/** What it says, whatever was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** What was thrown, for those who take nothing but errors. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
 /** Whether it is one of our errors, with this code. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { ChannelCredentials, ServerCredentials } from '@grpc/grpc-js';
-import { DfpeerError } from '../core/errors.js';
+import { DfpeerError, messageOf } from '../core/errors.js';
 import { IpTargetCredentials } from './ip-target-credentials.js';
 
 /** PEM files, by the names of dfdaemon.yaml. */
@@ -53,7 +53,7 @@ async function readPem(name: string, path: string): Promise<Buffer> {
   try {
     content = await readFile(path);
   } catch (cause) {
-    throw new DfpeerError('DFP_CONFIG', `can't read ${name} ${path}: ${String(cause)}`, { cause });
+    throw new DfpeerError('DFP_CONFIG', `can't read ${name} ${path}: ${messageOf(cause)}`, { cause });
   }
   if (!content.includes('-----BEGIN ')) throw new DfpeerError('DFP_CONFIG', `${name} ${path} is not a PEM file`);
   return content;
@@ -63,6 +63,6 @@ function guard<T>(create: () => T): T {
   try {
     return create();
   } catch (cause) {
-    throw new DfpeerError('DFP_CONFIG', `the TLS files don't fit together: ${String(cause)}`, { cause });
+    throw new DfpeerError('DFP_CONFIG', `the TLS files don't fit together: ${messageOf(cause)}`, { cause });
   }
 }

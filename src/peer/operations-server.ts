@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { messageOf } from '../core/errors.js';
 import type { ListenOptions } from '../core/listen.js';
 import type { ListenAddress } from './daemon-settings.js';
 import { SmallHttpServer } from './small-http-server.js';
@@ -37,8 +38,6 @@ async function answer(
       .writeHead(200, { 'content-type': contentType, 'content-length': Buffer.byteLength(body) })
       .end(request.method === 'HEAD' ? undefined : body);
   } catch (error) {
-    response
-      .writeHead(500, { 'content-type': 'text/plain' })
-      .end(`${error instanceof Error ? error.message : String(error)}\n`);
+    response.writeHead(500, { 'content-type': 'text/plain' }).end(`${messageOf(error)}\n`);
   }
 }

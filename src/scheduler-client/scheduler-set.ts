@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import { sleep } from '../core/deadline.js';
-import { DfpeerError, toDfpeerError } from '../core/errors.js';
+import { DfpeerError, messageOf, toDfpeerError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { EMPTY_BLOCK_LIST, type BlockList } from './block-list.js';
 import { HashRing } from './hash-ring.js';
@@ -172,7 +172,7 @@ export class SchedulerSet {
   #markUnhealthy(member: SchedulerMember, error: unknown): void {
     const { logger } = this.#options;
     const wasKnown = member.lastError !== undefined;
-    member.lastError = error instanceof Error ? error.message : String(error);
+    member.lastError = messageOf(error);
     const fields = { scheduler: member.address, err: error };
     if (!member.isHealthy) {
       if (wasKnown) logger.debug(fields, 'scheduler is still not serving');

@@ -1,7 +1,7 @@
 import { connect as connectHttp2, constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
 import type { Socket } from 'node:net';
 import { LONGEST_TIMER_MS } from '../../core/clock.js';
-import { AbortedError, DeadlineError, DfpeerError } from '../../core/errors.js';
+import { AbortedError, DeadlineError, DfpeerError, messageOf } from '../../core/errors.js';
 import { watchHeartbeat } from './heartbeat.js';
 import { MessageSplitter } from './message-splitter.js';
 import { GrpcStatusError, statusErrorOf } from './status-error.js';
@@ -54,7 +54,7 @@ export async function callDaemon(call: GrpcCall): Promise<IncomingHttpHeaders> {
   } catch (error) {
     if (stopped !== undefined) throw stopped;
     if (error instanceof DfpeerError || error instanceof GrpcStatusError) throw error;
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     // RFC 9113, 8.7: it has done nothing of it. That is how a server says no that has begun to end.
     if (text.includes('NGHTTP2_REFUSED_STREAM'))
       throw new DfpeerError('DFP_SHUTTING_DOWN', `${call.daemon} is shutting down; run this again`, { cause: error });

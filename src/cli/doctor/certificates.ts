@@ -1,8 +1,9 @@
+import { messageOf } from '../../core/errors.js';
 import { loadChannelCredentials, loadServerCredentials, type TlsFiles } from '../../grpc/credentials.js';
 import { authorityFiles, readAuthorities } from '../../peer/fetch/origin/authority-files.js';
 import { checkCertificateFile } from '../../peer/fetch/origin/certificate-file.js';
 import type { DoctorContext } from './context.js';
-import { findingsOf, messageOf, type Finding } from './finding.js';
+import { findingsOf, type Finding } from './finding.js';
 
 const found = findingsOf('certificates');
 

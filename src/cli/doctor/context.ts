@@ -1,11 +1,10 @@
 import type { DaemonConfig } from '../../config/daemon-config.js';
-import { hasCode } from '../../core/errors.js';
+import { hasCode, messageOf } from '../../core/errors.js';
 import type { GetDaemonResponse__Output } from '../../generated/dfpeer/v1/GetDaemonResponse.js';
 import type { DaemonSettings } from '../../peer/daemon-settings.js';
 import { readSocketNote } from '../../peer/socket-note.js';
 import { ADMIN, callAdmin } from '../admin-client.js';
 import { findListening } from '../daemon-connection.js';
-import { messageOf } from './finding.js';
 
 /** What the checks look at. */
 export interface DoctorContext {

@@ -1,9 +1,9 @@
 import { lstat, mkdtemp, rmdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { errnoOf } from '../../core/errors.js';
+import { errnoOf, messageOf } from '../../core/errors.js';
 import { formatBytes } from '../../core/units.js';
 import type { DoctorContext } from './context.js';
-import { findingsOf, messageOf, type Finding } from './finding.js';
+import { findingsOf, type Finding } from './finding.js';
 
 const found = findingsOf('directories');
 

@@ -25,7 +25,3 @@ export function findingsOf(check: string): Findings {
     fail: (message, remedy) => ({ check, status: 'fail', message, remedy }),
   };
 }
-
-export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
-}

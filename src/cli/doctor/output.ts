@@ -1,10 +1,10 @@
 import { link, mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cloneFile } from '../../../native/index.js';
-import { errnoOf } from '../../core/errors.js';
+import { errnoOf, messageOf } from '../../core/errors.js';
 import type { DoctorContext } from './context.js';
 import { existingPart } from './directories.js';
-import { findingsOf, messageOf, type Finding } from './finding.js';
+import { findingsOf, type Finding } from './finding.js';
 
 const found = findingsOf('output');
 

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { errnoOf } from '../../core/errors.js';
+import { errnoOf, messageOf } from '../../core/errors.js';
 import { formatHostPort } from '../../core/host-port.js';
 import type { DaemonSettings, ListenAddress } from '../../peer/daemon-settings.js';
 import type { DoctorContext } from './context.js';
-import { findingsOf, messageOf, type Finding } from './finding.js';
+import { findingsOf, type Finding } from './finding.js';
 
 const found = findingsOf('ports');
 

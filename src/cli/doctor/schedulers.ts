@@ -1,5 +1,6 @@
 import { systemClock } from '../../core/clock.js';
 import { withDeadline } from '../../core/deadline.js';
+import { messageOf } from '../../core/errors.js';
 import { silentLogger } from '../../core/logger.js';
 import { loadChannelCredentials } from '../../grpc/credentials.js';
 import { describeHost } from '../../peer/host-identity.js';
@@ -7,7 +8,7 @@ import { formatAddress, systemLookup, type SchedulerAddress } from '../../schedu
 import { SchedulerConnection } from '../../scheduler-client/scheduler-connection.js';
 import { createSchedulerSource } from '../../scheduler-client/scheduler-source.js';
 import type { DoctorContext } from './context.js';
-import { findingsOf, messageOf, type Finding } from './finding.js';
+import { findingsOf, type Finding } from './finding.js';
 
 const found = findingsOf('schedulers');
 

@@ -5,10 +5,10 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { nativeSupport, SendFileEngine, type SendFileResult } from '../../../native/index.js';
 import { withDeadline } from '../../core/deadline.js';
-import { errnoOf } from '../../core/errors.js';
+import { errnoOf, messageOf } from '../../core/errors.js';
 import type { DoctorContext } from './context.js';
 import { existingPart } from './directories.js';
-import { findingsOf, messageOf, type Finding } from './finding.js';
+import { findingsOf, type Finding } from './finding.js';
 
 const found = findingsOf('sendfile');
 

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../../core/clock.js';
+import { asError } from '../../core/errors.js';
 
 export interface ThreadPoolOptions<Report> {
   entry: URL;
@@ -112,7 +113,7 @@ export class ThreadPool<Order, Report> {
     this.#threads.add(thread);
     worker.on('message', this.#options.onReport);
     let cause = new Error('it was terminated');
-    worker.on('error', (error: unknown) => (cause = error instanceof Error ? error : new Error(String(error))));
+    worker.on('error', (error: unknown) => (cause = asError(error)));
     worker.on('exit', () => this.#bury(thread, cause));
     return thread;
   }

@@ -1,6 +1,6 @@
 import { link, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { DfpeerError, errnoOf } from '../../core/errors.js';
+import { asError, DfpeerError, errnoOf } from '../../core/errors.js';
 import type { ByteRange } from '../../core/piece.js';
 import { asForbidden } from './daemon-reach.js';
 import { fillFile } from './fill-file.js';
@@ -90,7 +90,7 @@ async function tryHardLink({ source, path, overwrite, assertUntouched }: OutputR
     await link(source, name);
   } catch (error) {
     if (!overwrite && errnoOf(error) === 'EEXIST') throw outputExists(path, error);
-    return error instanceof Error ? error : new Error(String(error));
+    return asError(error);
   }
   let isPlaced = false;
   try {

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
+import { messageOf } from '../../../core/errors.js';
 import { readCertificates } from './certificate-file.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -51,7 +52,7 @@ export function readAuthorities(files: AuthorityFiles, onTrouble: (message: stri
     try {
       return readCertificates(path);
     } catch (error) {
-      onTrouble(`${path} ${error instanceof Error ? error.message : String(error)}; ${consequence}`);
+      onTrouble(`${path} ${messageOf(error)}; ${consequence}`);
       return undefined;
     }
   };

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { DfpeerError, errnoOf } from '../../../core/errors.js';
+import { DfpeerError, errnoOf, messageOf } from '../../../core/errors.js';
 
 const CERTIFICATE = /-----BEGIN ((?:TRUSTED |X509 )?CERTIFICATE)-----[^-]+-----END \1-----/g;
 
@@ -30,7 +30,7 @@ export function checkCertificateFile(key: string, path: string): number {
     certificates.forEach(assertCertificate);
     return certificates.length;
   } catch (cause) {
-    const trouble = cause instanceof Error ? cause.message : String(cause);
+    const trouble = messageOf(cause);
     const remedy = 'name a PEM file of certificates that the daemon may read';
     throw new DfpeerError('DFP_CONFIG', `${key}: ${path} ${trouble}; ${remedy}`, { cause });
   }

@@ -1,3 +1,5 @@
+import { messageOf } from '../../../core/errors.js';
+
 /** What codes of Node's mean to whoever asked for a URL, and what to do; see Node's and OpenSSL's lists of errors. */
 const MEANINGS: readonly [codes: readonly string[], meaning: string][] = [
   [['ENOTFOUND'], "no host has this name; check the URL, and DNS on the daemon's host"],
@@ -21,7 +23,7 @@ const MEANINGS: readonly [codes: readonly string[], meaning: string][] = [
 /** Why there is no connection, for people, on one line; the system's own words come last. */
 export function describeConnectionTrouble(error: unknown): string {
   const cause = firstCause(error);
-  const own = (cause instanceof Error ? cause.message : String(cause)).trim().replace(/\s+/g, ' ');
+  const own = messageOf(cause).trim().replace(/\s+/g, ' ');
   const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
   // OpenSSL's text: thread, error, number, library, function, reason, place.
   const reason = /:SSL routines:[^:]*:([^:]+):/.exec(own)?.[1] ?? own;

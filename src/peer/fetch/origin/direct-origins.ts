@@ -1,4 +1,4 @@
-import { DfpeerError, OriginError } from '../../../core/errors.js';
+import { DfpeerError, messageOf, OriginError } from '../../../core/errors.js';
 import { ConnectionPool } from '../connection/connection-pool.js';
 import { exchange } from '../connection/exchange.js';
 import type { FetchedPiece, OriginLocation, OriginTrust } from '../piece-fetcher.js';
@@ -84,7 +84,7 @@ export class DirectOrigins {
       // Nothing was written yet: the library may ask again, and knows more kinds of answers.
       if (reader.pieceBytes === 0) return undefined;
       if (error instanceof OriginError) throw error;
-      const text = error instanceof Error ? error.message : String(error);
+      const text = messageOf(error);
       throw new OriginError('DFP_ORIGIN_UNREACHABLE', text, {}, { cause: error });
     }
   }

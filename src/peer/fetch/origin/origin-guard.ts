@@ -1,6 +1,6 @@
 import { lookup as systemLookup } from 'node:dns/promises';
 import { type BlockList, isIP, type LookupFunction } from 'node:net';
-import { OriginError, UsageError } from '../../../core/errors.js';
+import { asError, OriginError, UsageError } from '../../../core/errors.js';
 import { networkList } from '../../../core/network.js';
 import type { OriginTrust } from '../piece-fetcher.js';
 import { FORBIDDEN_NETWORKS } from './forbidden-networks.js';
@@ -67,7 +67,7 @@ export class OriginGuard {
           if (options.all === true) callback(null, [...addresses]);
           else callback(null, first.address, first.family);
         },
-        (error: unknown) => callback(error instanceof Error ? error : new Error(String(error)), ''),
+        (error: unknown) => callback(asError(error), ''),
       );
     };
   }

@@ -1,4 +1,4 @@
-import { DfpeerError } from '../../../core/errors.js';
+import { DfpeerError, messageOf } from '../../../core/errors.js';
 import type { PieceSlice } from '../../../core/piece.js';
 import { quotable } from '../../../core/printable.js';
 import {
@@ -64,7 +64,7 @@ export class VortexPieceReader implements AnswerReader {
     try {
       return this.#decoder.next();
     } catch (cause) {
-      throw this.#wrong(cause instanceof Error ? cause.message : String(cause), cause);
+      throw this.#wrong(messageOf(cause), cause);
     }
   }
 
