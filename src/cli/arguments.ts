@@ -1,5 +1,5 @@
 import { messageOf, UsageError } from '../core/errors.js';
-import type { Environment } from '../config/places.js';
+import type { Environment } from '../core/environment.js';
 import { attributeOf } from './plain-command-line.js';
 
 /** What a command line asks for: to run, or to show a text (help, version) and exit with 0. */

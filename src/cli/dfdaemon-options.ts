@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import type { DaemonOverrides } from '../config/daemon-config.js';
 import { LOG_LEVELS } from '../config/key-kinds.js';
-import type { Environment } from '../config/places.js';
+import type { Environment } from '../core/environment.js';
 import { parseByteSize, parseDurationMs } from '../core/units.js';
 import { UsageError } from '../core/errors.js';
 import { formatHostPort, parseHostPort } from '../core/host-port.js';

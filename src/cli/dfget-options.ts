@@ -1,5 +1,6 @@
 import { isAbsolute, join, resolve } from 'node:path';
-import { checkSocketPath, type Environment } from '../config/places.js';
+import { checkSocketPath } from '../config/places.js';
+import type { Environment } from '../core/environment.js';
 import { UsageError } from '../core/errors.js';
 import { LOG_LEVELS, type LogLevel } from '../core/log-level.js';
 import { MAX_PIECE_LENGTH, MIN_PIECE_LENGTH } from '../core/piece.js';

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import type { Environment } from '../config/places.js';
+import type { Environment } from '../core/environment.js';
 import { UsageError } from '../core/errors.js';
 import { collect, parseCommandLine } from './commander-command-line.js';
 import { DFGET_FLAGS } from './dfget-flags.js';

@@ -1,9 +1,8 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { Environment } from '../core/environment.js';
 import { DfpeerError } from '../core/errors.js';
 import { MAX_SOCKET_PATH_BYTES } from '../core/socket-path.js';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Where things live on this machine unless flags or keys say otherwise. All absolute. */
 export interface Places {

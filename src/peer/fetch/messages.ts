@@ -1,3 +1,4 @@
+import type { Environment } from '../../core/environment.js';
 import type { ErrorMessage } from './error-message.js';
 import type { AuthorityFiles } from './origin/authority-files.js';
 import type { OriginPieceOrder } from './origin/fetch-origin-piece.js';
@@ -53,5 +54,5 @@ export interface ThreadOptions {
   originConnectTimeoutMs: number | undefined;
   connectionsPerOrigin: number | undefined;
   /** Of which origins' proxies are taken; undefined: none. */
-  environment?: Readonly<Record<string, string | undefined>> | undefined;
+  environment?: Environment | undefined;
 }

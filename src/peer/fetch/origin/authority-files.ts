@@ -1,9 +1,8 @@
 import { statSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
+import type { Environment } from '../../../core/environment.js';
 import { messageOf } from '../../../core/errors.js';
 import { readCertificates } from './certificate-file.js';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** PEM files that say whose signature under an origin's certificate counts. */
 export interface AuthorityFiles {

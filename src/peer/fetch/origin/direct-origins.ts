@@ -1,3 +1,4 @@
+import type { Environment } from '../../../core/environment.js';
 import { DfpeerError, messageOf, OriginError } from '../../../core/errors.js';
 import { ConnectionPool } from '../connection/connection-pool.js';
 import { exchange } from '../connection/exchange.js';
@@ -19,7 +20,7 @@ export interface DirectOriginsOptions {
   guard: OriginGuard;
   connectTimeoutMs?: number | undefined;
   connectionsPerOrigin?: number | undefined;
-  environment?: Readonly<Record<string, string | undefined>> | undefined;
+  environment?: Environment | undefined;
   /** Default {@link MIN_DIRECT_BYTES}. */
   minBytes?: number;
 }

@@ -1,4 +1,5 @@
 import { Agent, type Dispatcher } from 'undici';
+import type { Environment } from '../../../core/environment.js';
 import { OriginError } from '../../../core/errors.js';
 import { redactUrl } from '../../../core/redact.js';
 import type { OriginLocation, OriginTrust } from '../piece-fetcher.js';
@@ -27,7 +28,7 @@ export interface OriginClientOptions {
   /** Whom https trusts. */
   authorities: TrustedAuthorities;
   /** Its proxy variables are honoured for local users. Default: none. */
-  environment?: Readonly<Record<string, string | undefined>> | undefined;
+  environment?: Environment | undefined;
 }
 
 export interface OriginRequest {

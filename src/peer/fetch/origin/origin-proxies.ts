@@ -1,5 +1,6 @@
 import type { SecureContext } from 'node:tls';
 import { type Agent, type Dispatcher, ProxyAgent } from 'undici';
+import type { Environment } from '../../../core/environment.js';
 import { chooseProxy, mayUseProxy } from './proxy-choice.js';
 import type { TrustedAuthorities } from './trusted-authorities.js';
 
@@ -16,12 +17,12 @@ export interface OriginProxiesOptions {
 
 /** The proxies that an environment names, each with connections of its own. Bounded by the variables there are. */
 export class OriginProxies {
-  readonly #environment: Readonly<Record<string, string | undefined>>;
+  readonly #environment: Environment;
   readonly #options: OriginProxiesOptions;
   readonly #isUsed: boolean;
   readonly #agents = new Map<string, KnownAgent>();
 
-  constructor(environment: Readonly<Record<string, string | undefined>>, options: OriginProxiesOptions) {
+  constructor(environment: Environment, options: OriginProxiesOptions) {
     this.#environment = environment;
     this.#options = options;
     this.#isUsed = mayUseProxy(environment);

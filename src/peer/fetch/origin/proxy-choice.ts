@@ -1,8 +1,7 @@
 import { isIP } from 'node:net';
+import type { Environment } from '../../../core/environment.js';
 import { DfpeerError } from '../../../core/errors.js';
 import { networkList, readNetwork } from '../../../core/network.js';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 const SUPPORTED: ReadonlySet<string> = new Set(['http:', 'https:', 'socks5:', 'socks:']);
 
