@@ -151,8 +151,14 @@ export function hasCode(thrown: unknown, code: ErrorCode): thrown is DfpeerError
   return thrown instanceof DfpeerError && thrown.code === code;
 }
 
+/** The code of an error, whoever made it: the system, Node, OpenSSL, a library ("ENOSPC", "CERT_HAS_EXPIRED", "LEVEL_LOCKED"). */
+export function codeOf(thrown: unknown): string | undefined {
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}
+
 /** The errno name ("ENOSPC") of a Node or native error, if it has one. */
 export function errnoOf(thrown: unknown): string | undefined {
-  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
-  return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
+  const code = codeOf(thrown);
+  return code !== undefined && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
 }

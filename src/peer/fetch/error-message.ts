@@ -1,4 +1,4 @@
-import { AbortedError, DeadlineError, DfpeerError, type ErrorCode, OriginError } from '../../core/errors.js';
+import { AbortedError, codeOf, DeadlineError, DfpeerError, type ErrorCode, OriginError } from '../../core/errors.js';
 import { ParentRefusedError } from './fetch-errors.js';
 
 /** An error as it crosses from a thread to another: structured cloning would lose its class and fields. */
@@ -16,10 +16,7 @@ export function packError(error: DfpeerError): ErrorMessage {
   if (error instanceof OriginError) packed.origin = { status: error.status, headers: error.headers };
   if (error instanceof ParentRefusedError) packed.refusal = { status: error.status, retryAfterMs: error.retryAfterMs };
   if (error instanceof DeadlineError) packed.deadline = { waitedFor: error.waitedFor, timeoutMs: error.timeoutMs };
-  if (error.cause instanceof Error) {
-    const code = 'code' in error.cause && typeof error.cause.code === 'string' ? error.cause.code : undefined;
-    packed.cause = { message: error.cause.message, code };
-  }
+  if (error.cause instanceof Error) packed.cause = { message: error.cause.message, code: codeOf(error.cause) };
   return packed;
 }
 

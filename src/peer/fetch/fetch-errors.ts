@@ -1,4 +1,4 @@
-import { DfpeerError, OriginError } from '../../core/errors.js';
+import { codeOf, DfpeerError, OriginError } from '../../core/errors.js';
 
 /** A parent that answered, but not with the piece. */
 export class ParentRefusedError extends DfpeerError {
@@ -27,7 +27,7 @@ export function isRetryable(error: unknown): boolean {
     case 'DFP_ORIGIN_STATUS':
       return error instanceof OriginError && error.status !== undefined && PASSING_STATUSES.has(error.status);
     case 'DFP_ORIGIN_UNREACHABLE':
-      return !LASTING_CAUSE.test(causeCode(error));
+      return !LASTING_CAUSE.test(codeOf(error.cause) ?? '');
     case 'DFP_ORIGIN_LENGTH':
     case 'DFP_PARENT_UNREACHABLE':
     case 'DFP_STALLED':
@@ -50,9 +50,4 @@ export function parseRetryAfterMs(header: string | undefined, nowMs: number): nu
   if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
   const date = /^[A-Z][a-z]{2}, /.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
-}
-
-function causeCode(error: Error): string {
-  const { cause } = error;
-  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
 }

@@ -1,4 +1,4 @@
-import { DfpeerError } from '../../core/errors.js';
+import { codeOf, DfpeerError } from '../../core/errors.js';
 import { diskError } from '../disk-error.js';
 
 /** A file that another one names is not there, or is something else: in the words of strerror(3), and of RepairDB. */
@@ -16,7 +16,7 @@ export function openError(directory: string, error: unknown): DfpeerError {
 /** DFP_STORE_LOCKED when another process has it, else what the disk said. */
 export function lockError(directory: string, error: unknown): DfpeerError {
   const cause = causeOf(error);
-  if (levelCodeOf(cause) !== 'LEVEL_LOCKED') return diskError(`open the metadata in ${directory}`, cause);
+  if (codeOf(cause) !== 'LEVEL_LOCKED') return diskError(`open the metadata in ${directory}`, cause);
   return new DfpeerError(
     'DFP_STORE_LOCKED',
     `another dfdaemon uses ${directory}; stop it (dfdaemon doctor names its process; one that dfget has started ends by itself when idle), or give this one its own storage.dir`,
@@ -25,12 +25,8 @@ export function lockError(directory: string, error: unknown): DfpeerError {
 }
 
 function isDamage(cause: unknown): boolean {
-  const code = levelCodeOf(cause);
+  const code = codeOf(cause);
   return code === 'LEVEL_CORRUPTION' || (code === 'LEVEL_IO_ERROR' && MISSING_FILE.test(String(cause)));
-}
-
-function levelCodeOf(cause: unknown): unknown {
-  return cause instanceof Error && 'code' in cause ? cause.code : undefined;
 }
 
 /** What LevelDB said, which is inside of "Database failed to open". */

@@ -1,4 +1,4 @@
-import { messageOf } from '../../../core/errors.js';
+import { codeOf, messageOf } from '../../../core/errors.js';
 
 /** What codes of Node's mean to whoever asked for a URL, and what to do; see Node's and OpenSSL's lists of errors. */
 const MEANINGS: readonly [codes: readonly string[], meaning: string][] = [
@@ -24,7 +24,7 @@ const MEANINGS: readonly [codes: readonly string[], meaning: string][] = [
 export function describeConnectionTrouble(error: unknown): string {
   const cause = firstCause(error);
   const own = messageOf(cause).trim().replace(/\s+/g, ' ');
-  const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+  const code = codeOf(cause) ?? '';
   // OpenSSL's text: thread, error, number, library, function, reason, place.
   const reason = /:SSL routines:[^:]*:([^:]+):/.exec(own)?.[1] ?? own;
   const meaning = MEANINGS.find(([codes]) => codes.includes(code))?.[1];

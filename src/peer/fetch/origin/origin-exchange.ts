@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { abortReason } from '../../../core/deadline.js';
-import { DfpeerError, OriginError, UsageError } from '../../../core/errors.js';
+import { codeOf, DfpeerError, OriginError, UsageError } from '../../../core/errors.js';
 import { redactUrl } from '../../../core/redact.js';
 import type { OriginLocation } from '../piece-fetcher.js';
 import { describeConnectionTrouble } from './connection-trouble.js';
@@ -86,7 +86,7 @@ function plainHeaders(headers: Readonly<Record<string, string | string[] | undef
 
 function toOriginError(error: unknown, url: string): DfpeerError {
   if (error instanceof DfpeerError) return error;
-  if (error instanceof Error && 'code' in error && error.code === 'UND_ERR_INVALID_ARG')
+  if (error instanceof Error && codeOf(error) === 'UND_ERR_INVALID_ARG')
     return new UsageError(`cannot ask ${redactUrl(url)}: ${error.message}`, { cause: error }, 'DFP_INVALID_ARGUMENT');
   const trouble = describeConnectionTrouble(error);
   return new OriginError('DFP_ORIGIN_UNREACHABLE', `cannot reach ${redactUrl(url)}: ${trouble}`, {}, { cause: error });
