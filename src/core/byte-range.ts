@@ -27,6 +27,11 @@ export function parseRangeHeader(header: string | undefined, contentLength: numb
   return { kind: 'range', range: { offset: start, length: end - start + 1 } };
 }
 
+/** The `Range` header that asks for it: the last byte is named, not the one after. */
+export function formatRangeHeader({ offset, length }: ByteRange): string {
+  return `bytes=${offset}-${offset + length - 1}`;
+}
+
 export interface ContentRange {
   offset: number;
   length: number;

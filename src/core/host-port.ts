@@ -8,6 +8,11 @@ export interface HostPort {
 
 const HOST_PORT = /^(?:https?:\/\/)?(?:\[([0-9a-f:.]+)\]|([^\s/:[\]]+)):(\d{1,5})\/?$/i;
 
+/** As it is dialled and looked up: an IPv6 address without the brackets that it has in a URL. */
+export function hostOfUrl({ hostname }: Pick<URL, 'hostname'>): string {
+  return hostname.replace(/^\[|\]$/g, '');
+}
+
 /** "10.0.0.1:8002", "scheduler.svc:8002" or "[fd00::1]:8002", as {@link parseHostPort} takes it and gRPC dials it. */
 export function formatHostPort(host: string, port: number): string {
   return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;

@@ -1,5 +1,7 @@
+import { formatRangeHeader } from '../../../core/byte-range.js';
 import type { Environment } from '../../../core/environment.js';
 import { DfpeerError, messageOf, OriginError } from '../../../core/errors.js';
+import { hostOfUrl } from '../../../core/host-port.js';
 import { ConnectionPool } from '../connection/connection-pool.js';
 import { exchange } from '../connection/exchange.js';
 import type { FetchedPiece, OriginLocation, OriginTrust } from '../piece-fetcher.js';
@@ -71,7 +73,7 @@ export class DirectOrigins {
     transfer: Transfer,
   ): Promise<FetchedPiece | undefined> {
     const pool = this.#pools[origin.trust];
-    const endpoint = { host: bareHost(url), port: Number(url.port || 80) };
+    const endpoint = { host: hostOfUrl(url), port: Number(url.port || 80) };
     const reader = new OriginPieceReader({ origin, location, slice, path });
     try {
       const connection = pool.takeIdle(endpoint, transfer.metered) ?? (await pool.connect(endpoint, transfer));
@@ -109,19 +111,14 @@ export class DirectOrigins {
   }
 }
 
-function formatRequest(url: URL, location: OriginLocation, { offset, length }: OriginPieceOrder['slice']): Buffer {
+function formatRequest(url: URL, location: OriginLocation, slice: OriginPieceOrder['slice']): Buffer {
   const headers = {
     host: url.host,
     'user-agent': 'dfpeer',
     ...headersOnWire(location),
     'accept-encoding': 'identity',
-    range: `bytes=${offset}-${offset + length - 1}`,
+    range: formatRangeHeader(slice),
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return Buffer.from(`GET ${url.pathname}${url.search} HTTP/1.1\r\n${lines.join('')}\r\n`, 'latin1');
-}
-
-/** IPv6 without its brackets. */
-function bareHost({ hostname }: URL): string {
-  return hostname.replace(/^\[|\]$/g, '');
 }

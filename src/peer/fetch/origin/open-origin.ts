@@ -1,3 +1,4 @@
+import { formatRangeHeader } from '../../../core/byte-range.js';
 import { errnoOf, OriginError } from '../../../core/errors.js';
 import type { ByteRange } from '../../../core/piece.js';
 import { redactUrl } from '../../../core/redact.js';
@@ -56,7 +57,7 @@ async function ask(
   { origin, client, signal, range }: OpenOriginRequest,
   location: OriginLocation,
 ): Promise<OriginAnswer> {
-  const bytes = range === undefined ? undefined : `bytes=${range.offset}-${range.offset + range.length - 1}`;
+  const bytes = range && formatRangeHeader(range);
   const answer = await client.open({ method: 'GET', location, range: bytes, trust: origin.trust, signal });
   try {
     if (range === undefined) checkWholeAnswer(answer, origin);

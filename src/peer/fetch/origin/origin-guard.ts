@@ -1,6 +1,7 @@
 import { lookup as systemLookup } from 'node:dns/promises';
 import { type BlockList, isIP, type LookupFunction } from 'node:net';
 import { asError, OriginError, UsageError } from '../../../core/errors.js';
+import { hostOfUrl } from '../../../core/host-port.js';
 import { networkList } from '../../../core/network.js';
 import type { OriginTrust } from '../piece-fetcher.js';
 import { FORBIDDEN_NETWORKS } from './forbidden-networks.js';
@@ -43,7 +44,7 @@ export class OriginGuard {
     const url = parseUrl(text);
     if (url.protocol !== 'http:' && url.protocol !== 'https:')
       throw forbidden(`scheme ${url.protocol} is not http or https`);
-    const host = url.hostname.replace(/^\[|\]$/g, '');
+    const host = hostOfUrl(url);
     if (isIP(host) !== 0) this.checkAddress(host, host, trust);
     return url;
   }

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { Environment } from '../../../core/environment.js';
 import { DfpeerError } from '../../../core/errors.js';
+import { hostOfUrl } from '../../../core/host-port.js';
 import { networkList, readNetwork } from '../../../core/network.js';
 
 const SUPPORTED: ReadonlySet<string> = new Set(['http:', 'https:', 'socks5:', 'socks:']);
@@ -46,11 +47,8 @@ export function mayUseProxy(env: Environment): boolean {
 }
 
 /** `*`, or entries separated by commas or blanks: a domain with all below it, an address, a network in CIDR notation. */
-function isExempt({ hostname }: URL, list: string): boolean {
-  const host = hostname
-    .replace(/^\[|\]$/g, '')
-    .replace(/\.$/, '')
-    .toLowerCase();
+function isExempt(url: URL, list: string): boolean {
+  const host = hostOfUrl(url).replace(/\.$/, '').toLowerCase();
   return list.split(/[\s,]+/).some((entry) => entry !== '' && matches(host, entry.toLowerCase()));
 }
 

@@ -1,4 +1,4 @@
-import { parseContentRange } from '../../../core/byte-range.js';
+import { formatRangeHeader, parseContentRange } from '../../../core/byte-range.js';
 import { DfpeerError } from '../../../core/errors.js';
 import type { PieceSlice } from '../../../core/piece.js';
 import { CONTENT_VERSION_HEADER, PIECE_DIGEST_HEADER } from '../../../core/piece-header.js';
@@ -32,7 +32,7 @@ export function formatPieceRequest(request: HttpPieceRequest): string {
   return [
     `GET /download/${taskId.slice(0, 3)}/${taskId}?peerId=${encodeURIComponent(childPeerId)} HTTP/1.1`,
     `Host: ${authority}`,
-    `Range: bytes=${slice.offset}-${slice.offset + slice.length - 1}`,
+    `Range: ${formatRangeHeader(slice)}`,
     'Accept-Encoding: identity',
     ...(traceParent === undefined ? [] : [`${TRACE_PARENT_HEADER}: ${traceParent}`]),
     '\r\n',
