@@ -8,7 +8,8 @@ import { lockError, openError } from './level-errors.js';
 import { LevelMetadataStore } from './level-metadata.js';
 import { readLiveTables } from './live-tables.js';
 import type { Quarantine } from './quarantine.js';
-import { findBrokenTables, unlessGone } from './table-check.js';
+import { findBrokenTables } from './table-check.js';
+import { unlessGone } from './unless-gone.js';
 
 export interface MetadataPlace {
   directory: string;

@@ -1,6 +1,8 @@
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../../core/errors.js';
+import { makeDirectories } from '../../core/make-directories.js';
+import { unlessGone } from './unless-gone.js';
 
 /** Damaged files kept for the operator; the oldest go first. */
 export const MAX_QUARANTINED_FILES = 16;
@@ -12,7 +14,10 @@ export interface QuarantinedFile {
   sinceMs: number;
 }
 
-/** Where files go that can't be trusted, so that an operator can look at them: `<directory>/quarantine/<since>-<name>`. */
+/**
+ * Where files go that can't be trusted, so that an operator can look at them: `<directory>/quarantine/<since>-<name>`. Who has looked may
+ * remove it altogether.
+ */
 export class Quarantine {
   readonly directory: string;
   readonly #now: () => number;
@@ -24,6 +29,7 @@ export class Quarantine {
 
   /** `move` brings something to the path it is given. Resolves with false when there was nothing to move. */
   async take(name: string, move: (target: string) => Promise<void>): Promise<boolean> {
+    await makeDirectories(this.directory, 0o700);
     const kept = await this.list();
     for (const file of kept.slice(0, Math.max(0, kept.length - MAX_QUARANTINED_FILES + 1))) await this.remove(file);
     try {
@@ -38,7 +44,7 @@ export class Quarantine {
   /** Oldest first. */
   async list(): Promise<QuarantinedFile[]> {
     const files: QuarantinedFile[] = [];
-    for (const name of await readdir(this.directory)) {
+    for (const name of await unlessGone(readdir(this.directory), [])) {
       const stats = await lstat(join(this.directory, name)).catch(() => undefined);
       if (stats === undefined) continue;
       files.push({ name, bytes: stats.blocks * 512, sinceMs: Number.parseInt(name, 10) || 0 });

@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ByteCursor } from '../../core/byte-cursor.js';
-import { errnoOf } from '../../core/errors.js';
 import { maskedCrc32c } from './crc32c.js';
+import { unlessGone } from './unless-gone.js';
 
 const FOOTER_BYTES = 48;
 const MAGIC = 0xdb4775248b80fb57n;
@@ -72,14 +72,4 @@ function handlesIn(block: Buffer): BlockHandle[] {
 
 function readHandle(cursor: ByteCursor): BlockHandle {
   return { offset: cursor.varint(), size: cursor.varint() };
-}
-
-/** `otherwise` where there is no such file or directory: another process may be removing it just now. */
-export async function unlessGone<T, U>(reading: Promise<T>, otherwise: U): Promise<T | U> {
-  try {
-    return await reading;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return otherwise;
-    throw error;
-  }
 }
