@@ -104,6 +104,8 @@ export class Collector {
   }
 
   async #run(): Promise<void> {
+    // It was due while room was being made, and nobody waits for it any more.
+    if (this.#state === 'stopped') return;
     this.#state = 'collecting';
     try {
       await this.collect();

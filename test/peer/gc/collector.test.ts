@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { link, stat, writeFile } from 'node:fs/promises';
+import { link, rm, stat, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { Registry } from 'prom-client';
-import { systemClock } from '../../../src/core/clock.js';
+import { type Clock, systemClock } from '../../../src/core/clock.js';
 import { silentLogger } from '../../../src/core/logger.js';
 import type { TaskId } from '../../../src/core/task-id.js';
 import { Collector, ROOM_RESERVE_BYTES, type GcSettings } from '../../../src/peer/gc/collector.js';
@@ -15,6 +15,7 @@ import { encodeRecord, taskKey } from '../../../src/peer/store/record-codec.js';
 import type { StoredTask } from '../../../src/peer/store/stored-task.js';
 import { TaskStore } from '../../../src/peer/store/task-store.js';
 import { UploadService } from '../../../src/upload/index.js';
+import { ManualClock } from '../../support/manual-clock.js';
 import { useTemporaryDirectory } from '../../support/temporary-directory.js';
 import { storeTask } from '../store/fill-store.js';
 
@@ -33,7 +34,7 @@ describe('the collector', () => {
   let told: TaskId[];
   let reasons: string[];
   let nowMs: number;
-  let freeBytes: number | Error;
+  let freeBytes: number | Promise<number> | Error;
 
   beforeEach(async () => {
     nowMs = 1_000_000;
@@ -46,7 +47,7 @@ describe('the collector', () => {
 
   const clock = { ...systemClock, now: () => nowMs };
 
-  function makeCollector(over: Partial<GcSettings> = {}): Collector {
+  function makeCollector(over: Partial<GcSettings> = {}, itsClock: Clock = clock): Collector {
     return new Collector(
       {
         store,
@@ -57,7 +58,7 @@ describe('the collector', () => {
           if (freeBytes instanceof Error) throw freeBytes;
           return freeBytes;
         },
-        clock,
+        clock: itsClock,
         logger: silentLogger,
       },
       { ...settings, ...over },
@@ -262,6 +263,16 @@ describe('the collector', () => {
     await assert.rejects(stat(damaged), { code: 'ENOENT' });
   });
 
+  it('goes on when an operator has removed the quarantine altogether', async () => {
+    await fill(5, 2 * MIB);
+    await rm(join(directory(), 'quarantine'), { recursive: true });
+    await makeCollector().collect();
+    assert.equal(store.storedBytes, 6 * MIB);
+    freeBytes = ROOM_RESERVE_BYTES;
+    assert.equal(await makeCollector().makeRoom(MIB), true);
+    assert.equal(store.storedBytes, 4 * MIB);
+  });
+
   it('keeps what is in quarantine for as long as tasks are kept, where there is room', async () => {
     const damaged = join(directory(), 'quarantine', `${nowMs}-damaged`);
     await writeFile(damaged, randomBytes(MIB));
@@ -283,5 +294,21 @@ describe('the collector', () => {
     await removed;
     await collector.stop();
     assert.deepEqual(told, [task.taskId]);
+  });
+
+  it('begins no collection once it is stopped, though one was due and waited for something else', async () => {
+    await fill(1, 10 * MIB);
+    const time = new ManualClock();
+    const collector = makeCollector({}, time);
+    let answer: (bytes: number) => void = () => undefined;
+    freeBytes = new Promise((resolve) => (answer = resolve));
+    collector.start();
+    const made = collector.makeRoom(MIB);
+    time.advance(settings.intervalMs);
+    const stopped = collector.stop();
+    answer(ROOM_RESERVE_BYTES + MIB);
+    await Promise.all([made, stopped]);
+    assert.deepEqual(told, []);
+    assert.equal(time.pendingTimers, 0);
   });
 });
