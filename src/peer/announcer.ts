@@ -15,11 +15,12 @@ export class StoredTaskAnnouncer {
   readonly #concurrentPieceCount: number;
   readonly #logger: Logger;
   readonly #controller = new AbortController();
-  #round: Promise<void> = Promise.resolve();
+  #rounds: Promise<void> = Promise.resolve();
+  #isRoundWanted = false;
+  #areRoundsRunning = false;
   readonly #pending = new Set<StoredTask>();
-  #announcingPending: Promise<void> | undefined;
-  #again = false;
-  #running = false;
+  #announcing: Promise<void> = Promise.resolve();
+  #isAnnouncing = false;
 
   constructor(options: { store: TaskStore; newPeerId: () => string; concurrentPieceCount: number; logger: Logger }) {
     this.#store = options.store;
@@ -30,10 +31,8 @@ export class StoredTaskAnnouncer {
 
   /** Announces everything that its scheduler was not told of; a round that is already running is followed by one more. */
   announceAll(client: DaemonSchedulerClient): void {
-    this.#again = true;
-    if (this.#running) return;
-    this.#running = true;
-    this.#round = this.#rounds(client).finally(() => (this.#running = false));
+    this.#isRoundWanted = true;
+    if (!this.#areRoundsRunning) this.#rounds = this.#runRounds(client);
   }
 
   async announce(client: DaemonSchedulerClient, task: StoredTask): Promise<void> {
@@ -45,16 +44,18 @@ export class StoredTaskAnnouncer {
   announceSoon(client: DaemonSchedulerClient, task: StoredTask): void {
     if (this.#pending.size >= MAX_PENDING_ANNOUNCEMENTS || this.#controller.signal.aborted) return;
     this.#pending.add(task);
-    this.#announcingPending ??= this.#announcePending(client).finally(() => (this.#announcingPending = undefined));
+    if (!this.#isAnnouncing) this.#announcing = this.#announcePending(client);
   }
 
   async stop(): Promise<void> {
     this.#controller.abort(new AbortedError('announcing stored tasks'));
-    await this.#round;
-    await this.#announcingPending;
+    await this.#rounds;
+    await this.#announcing;
   }
 
+  /** Says itself that it is over, and not its promise: what is pending by then would be left to nobody. */
   async #announcePending(client: DaemonSchedulerClient): Promise<void> {
+    this.#isAnnouncing = true;
     for (const task of this.#pending) {
       this.#pending.delete(task);
       if (this.#controller.signal.aborted || client.isAnnounced(task.taskId)) continue;
@@ -64,11 +65,14 @@ export class StoredTaskAnnouncer {
         this.#logger.debug({ taskId: task.taskId, err: error }, 'could not announce a complete task');
       }
     }
+    this.#isAnnouncing = false;
   }
 
-  async #rounds(client: DaemonSchedulerClient): Promise<void> {
-    while (this.#again && !this.#controller.signal.aborted) {
-      this.#again = false;
+  /** As above. */
+  async #runRounds(client: DaemonSchedulerClient): Promise<void> {
+    this.#areRoundsRunning = true;
+    while (this.#isRoundWanted && !this.#controller.signal.aborted) {
+      this.#isRoundWanted = false;
       try {
         await this.#store.allSettled();
         const announced = await reannounceStoredTasks(client, this.#registrations(), {
@@ -81,6 +85,7 @@ export class StoredTaskAnnouncer {
           this.#logger.warn({ err: error }, 'complete tasks could not be announced');
       }
     }
+    this.#areRoundsRunning = false;
   }
 
   *#registrations(): Iterable<PeerRegistration> {
