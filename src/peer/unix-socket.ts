@@ -36,10 +36,10 @@ export async function prepareSocketPath(path: string): Promise<void> {
       'DFP_LISTEN',
       `${path} exists and is no socket; remove it, or choose another download.server.socketPath`,
     );
-  if (await answers(path))
+  if (await isListenedTo(path))
     throw new DfpeerError(
       'DFP_LISTEN',
-      `another dfdaemon answers on ${path}; stop it, or choose another download.server.socketPath`,
+      `another dfdaemon listens on ${path}; stop it, or choose another download.server.socketPath`,
     );
   await rm(path);
 }
@@ -87,13 +87,14 @@ async function findGroup(name: string): Promise<number | undefined> {
   return gid === undefined ? undefined : Number(gid);
 }
 
-async function answers(path: string): Promise<boolean> {
+async function isListenedTo(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
     socket.once('connect', () => {
       socket.destroy();
       resolve(true);
     });
-    socket.once('error', () => resolve(false));
+    // The queue of a daemon that hangs is full at some time.
+    socket.once('error', (error) => resolve(errnoOf(error) === 'EAGAIN'));
   });
 }
