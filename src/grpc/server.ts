@@ -81,8 +81,6 @@ export interface GrpcServer {
   readonly port: number;
   /** What Health/Check answers, for "" and for every service (docs/WIRE.md 2.1). */
   setServing(serving: boolean): void;
-  /** Serves HTTP/2 on a connection that somebody else accepted. */
-  injectConnection(socket: Socket): void;
   /** No new calls; running ones get `graceMs`, then their connections are destroyed. Idempotent. */
   stop(graceMs: number): Promise<void>;
 }
@@ -117,7 +115,6 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     address: describeAddress(bound),
     port: typeof bound === 'object' && bound !== null ? bound.port : 0,
     setServing,
-    injectConnection,
     stop(graceMs) {
       setServing(false);
       stopping ??= stop({ grpc, listener, sockets, clock, graceMs });

@@ -41,7 +41,7 @@ export class WireOutput {
       ...(range === undefined ? {} : { range: { start: range.offset, length: range.length } }),
       cost: toDuration(finishedAtMs === undefined ? 0 : Math.max(finishedAtMs - createdAtMs, 0)),
       task: this.task(peer.task),
-      host: this.candidateHost(peer.host),
+      host: this.#candidateHost(peer.host),
       needBackToSource: peer.state === 'BackToSource' || peer.needBackToSource,
       createdAt: toTimestamp(createdAtMs),
       updatedAt: toTimestamp(updatedAtMs),
@@ -76,7 +76,7 @@ export class WireOutput {
   }
 
   /** As Dragonfly's scheduler does, without what concerns only the host itself. */
-  candidateHost(host: SchedulerHost): Host {
+  #candidateHost(host: SchedulerHost): Host {
     return { ...this.host(host), name: '', schedulerClusterId: 0, disableShared: false };
   }
 }
