@@ -144,7 +144,7 @@ export class Cluster {
     return this.#clock.monotonicMs() - sinceMs;
   }
 
-  /** Makes room by forgetting the finished peer that was seen longest ago. */
+  /** Makes room by forgetting a peer that failed, or else the complete one that was seen longest ago. */
   #evictPeer(peers: ReadonlyMap<string, SchedulerPeer>, limit: number): void {
     const finished = [...peers.values()].filter((peer) => isFinished(peer.state));
     const oldest = leastBy(finished, (peer) => (peer.state === 'Succeeded' ? peer.seenAtMs : -Infinity));

@@ -98,7 +98,7 @@ export class DaemonView {
       .sort((a, b) => Number(b.pinned) - Number(a.pinned) || b.lastUsedMs - a.lastUsedMs);
   }
 
-  /** Pieces of each task that are on their way here. */
+  /** Pieces of the task that are on their way here. */
   piecesUnderWay(task: StoredTask): ReadonlySet<number> {
     const { pieceLength } = task.record;
     const fetches = this.#sources.fetcher.list().filter(({ taskId }) => taskId === task.taskId);

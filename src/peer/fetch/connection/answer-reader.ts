@@ -8,9 +8,12 @@ export interface AnswerReader {
   /** Bytes of the piece written so far. */
   readonly pieceBytes: number;
   readonly pieceLength: number;
-  /** Undefined: more is needed. @throws DfpeerError DFP_PARENT_REFUSED, DFP_PARENT_PROTOCOL, DFP_PIECE_DIGEST, DFP_STORE_* */
+  /**
+   * Undefined: more is needed.
+   * @throws DfpeerError DFP_PARENT_REFUSED, DFP_PARENT_PROTOCOL, DFP_PIECE_DIGEST, DFP_STORE_*; of an origin, OriginError or UnplainAnswerError
+   */
   read(chunk: Uint8Array): PieceAnswer | undefined;
-  /** The connection ended first. @throws DfpeerError always: DFP_PARENT_UNREACHABLE, or what the unfinished answer says */
+  /** The connection ended first. @throws DfpeerError always: DFP_PARENT_UNREACHABLE, DFP_ORIGIN_LENGTH, or what the unfinished answer says */
   end(): never;
   /** Closes the file. Idempotent. */
   close(): void;
