@@ -2,19 +2,17 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { link, open, readFile, rm, truncate, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import { DfpeerError } from '../../../src/core/errors.js';
 import { silentLogger } from '../../../src/core/logger.js';
-import { formatPieceDigest, TrafficType } from '../../../src/core/piece.js';
 import { computeTaskId } from '../../../src/core/task-id.js';
-import type { StoredTask } from '../../../src/peer/store/stored-task.js';
 import { TaskStore } from '../../../src/peer/store/task-store.js';
 import { useTemporaryDirectory } from '../../support/temporary-directory.js';
+import { storeTask } from './fill-store.js';
 
 const PIECE = 1024;
 const CONTENT = randomBytes(3 * PIECE);
-const URL = 'http://example.com/file';
-const TASK_ID = computeTaskId({ url: URL });
+const WHAT = { url: 'http://example.com/file', content: CONTENT, pieceLength: PIECE };
+const TASK_ID = computeTaskId({ url: WHAT.url });
 
 describe('an output that is a hard link to the stored file', () => {
   const directory = useTemporaryDirectory();
@@ -23,7 +21,7 @@ describe('an output that is a hard link to the stored file', () => {
 
   beforeEach(async () => {
     store = await openStore();
-    const task = await storeTask();
+    const task = await storeTask(store, WHAT);
     output = join(directory(), 'output');
     await link(task.path, output);
   });
@@ -31,23 +29,6 @@ describe('an output that is a hard link to the stored file', () => {
 
   async function openStore(): Promise<TaskStore> {
     return TaskStore.openDirectory(join(directory(), 'store'), { logger: silentLogger });
-  }
-
-  async function storeTask(): Promise<StoredTask> {
-    const task = await store.create({
-      ...{ taskId: TASK_ID, url: URL, tag: '', application: '', filteredQueryParams: [] },
-      ...{ contentLength: CONTENT.length, pieceLength: PIECE, fixedPieceLength: undefined },
-      ...{ etag: undefined, lastModified: undefined, responseHeader: {} },
-    });
-    const file = await open(task.path, 'r+');
-    await file.write(CONTENT);
-    await file.close();
-    for (const slice of task.layout?.all() ?? []) {
-      const digest = formatPieceDigest(crc32(CONTENT.subarray(slice.offset, slice.offset + slice.length)));
-      await task.addPiece({ ...slice, digest, trafficType: TrafficType.REMOTE_PEER, costMs: 1, createdAtMs: 1 });
-    }
-    await task.finish();
-    return task;
   }
 
   async function edit(): Promise<void> {
@@ -92,7 +73,7 @@ describe('an output that is a hard link to the stored file', () => {
       (error) => error instanceof DfpeerError && error.code === 'DFP_STORE_DAMAGED',
     );
     assert.equal(await store.settled(TASK_ID), undefined);
-    const again = await storeTask();
+    const again = await storeTask(store, WHAT);
     assert.ok(serves());
     assert.deepEqual(await readFile(again.path), CONTENT);
     assert.equal((await readFile(output)).toString('latin1', 10, 16), 'edited');
@@ -102,7 +83,7 @@ describe('an output that is a hard link to the stored file', () => {
     await truncate(output, 100);
     assert.equal(serves(), false);
     await store.settled(TASK_ID);
-    const task = await storeTask();
+    const task = await storeTask(store, WHAT);
     await utimes(task.path, 1, 1);
     assert.equal(serves(), false);
   });
@@ -118,7 +99,7 @@ describe('an output that is a hard link to the stored file', () => {
       store = await openStore();
       assert.equal(await store.settled(TASK_ID), undefined);
       assert.equal(serves(), false);
-      await storeTask();
+      await storeTask(store, WHAT);
       assert.deepEqual(await readFile(output), before);
     });
 });
