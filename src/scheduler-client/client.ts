@@ -60,11 +60,6 @@ export interface DaemonSchedulerClient extends SchedulerClient {
   isDownloadBlocked(download: BlockListQuery): boolean;
   /** Undefined when the responsible scheduler does not know the task. */
   statTask(taskId: TaskId): Promise<TaskStatus | undefined>;
-  /** The peer's state in the scheduler's word; undefined when it is not known. */
-  statPeer(taskId: TaskId, peerId: string): Promise<string | undefined>;
-  deletePeer(taskId: TaskId, peerId: string): Promise<void>;
-  /** Reads the source of schedulers now. Rejects when it can't be read; the last good list stays in force. */
-  refresh(): Promise<void>;
 }
 
 /** @throws DfpeerError (DFP_CONFIG) for an address that is none. start() reads files and connects. */
@@ -155,16 +150,6 @@ class V2SchedulerClient implements DaemonSchedulerClient {
     return task === undefined ? undefined : toTaskStatus(task);
   }
 
-  async statPeer(taskId: TaskId, peerId: string): Promise<string | undefined> {
-    const { connection } = this.#responsible(taskId);
-    const peer = await unlessUnknown(connection.statPeer({ hostId: this.#options.host.id, taskId, peerId }));
-    return peer?.state;
-  }
-
-  async deletePeer(taskId: TaskId, peerId: string): Promise<void> {
-    await this.#responsible(taskId).connection.deletePeer({ hostId: this.#options.host.id, taskId, peerId });
-  }
-
   async deleteTask(taskId: TaskId): Promise<void> {
     this.#announced.forgetTask(taskId);
     await unlessUnknown(this.#responsible(taskId).connection.deleteTask({ hostId: this.#options.host.id, taskId }));
@@ -177,10 +162,6 @@ class V2SchedulerClient implements DaemonSchedulerClient {
       lastAnnouncedAtMs: member.lastAnnouncedAtMs,
       lastError: member.lastError,
     }));
-  }
-
-  refresh(): Promise<void> {
-    return this.#set.refresh();
   }
 
   async stop(): Promise<void> {

@@ -40,7 +40,6 @@ export class SchedulerSet {
   #members = new Map<string, SchedulerMember>();
   #ring = new HashRing<SchedulerAddress>([]);
   #blockList = EMPTY_BLOCK_LIST;
-  #refreshing: Promise<void> | undefined;
 
   constructor(options: SchedulerSetOptions) {
     this.#options = options;
@@ -62,18 +61,13 @@ export class SchedulerSet {
   async start(): Promise<void> {
     let isRead = true;
     try {
-      await this.refresh();
+      await this.#refresh();
     } catch (error) {
       if (toDfpeerError(error).code === 'DFP_CONFIG') throw error;
       this.#options.logger.warn({ err: error }, 'the list of schedulers is not available; trying again');
       isRead = false;
     }
     this.#run(this.#keepRefreshing(isRead ? 0 : 1));
-  }
-
-  /** Reads the source now. Rejects when it can't be read; the last good list stays in force. */
-  refresh(): Promise<void> {
-    return (this.#refreshing ??= this.#refresh().finally(() => (this.#refreshing = undefined)));
   }
 
   /** Who is responsible for a task among those that serve. */
@@ -91,6 +85,7 @@ export class SchedulerSet {
     this.#options.source.close();
   }
 
+  /** Rejects when the source can't be read; the last good list stays in force. */
   async #refresh(): Promise<void> {
     const { source, logger } = this.#options;
     const { schedulers, blockList } = await source.list(this.#stopping.signal);
@@ -201,7 +196,7 @@ export class SchedulerSet {
       await this.#pause.wait(failures === 0 ? jitteredMs(refreshIntervalMs, random) : backoffMs(failures, retry));
       if (this.#stopping.signal.aborted) return;
       try {
-        await this.refresh();
+        await this.#refresh();
         failures = 0;
       } catch (error) {
         if (failures++ === 0)

@@ -28,7 +28,7 @@ export interface SchedulerList {
 }
 
 export interface SchedulerSource {
-  /** Asked at start, at each refresh, and on demand. Rejects with a coded error; the last good list stays in force then. */
+  /** Asked at start and at each refresh. Rejects with a coded error; the last good list stays in force then. */
   list(signal: AbortSignal): Promise<SchedulerList>;
   close(): void;
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { status } from '@grpc/grpc-js';
 import { silentLogger } from '../../src/core/logger.js';
 import type { TaskId } from '../../src/core/task-id.js';
 import {
@@ -270,21 +272,33 @@ describe('the scheduler client', () => {
     assert.equal(await run(taskIdFrom('00003'), 'fail'), false);
   });
 
-  it('asks for tasks and peers, and deletes them, at the responsible scheduler', async () => {
+  it('asks for tasks and deletes them at the responsible scheduler', async () => {
     const [scheduler] = await startSchedulers(1);
     assert.ok(scheduler);
     await startClient();
     assert.equal(await client.statTask(TASK_ID), undefined);
-    const stored = registration();
-    assert.equal(await client.statPeer(TASK_ID, stored.peerId), undefined);
-    await client.announceStoredTask(stored);
-    assert.equal((await client.statTask(TASK_ID))?.contentLength, undefined);
-    assert.equal(await client.statPeer(TASK_ID, stored.peerId), 'Succeeded');
-    await client.deletePeer(TASK_ID, stored.peerId);
-    assert.deepEqual(scheduler.deletedPeers, [stored.peerId]);
+    await client.announceStoredTask(registration());
+    const task = await client.statTask(TASK_ID);
+    assert.deepEqual([task?.taskId, task?.contentLength], [TASK_ID, undefined]);
     await client.deleteTask(TASK_ID);
     assert.deepEqual(scheduler.deletedTasks, [TASK_ID]);
     assert.equal(client.isAnnounced(TASK_ID), false);
+  });
+
+  it('takes a peer back whose failure could not be told', async () => {
+    const [scheduler] = await startSchedulers(1);
+    assert.ok(scheduler);
+    scheduler.script = async (conversation) => {
+      await conversation.next();
+      conversation.answer({ needBackToSourceResponse: { description: '' } });
+      conversation.fail(status.INTERNAL, 'it broke');
+    };
+    await startClient();
+    const session = await client.openSession(registration());
+    await session.register();
+    if (!session.failed.aborted) await once(session.failed, 'abort');
+    await session.fail('source', 'gave up');
+    assert.deepEqual(scheduler.deletedPeers, [session.peerId]);
   });
 
   describe('with a dynconfig file', () => {
@@ -323,16 +337,14 @@ describe('the scheduler client', () => {
       await second?.until(() => second.hosts.length === 1);
     });
 
-    it('reads it on demand', async () => {
+    it('takes in whom the file names later, and keeps who is still named', async () => {
       const [first, second] = await startSchedulers(2);
       await write(first);
-      await startClient({ source: { kind: 'dynconfig', file } });
+      await startClient({ source: { kind: 'dynconfig', file }, refreshIntervalMs: 50 });
       await write(first, second);
-      await client.refresh();
+      await until('both to be healthy', () => health()[String(second?.address)] === true);
       assert.deepEqual(Object.values(health()), [true, true]);
-      await writeFile(file, '');
-      await assert.rejects(client.refresh(), { code: 'DFP_CONFIG' });
-      assert.deepEqual(Object.values(health()), [true, true]);
+      assert.deepEqual(first?.deletedHosts, []);
     });
 
     it('does not start with a bad one', async () => {
