@@ -164,6 +164,8 @@ export class Daemon {
     cluster.identity.description.port = grpc;
     const statusPage = await this.#startOperatorSide(servers, uploads, downloads.fetcher);
     const operations = await this.#startOperations();
+    // Operators ask for them also while schedulers are waited for.
+    this.#ports = { grpc, http, vortex, ...operations, scheduler: embeddedSchedulerPort, statusPage };
     shutdown.add('running uploads', async () => {
       await uploads.service.drain(settings.drainTimeoutMs);
     });
@@ -172,7 +174,6 @@ export class Daemon {
     await joinCluster(cluster, { ...shared, shutdown });
     this.#keepMemory();
     this.#watchIdle();
-    this.#ports = { grpc, http, vortex, ...operations, scheduler: embeddedSchedulerPort, statusPage };
   }
 
   /** Both piece servers, listening. */
@@ -251,7 +252,7 @@ export class Daemon {
       watch: this.#watch,
       limits: this.#limits,
       limitedRoute: () => this.#limitedRoute,
-      ports: () => this.ports,
+      ports: () => this.#ports ?? {},
       registry: this.#registry,
       shutdown: this.#shutdown,
       logger: this.#logger,

@@ -24,7 +24,7 @@ export interface OperatorSideParts {
   fetcher: WatchedFetcher;
   scheduler: DaemonSchedulerClient | undefined;
   hostId: string;
-  /** Once the daemon runs. */
+  /** None until all are bound. */
   ports: () => object;
   registry: Registry;
   shutdown: Shutdown;
