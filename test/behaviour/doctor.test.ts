@@ -171,6 +171,19 @@ describe('dfdaemon doctor', function () {
     assert.match(finding?.remedy ?? '', /check that it runs/);
   });
 
+  it('names a certificate that schedulers can not be asked with, and asks none', async () => {
+    const caCert = join(directory(), 'nothing-here.pem');
+    const found = await report(['-c', await configure({ scheduler: { addrs: ['127.0.0.1:1'], caCert } })]);
+    const failed = found.findings.filter(({ status }) => status === 'fail');
+    assert.deepEqual(
+      failed.map(({ check }) => check),
+      ['certificates'],
+    );
+    assert.match(failed[0]?.message ?? '', /^scheduler: can't read caCert .*nothing-here\.pem/);
+    const [finding] = findingsOf(found, 'schedulers', 'warn');
+    assert.match(finding?.message ?? '', /^schedulers were not asked/);
+  });
+
   it('names a manager that is dead', async () => {
     const found = await report(['-c', await configure({ scheduler: {}, manager: { addr: '127.0.0.1:1' } })]);
     const [finding] = findingsOf(found, 'schedulers', 'fail');

@@ -1,3 +1,4 @@
+import type { ChannelCredentials } from '@grpc/grpc-js';
 import { systemClock } from '../../core/clock.js';
 import { withDeadline } from '../../core/deadline.js';
 import { messageOf } from '../../core/errors.js';
@@ -36,9 +37,16 @@ export async function checkSchedulers({ settings, running }: DoctorContext): Pro
   }
   const from = source.kind === 'manager' ? `the manager ${source.addr}` : `the configuration (${source.kind})`;
   if (listed.length === 0) return [found.fail(`${from} names no scheduler`, remedyFor(source.kind))];
+  const named = found.ok(`${from} names ${listed.length} scheduler${listed.length === 1 ? '' : 's'}`);
+  // What is wrong with them is told by the check of the certificates.
+  const credentials = await loadChannelCredentials(settings.schedulerClient.tls).catch(() => undefined);
+  if (credentials === undefined)
+    return [
+      named,
+      found.warn("schedulers were not asked: the certificates for them can't be used", 'mend those first'),
+    ];
   const checked = listed.slice(0, MAX_CHECKED_SCHEDULERS);
-  const findings = await Promise.all(checked.map((address) => checkScheduler(settings, address)));
-  return [found.ok(`${from} names ${listed.length} scheduler${listed.length === 1 ? '' : 's'}`), ...findings];
+  return [named, ...(await Promise.all(checked.map((address) => checkScheduler(address, credentials))))];
 }
 
 async function listSchedulers(
@@ -61,12 +69,9 @@ async function listSchedulers(
   }
 }
 
-async function checkScheduler(
-  { schedulerClient }: DoctorContext['settings'],
-  address: SchedulerAddress,
-): Promise<Finding> {
+async function checkScheduler(address: SchedulerAddress, credentials: ChannelCredentials): Promise<Finding> {
   const name = formatAddress(address);
-  const connection = new SchedulerConnection(address, await loadChannelCredentials(schedulerClient.tls));
+  const connection = new SchedulerConnection(address, credentials);
   try {
     const startedMs = performance.now();
     await withDeadline({ waitingFor: `scheduler ${name}`, timeoutMs: SCHEDULER_CHECK_TIMEOUT_MS }, (signal) =>
