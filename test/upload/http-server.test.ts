@@ -256,6 +256,17 @@ describe('the HTTP piece server', () => {
     await patient.stop();
   });
 
+  it('asks a request to come back later when too many wait for bytes that are being downloaded', async () => {
+    const { patient, socket } = await waitForPiece({ maxWaitingForPiece: 1 });
+    const missing = patient.source.add({ content: randomBytes(10), stored: [], downloading: true });
+    const second = open(patient);
+    second.write(httpRequest(missing.taskId, missing.layout.slice(0)));
+    const { status, headers } = parseHttp(await readToEnd(second));
+    assert.deepEqual([status, headers.get('retry-after')], [429, '1']);
+    socket.destroy();
+    await patient.stop();
+  });
+
   it('closes a kept connection whose client closes it, before the idle timeout', async () => {
     const patient = await startService({ fastLane: false });
     const small = patient.source.add({ content: randomBytes(10) });

@@ -46,7 +46,7 @@ export const SERVING_BOUNDS: readonly BoundGroup[] = [
         { maxWaitingForPiece },
         'requests',
         'Requests that wait for bytes still being downloaded here.',
-        '503; vortex: error',
+        '429 with Retry-After; vortex: error',
       ),
     ],
   },
