@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findPlaces } from '../../src/config/places.js';
@@ -59,6 +60,11 @@ describe('deploy/systemd', function () {
     assert.equal(join('/var/lib', unit.get('StateDirectory') ?? ''), places.dataDir);
     assert.equal(join('/var/log', unit.get('LogsDirectory') ?? ''), places.logDir);
     assert.equal(join('/var/run', unit.get('RuntimeDirectory') ?? '', 'dfdaemon.sock'), places.socketPath);
+  });
+
+  it('refers to the manual page that there is', async () => {
+    const [, page = '', section = ''] = /^man:(\w+)\((\d)\)$/.exec((await readUnit()).get('Documentation') ?? '') ?? [];
+    assert.ok(existsSync(join(ROOT, 'man', `${page}.${section}`)), `${page}(${section})`);
   });
 
   it('has tmpfiles for the same directories', async () => {
