@@ -22,7 +22,7 @@ export const DFGET_MANUAL: ManualText = {
         ['6', 'The content is not what its digest promised.'],
         ['129, 130, 143', 'Interrupted by SIGHUP, SIGINT, SIGTERM. A second one ends dfget at once.'],
       ],
-      paragraphs: ['With -i it is the highest of all downloads. A closed pipe after -O - is no failure.'],
+      paragraphs: ['With -i the status is the highest of all downloads. A closed pipe after -O - is no failure.'],
     },
     {
       title: 'Environment',

@@ -1,6 +1,6 @@
-import type { Command, Option } from 'commander';
+import type { Command } from 'commander';
 
-/** What a manual says beside the flags. Text is roff already where it says so, plain otherwise. */
+/** What a manual says beside the flags, in plain text. */
 export interface ManualText {
   section: 1 | 8;
   /** One line, without the name. */
@@ -8,7 +8,7 @@ export interface ManualText {
   synopsis: readonly string[];
   /** Paragraphs. */
   description: readonly string[];
-  /** Further sections in their order: term and text, or paragraphs. */
+  /** Further sections in their order: terms, each with its text, and paragraphs below them. */
   sections: readonly {
     title: string;
     items?: readonly (readonly [string, string])[];
@@ -37,8 +37,8 @@ export function renderManual(program: Command, text: ManualText): string {
     ...commands(program),
     ...text.sections.flatMap(({ title, items = [], paragraphs: own = [] }) => [
       `.SH ${title.toUpperCase()}`,
-      ...paragraphs(own),
       ...items.flatMap(([term, meaning]) => item(term, meaning)),
+      ...(own.length === 0 ? [] : ['.PP', ...paragraphs(own)]),
     ]),
     '.SH SEE ALSO',
     roff(text.seeAlso.join(', ')),
@@ -54,7 +54,7 @@ function options(command: Command): string[] {
   return command
     .createHelp()
     .visibleOptions(command)
-    .flatMap((option) => item(flagsOf(option), option.description));
+    .flatMap((option) => item(option.flags, option.description));
 }
 
 function commands(program: Command): string[] {
@@ -71,10 +71,6 @@ function commands(program: Command): string[] {
       ...options(each),
     ]),
   ];
-}
-
-function flagsOf({ flags }: Option): string {
-  return flags;
 }
 
 function item(term: string, meaning: string): string[] {

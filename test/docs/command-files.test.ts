@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createDfdaemonProgram } from '../../src/cli/dfdaemon-options.js';
+import { DFGET_HELP_END } from '../../src/cli/dfget-help.js';
 import { createDfgetProgram } from '../../src/cli/dfget-program.js';
 import { EXIT_CODES } from '../../src/cli/exit-codes.js';
 import { generateCommandFiles, renderCommandFiles } from '../../src/docs/command-files.js';
@@ -43,5 +44,11 @@ describe('manual pages and completions', () => {
         assert.equal(files.get(page)?.includes((long ?? '').replaceAll('-', '\\-')), !hidden, `${page} ${long ?? ''}`);
     for (const code of Object.values(EXIT_CODES))
       assert.match(files.get('man/dfget.1') ?? '', new RegExp(`^\\.B .*\\b${code}\\b`, 'm'));
+  });
+
+  it('go with a help of dfget that names every exit status', () => {
+    const [, statuses = ''] = DFGET_HELP_END.split('Exit status: ');
+    const named = [...statuses.matchAll(/\b\d+\b/g)].map(([code]) => Number(code));
+    assert.deepEqual(named, Object.values(EXIT_CODES));
   });
 });
