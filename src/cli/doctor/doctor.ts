@@ -58,7 +58,7 @@ export async function doctor(command: DoctorCommand, version: string): Promise<n
 /** All findings, in an order that goes from causes to effects. */
 export async function examine(command: Omit<DoctorCommand, 'name' | 'json'>, version: string): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for (const [name, check] of Object.entries(MACHINE_CHECKS)) findings.push(...(await guarded(name, check)));
+  for (const [name, check] of Object.entries(MACHINE_CHECKS)) findings.push(...(await guarded(name, () => check())));
   const found = findingsOf('config');
   let config: DaemonConfig;
   try {

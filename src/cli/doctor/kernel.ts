@@ -20,7 +20,7 @@ const readProc: ReadSetting = (name) =>
   );
 
 /** Settings that decide how fast one connection gets, and how many at once are taken. */
-export async function checkKernel(_context?: unknown, read: ReadSetting = readProc): Promise<Finding[]> {
+export async function checkKernel(read: ReadSetting = readProc): Promise<Finding[]> {
   const findings = [
     await checkCongestionControl(read),
     await checkBuffers('net.ipv4.tcp_wmem', 'sent', read),

@@ -23,9 +23,6 @@ export type BoundUnit =
   | 'files'
   | 'times'
   | 'threads'
-  | 'uploads'
-  | 'offers'
-  | 'ranges'
   | 'of them'
   | 'entries';
 

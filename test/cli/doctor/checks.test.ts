@@ -34,7 +34,7 @@ describe('checks of dfdaemon doctor', () => {
   };
 
   it('judge the kernel by its settings, and give the command that mends them', async () => {
-    const findings = await checkKernel(undefined, async (name) => settings[name]);
+    const findings = await checkKernel(async (name) => settings[name]);
     assert.deepEqual(
       findings.map(({ status, remedy }) => [status, remedy ?? '']),
       [
@@ -47,7 +47,7 @@ describe('checks of dfdaemon doctor', () => {
   });
 
   it('say nothing of kernel settings that a system does not have', async () => {
-    assert.deepEqual(await checkKernel(undefined, async () => undefined), []);
+    assert.deepEqual(await checkKernel(async () => undefined), []);
   });
 
   it('compare the limit on open files with what all caps together need', async () => {
