@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import * as native from '../index.js';
 import { requireNative } from './support.js';
 
 describe('the README', () => {
@@ -19,6 +20,15 @@ describe('the README', () => {
     const { stdout } = await promisify(execFile)(process.execPath, [script], { timeout: 20_000 });
     assert.deepEqual(stdout.trim().split('\n').toSorted(), ['complete 4', 'here it comes: { on']);
     rmSync(directory, { recursive: true });
+  });
+
+  it('names every function and class that the module exports', () => {
+    const readme = readFileSync(findReadme(), 'utf8');
+    const exported = Object.entries(native).flatMap(([name, value]) => (typeof value === 'function' ? [name] : []));
+    assert.deepEqual(
+      exported.filter((name) => !new RegExp(`\\b${name}\\b`).test(readme)),
+      [],
+    );
   });
 });
 
