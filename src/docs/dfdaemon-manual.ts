@@ -27,7 +27,12 @@ export const DFDAEMON_MANUAL: ManualText = {
           'http_proxy, https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY, no_proxy, NO_PROXY',
           'As for curl, for what users of this machine download. What is asked for over the network never goes through a proxy.',
         ],
+        [
+          'SSL_CERT_FILE, NODE_EXTRA_CA_CERTS',
+          "Files with the authorities that sign https origins: instead of the system's list, and beside it.",
+        ],
         ['DFPEER_HOME', 'A directory for everything: configuration, socket, store, logs.'],
+        ['DFPEER_PLACES', "system: the files below for a service that is not root's. user: a user's own for root."],
       ],
     },
     {

@@ -85,7 +85,7 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     remedy: 'Check `manager.addr` and the firewall.',
   },
   DFP_DAEMON_UNREACHABLE: {
-    means: 'dfget finds no daemon at the socket, or could not start one.',
+    means: 'dfget finds no daemon at the socket, could not start one, or the daemon stopped answering.',
     remedy: 'Start dfdaemon, check `--endpoint` and the rights of the socket; the message names the log.',
   },
   DFP_DEADLINE: {
