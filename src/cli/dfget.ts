@@ -8,7 +8,7 @@ import { Daemons } from './find-daemon.js';
 import { getTarget, type GetContext } from './get-target.js';
 import { HumanReporter } from './human-reporter.js';
 import { Interruption } from './interruption.js';
-import { readNetrc } from './netrc.js';
+import { type NetrcEntry, readNetrc } from './netrc.js';
 import { readPlainCommandLine } from './plain-command-line.js';
 import { print, surviveUnwritable } from './print.js';
 import { PlainProgress } from './progress.js';
@@ -51,20 +51,19 @@ async function ownVersion(): Promise<string> {
 async function run(options: DfgetOptions): Promise<number> {
   const interruption = new Interruption();
   const { signal } = interruption;
-  const targets = await findTargets(options, signal).catch((error: unknown) => {
+  const inputs = await readInputs(options, signal).catch((error: unknown) => {
     if (interruption.exitCode === undefined) throw error;
     return undefined;
   });
-  if (targets === undefined || interruption.exitCode !== undefined) {
+  if (inputs === undefined || interruption.exitCode !== undefined) {
     process.stderr.write(`dfget: ${INTERRUPTED}\n`);
     return interruption.exitCode ?? EXIT_CODES.interrupted;
   }
-  const { netrc } = options;
-  const entries = netrc && (await readNetrc(netrc, process.env));
+  const { targets, netrc } = inputs;
   const reporter = await createReporter(options, targets.length);
   const context: Omit<GetContext, 'onProgress' | 'onDownloaded'> = {
     options,
-    netrc: entries,
+    netrc,
     daemons: new Daemons({
       endpoint: options.endpoint,
       logLevel: options.logLevel,
@@ -119,6 +118,15 @@ async function getOne(
     report.failed(error, exitCode, context.signal.aborted);
     return exitCode;
   }
+}
+
+/** What is to be downloaded, and the netrc file if one was asked for. */
+async function readInputs(
+  options: DfgetOptions,
+  signal: AbortSignal,
+): Promise<{ targets: Target[]; netrc: NetrcEntry[] | undefined }> {
+  const targets = await findTargets(options, signal);
+  return { targets, netrc: options.netrc && (await readNetrc(options.netrc, process.env, signal)) };
 }
 
 async function findTargets({ source }: DfgetOptions, signal: AbortSignal): Promise<Target[]> {

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { decodePercent } from '../core/decode-percent.js';
-import { errnoOf, UsageError } from '../core/errors.js';
+import { DfpeerError, errnoOf, UsageError } from '../core/errors.js';
 import type { NetrcOptions } from './dfget-options.js';
+import { readInput } from './read-input.js';
 
 /** A larger one is none. */
 export const MAX_NETRC_BYTES = 1024 * 1024;
@@ -60,16 +60,18 @@ export function netrcAuthorization(entries: readonly NetrcEntry[], url: string):
   return `Basic ${Buffer.from(`${login}:${entry.password}`).toString('base64')}`;
 }
 
-/** @throws UsageError when it can't be read, unless it is optional */
-export async function readNetrc({ path, optional }: NetrcOptions, env: NodeJS.ProcessEnv): Promise<NetrcEntry[]> {
+/** @throws UsageError when it is too long or can't be read, unless it is optional and missing; AbortedError */
+export async function readNetrc(
+  { path, optional }: NetrcOptions,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<NetrcEntry[]> {
   const file = path ?? (env.NETRC === undefined || env.NETRC === '' ? join(homedir(), '.netrc') : env.NETRC);
   try {
-    const text = await readFile(file, 'utf8');
-    if (text.length > MAX_NETRC_BYTES) throw new UsageError(`--netrc: ${file} is longer than ${MAX_NETRC_BYTES} bytes`);
-    return parseNetrc(text);
+    return parseNetrc(await readInput(file, { what: `--netrc: ${file}`, maxBytes: MAX_NETRC_BYTES, signal }));
   } catch (cause) {
     if (optional && errnoOf(cause) === 'ENOENT') return [];
-    if (cause instanceof UsageError) throw cause;
+    if (cause instanceof DfpeerError) throw cause;
     throw new UsageError(`--netrc: can't read ${file}: ${errnoOf(cause) ?? String(cause)}`, { cause });
   }
 }

@@ -1,11 +1,9 @@
-import { constants, createReadStream, fstatSync, openSync } from 'node:fs';
-import { Socket } from 'node:net';
 import { resolve } from 'node:path';
-import { addAbortSignal, type Readable } from 'node:stream';
-import { throwIfAborted } from '../core/deadline.js';
+import type { Readable } from 'node:stream';
 import { DfpeerError, errnoOf, messageOf, UsageError } from '../core/errors.js';
 import { makeDirectories } from '../core/make-directories.js';
 import type { Output, Source } from './dfget-options.js';
+import { readInput } from './read-input.js';
 import { nameFromUrl, parseSourceUrl } from './source-url.js';
 
 /** Of `--input-file`. */
@@ -49,7 +47,7 @@ export async function readTargets(
   signal: AbortSignal,
 ): Promise<Target[]> {
   const { path, directory } = source;
-  const targets = parseUrlList(await readAll(path, stdin, signal), directory);
+  const targets = parseUrlList(await readList(path, stdin, signal), directory);
   try {
     await makeDirectories(directory);
   } catch (error) {
@@ -59,30 +57,13 @@ export async function readTargets(
   return targets;
 }
 
-async function readAll(path: string | undefined, stdin: Readable, signal: AbortSignal): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
+async function readList(path: string | undefined, stdin: Readable, signal: AbortSignal): Promise<string> {
   try {
-    // Whoever writes the list may take for ever.
-    const stream = addAbortSignal(signal, path === undefined ? stdin : openList(path));
-    for await (const chunk of stream) {
-      chunks.push(Buffer.from(chunk as Uint8Array));
-      bytes += (chunk as Uint8Array).length;
-      if (bytes > MAX_LIST_BYTES) throw new UsageError(`the list is longer than ${MAX_LIST_BYTES} bytes`);
-    }
+    return await readInput(path ?? stdin, { what: 'the list', maxBytes: MAX_LIST_BYTES, signal });
   } catch (cause) {
     if (cause instanceof DfpeerError) throw cause;
-    throwIfAborted(signal, 'the list');
     throw new UsageError(`--input-file: can't read ${path ?? 'stdin'}: ${errnoOf(cause) ?? String(cause)}`, { cause });
   }
-  return Buffer.concat(chunks).toString();
-}
-
-/** Of a pipe that has a name, without the thread that would wait for its writer, and keep the process from ending. */
-function openList(path: string): Readable {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  if (!fstatSync(fd).isFIFO()) return createReadStream(path, { fd });
-  return new Socket({ fd, readable: true, writable: false });
 }
 
 /** Undefined for none. A path below the directory, or an absolute one: it is the user's own list. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { DaemonProcess, DFGET, run } from '../support/daemon-process.js';
@@ -137,6 +137,22 @@ describe('dfget interrupted', function () {
       assert.equal(stderr, 'dfget: interrupted; run it again to go on from there\n');
       writer.destroy();
     });
+
+  it('while it reads a netrc file from a pipe that nobody writes ends at once', async () => {
+    const fifo = join(directory(), 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    const args = ['-e', daemon.socketPath, origin.url(), '-O', join(out, 'file'), '--netrc-file', fifo];
+    // A writer that says nothing: once it has the pipe, so has the reader.
+    const child = spawn(process.execPath, [DFGET, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    const closed = once(child, 'close');
+    const writer = await open(fifo, 'w');
+    child.kill('SIGINT');
+    assert.deepEqual(await closed, [130, null]);
+    assert.equal(stderr, 'dfget: interrupted; run it again to go on from there\n');
+    await writer.close();
+  });
 
   it('by a pipe that closes early says nothing and succeeds', async () => {
     origin.behaviour = {};

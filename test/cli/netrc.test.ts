@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { parseNetrc, readNetrc, withNetrc } from '../../src/cli/netrc.js';
+import { MAX_NETRC_BYTES, parseNetrc, readNetrc, withNetrc } from '../../src/cli/netrc.js';
 import { useTemporaryDirectory } from '../support/temporary-directory.js';
 
 const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
 
 describe('a netrc file', () => {
   const directory = useTemporaryDirectory();
+  const { signal } = new AbortController();
   const entries = parseNetrc(`# mine
 machine e.org login me password "s e\\"cret" # comment
 machine e.org
@@ -66,15 +67,22 @@ default login anonymous password mail@`);
 
   it('must be there unless it is optional', async () => {
     const path = join(directory(), 'netrc');
-    await assert.rejects(readNetrc({ path, optional: false }, {}), {
+    await assert.rejects(readNetrc({ path, optional: false }, {}, signal), {
       code: 'DFP_USAGE',
       message: /^--netrc: .*ENOENT/,
     });
-    assert.deepEqual(await readNetrc({ path, optional: true }, {}), []);
+    assert.deepEqual(await readNetrc({ path, optional: true }, {}, signal), []);
     await writeFile(path, 'machine a login b password c');
     const found = [{ machine: 'a', login: 'b', password: 'c' }];
-    assert.deepEqual(await readNetrc({ path, optional: false }, {}), found);
-    assert.deepEqual(await readNetrc({ path: undefined, optional: false }, { NETRC: path }), found);
+    assert.deepEqual(await readNetrc({ path, optional: false }, {}, signal), found);
+    assert.deepEqual(await readNetrc({ path: undefined, optional: false }, { NETRC: path }, signal), found);
+  });
+
+  it('is read as far as its bound: a device has no end', async () => {
+    await assert.rejects(readNetrc({ path: '/dev/zero', optional: false }, {}, signal), {
+      code: 'DFP_USAGE',
+      message: `--netrc: /dev/zero is longer than ${MAX_NETRC_BYTES} bytes`,
+    });
   });
 
   it('of any content is read without an exception', () =>
