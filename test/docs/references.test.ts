@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, normalize } from 'node:path';
 import { parseDfgetCommand } from '../../src/cli/dfget-program.js';
 import { parseDfdaemonCommand } from '../../src/cli/dfdaemon-options.js';
 import { parseDynconfig } from '../../src/config/dynconfig.js';
@@ -18,9 +18,27 @@ interface Document {
 
 async function readDocuments(): Promise<Document[]> {
   const own = (await readdir(DOCS)).filter((name) => name.endsWith('.md')).map((name) => join(DOCS, name));
-  const top = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'].map((name) => join(ROOT, name));
+  const top = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'native/README.md', 'bench/README.md'].map((name) =>
+    join(ROOT, name),
+  );
   const paths = [...own, ...top].filter((path) => existsSync(path));
   return Promise.all(paths.map(async (path) => ({ path, text: await readFile(path, 'utf8') })));
+}
+
+/** Marks and text of each heading; `#` in blocks of code is none. */
+function headingsIn(text: string): string[][] {
+  const prose = text.replace(/^```.*?^```$/gms, '');
+  return [...prose.matchAll(/^(#+) (.+)$/gm)].map(([, marks = '', title = '']) => [marks, title]);
+}
+
+/** As GitHub makes them of headings. */
+function anchorsIn(text: string): Set<string> {
+  const toAnchor = (title: string): string =>
+    title
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\- ]/gu, '')
+      .replaceAll(' ', '-');
+  return new Set(headingsIn(text).map(([, title = '']) => toAnchor(title)));
 }
 
 /** Every key and section of the configuration. */
@@ -43,9 +61,30 @@ describe('the documents', () => {
         assert.ok(existsSync(join(dirname(path), target)), `${path} links to ${target}`);
   });
 
+  it('link to headings that exist', () => {
+    const headings = new Map(documents.map(({ path, text }) => [normalize(path), anchorsIn(text)]));
+    for (const { path, text } of documents)
+      for (const [, target = '', anchor = ''] of text.matchAll(/\]\((?!https?:)([^)#\s]*)#([^)]+)\)/g)) {
+        const linked = target === '' ? path : join(dirname(path), target);
+        assert.ok(headings.get(normalize(linked))?.has(anchor), `${path} links to ${target}#${anchor}`);
+      }
+  });
+
+  it('have one title each, and no heading without the one above it', () => {
+    for (const { path, text } of documents) {
+      const levels = headingsIn(text).map(([marks = '']) => marks.length);
+      assert.equal(levels.indexOf(1), levels.lastIndexOf(1), `${path} has several titles`);
+      for (const [index, level] of levels.entries())
+        assert.ok(level <= (levels[index - 1] ?? 0) + 1, `${path}: heading ${index + 1} skips a level`);
+    }
+  });
+
   it('name files of the repository that exist', () => {
     for (const { path, text } of documents)
-      for (const [, file = ''] of text.matchAll(/`((?:src|test|native|bench|proto|docs|deploy|scripts)\/[\w./-]+)`/g))
+      // Results are there once a benchmark has run.
+      for (const [, file = ''] of text.matchAll(
+        /`(?!bench\/results\/)((?:src|test|native|bench|proto|docs|deploy|scripts)\/[\w./-]+)`/g,
+      ))
         assert.ok(existsSync(join(ROOT, file)), `${path} names ${file}`);
   });
 
