@@ -74,7 +74,8 @@ export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
   let value = bytes;
   let index = 0;
-  while (value >= 1024 && index < units.length - 1) {
+  // As it would be shown: what rounds up to 1024 is one of the next unit.
+  while (Number(value.toFixed(index === 0 ? 0 : 1)) >= 1024 && index < units.length - 1) {
     value /= 1024;
     index++;
   }
@@ -83,7 +84,8 @@ export function formatBytes(bytes: number): string {
 
 /** 83000 → "1m23s"; under a minute "4.2s". */
 export function formatDurationMs(ms: number): string {
-  if (ms < 60_000) return `${(ms / 1000).toFixed(1)}s`;
+  const tenths = Math.round(ms / 100);
+  if (tenths < 600) return `${(tenths / 10).toFixed(1)}s`;
   const seconds = Math.round(ms / 1000);
   const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
   return hours > 0 ? `${hours}h${minutes}m` : `${minutes}m${seconds % 60}s`;

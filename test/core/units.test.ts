@@ -53,4 +53,10 @@ describe('sizes and durations', () => {
     ]);
     assert.deepEqual([4200, 83_000, 7_200_000].map(formatDurationMs), ['4.2s', '1m23s', '2h0m']);
   });
+
+  it('are written in the next unit where they would round up to it', () => {
+    const almost = [1023.4, 1023.6, 1024 ** 2 - 1, 1024 ** 3 - 1, 1023.9 * 1024];
+    assert.deepEqual(almost.map(formatBytes), ['1023 B', '1.0 KiB', '1.0 MiB', '1.0 GiB', '1023.9 KiB']);
+    assert.deepEqual([59_940, 59_960, 3_599_900].map(formatDurationMs), ['59.9s', '1m0s', '1h0m']);
+  });
 });
