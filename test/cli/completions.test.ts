@@ -67,7 +67,7 @@ describe('completions', function () {
 
     it(`of ${shell} complete the commands of dfdaemon`, function () {
       const [command] = PROGRAMS[1]?.commands ?? [];
-      if (command === undefined) return;
+      assert.ok(command);
       assert.match(offers(this, 'dfdaemon', command.name().slice(0, -1)), new RegExp(command.name()));
     });
   }
