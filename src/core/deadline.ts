@@ -11,7 +11,7 @@ export interface DeadlineOptions {
 
 /**
  * Runs `work` with a signal that aborts at the deadline or with the caller's signal, whichever is first.
- * Rejects with {@link DeadlineError} or {@link AbortedError} even when `work` ignores its signal.
+ * Rejects with {@link DeadlineError} or the signal's {@link abortReason} even when `work` ignores its own signal.
  */
 export async function withDeadline<T>(options: DeadlineOptions, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const { waitingFor, timeoutMs, signal, clock = systemClock } = options;
@@ -38,7 +38,7 @@ export async function withDeadline<T>(options: DeadlineOptions, work: (signal: A
   }
 }
 
-/** Waits; rejects with {@link AbortedError} when the signal aborts first. */
+/** Waits; rejects with the signal's {@link abortReason} when it aborts first. */
 export async function sleep(delayMs: number, signal?: AbortSignal, clock: Clock = systemClock): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     if (signal?.aborted === true) return reject(abortReason(signal, 'a pause'));

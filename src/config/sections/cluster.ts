@@ -24,7 +24,7 @@ export const scheduler = section({
   }),
   announceInterval: duration({ meaning: 'Time between two announcements of this host.', default: '300s' }),
   scheduleTimeout: duration({
-    meaning: 'Answer of the scheduler when a download asks for other parents.',
+    meaning: 'Wait for the scheduler when a download asks for other parents.',
     default: '3h',
     whenReached: 'the rest comes from the origin',
   }),

@@ -80,7 +80,7 @@ export const download = section({
     default: '4MiB',
   }),
   aliveTime: duration({
-    meaning: 'The daemon ends by itself after so long without a download, an upload or a client.',
+    meaning: 'Time without a download, an upload or a client after which the daemon ends by itself.',
     otherwise: 'never; 5m when dfget started it',
   }),
   originAllowList: cidrs({

@@ -98,7 +98,7 @@ export const upload = section({
   }),
   minProgressSize: size({ meaning: 'What a client must take within `upload.minProgressTimeout`.', default: '8KiB' }, 1),
   waitForPieceTimeout: duration({
-    meaning: 'A request for a piece that is being downloaded here waits.',
+    meaning: 'Wait of a request for a piece that is being downloaded here.',
     default: '30s',
     whenReached: '503; vortex: error',
   }),

@@ -101,17 +101,17 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
         'Uploads at once that offers are made for, while several children want a task; as many again for the time until they are taken.',
         'further offers wait',
       ),
-      bound({ MAX_CHILD_SHARE }, 'of them', 'Those of one child.', 'other children are told first'),
+      bound({ MAX_CHILD_SHARE }, 'of them', 'Of these uploads, those to one child.', 'other children are told first'),
       bound(
         { MAX_NEWS },
         'pieces',
-        'Remembered of what a child was told alone, to see what it still has to pass on.',
+        'Pieces that only one child was told of, remembered to see what it still has to pass on.',
         'the oldest count as passed on',
       ),
       bound(
         { MAX_ASKED_OF_NEWS },
         'children',
-        'Of a task, looked at to see whether such a piece was passed on.',
+        'Children of a task that are looked at to see whether such a piece was passed on.',
         'the others count as if they had it',
       ),
       bound(

@@ -89,7 +89,7 @@ export const SERVING_BOUNDS: readonly BoundGroup[] = [
       bound(
         { UNSENT_LIMIT_BYTES },
         'bytes',
-        'Of an upload in the kernel, beyond what is on its way to the client.',
+        'What the kernel holds of an upload, beyond what is on its way to the client.',
         'the connection takes more when half of it has gone',
       ),
       bound({ MAX_LIMITER_WAITERS }, 'requests', 'Requests that wait for one limiter.', 'DFP_LIMIT'),
