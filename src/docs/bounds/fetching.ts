@@ -46,7 +46,12 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
     title: 'Downloading from parents',
     bounds: [
       bound({ MAX_PARENTS }, 'parents', 'Parents of one download at a time.', 'further ones are not used'),
-      bound({ ENOUGH_PARENTS }, 'parents', 'Parents that are enough: no more are looked for.', 'the scheduler is not asked'),
+      bound(
+        { ENOUGH_PARENTS },
+        'parents',
+        'Parents that are enough: no more are looked for.',
+        'the scheduler is not asked',
+      ),
       bound({ MAX_SEARCHES }, 'requests', 'Searches for more parents in one download.', 'those at hand have to do'),
       bound(
         { MAX_PARENT_FAILURES },
@@ -68,7 +73,12 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
         'A sign of life of the scheduler or of a parent; four round trips where those take longer.',
         'pieces come from the origin until there is one',
       ),
-      bound({ LIFELESS_WIDENING_MS }, 'ms', 'Each further time without one.', 'the origin is asked for twice as many at once'),
+      bound(
+        { LIFELESS_WIDENING_MS },
+        'ms',
+        'Each further time without one.',
+        'the origin is asked for twice as many at once',
+      ),
       bound(
         { SILENCE_MEMORY_MS },
         'ms',
@@ -82,7 +92,12 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
         "The scheduler's answer, or the first word of parents.",
         'pieces come from the origin meanwhile, at first one at once',
       ),
-      bound({ ORIGIN_WIDENING_MS }, 'ms', 'Each further time that they are silent.', 'the origin is asked for twice as many at once'),
+      bound(
+        { ORIGIN_WIDENING_MS },
+        'ms',
+        'Each further time that they are silent.',
+        'the origin is asked for twice as many at once',
+      ),
       bound(
         { PARENT_PATIENCE_MS },
         'ms',
