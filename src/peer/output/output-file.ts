@@ -1,5 +1,5 @@
-import { stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readlink, realpath, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { DfpeerError, errnoOf, UsageError } from '../../core/errors.js';
 
 /** What to do about it, by errno. */
@@ -35,7 +35,7 @@ export async function checkOutput(target: {
   if (existing.isDirectory())
     throw new UsageError(`output path ${path} is a directory; give a file name`, undefined, 'DFP_OUTPUT_EXISTS');
   // To replace a device or a pipe by a file is never what was meant: think of /dev/null.
-  if (!existing.isFile())
+  if (!existing.isFile() || (await namesDescriptor(path)))
     throw new UsageError(
       `output path ${path} is no regular file; to write to a device or a pipe, use -O - and redirect it: dfget URL -O - >${path}`,
       undefined,
@@ -43,6 +43,14 @@ export async function checkOutput(target: {
     );
   if (overwrite || (source !== undefined && (await isSameFile(source, path)))) return;
   throw outputExists(path);
+}
+
+/** `/dev/stdout`, `/dev/fd/3`: names of what somebody has open, which may be a file. A new file would take the place of the name, for all. */
+async function namesDescriptor(path: string): Promise<boolean> {
+  const directory = await realpath(dirname(path)).catch(() => dirname(path));
+  const target = await readlink(path).catch(() => undefined);
+  const holders = [directory, ...(target === undefined ? [] : [dirname(resolve(directory, target))])];
+  return holders.some((holder) => /^\/(proc|dev\/fd)(\/|$)/.test(holder));
 }
 
 export async function isSameFile(a: string, b: string): Promise<boolean> {

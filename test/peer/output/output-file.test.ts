@@ -8,6 +8,7 @@ import {
   lstat,
   mkdir,
   mkdtemp,
+  open,
   readFile,
   readdir,
   rm,
@@ -120,6 +121,23 @@ describe('output file', () => {
       await assert.rejects(checkOutput({ path: '/dev/null', overwrite }), isRefused);
     }
     assert.equal((await stat(path)).isFIFO(), true);
+  });
+
+  it('never takes the place of a name that stands for what somebody has open, though that is a file', async () => {
+    const { source, path } = await paths();
+    const link = `${path}-stdout`;
+    const opened = await open(source, 'r');
+    try {
+      const descriptor = `/proc/self/fd/${opened.fd}`;
+      await symlink(descriptor, link);
+      const isRefused = hasCode('DFP_OUTPUT_EXISTS', /use -O - and redirect it/);
+      for (const each of [link, descriptor, `/dev/fd/${opened.fd}`])
+        await assert.rejects(checkOutput({ path: each, overwrite: true }), isRefused, each);
+      await assert.rejects(placeOutput({ ...defaults, source, path: link, overwrite: true }), isRefused);
+      assert.equal((await lstat(link)).isSymbolicLink(), true);
+    } finally {
+      await opened.close();
+    }
   });
 
   it('replaces a symbolic link to a file', async () => {
