@@ -26,6 +26,7 @@ import {
   MAX_REDIRECTS,
   ORIGIN_CONNECT_TIMEOUT_MS,
 } from '../../peer/fetch/origin/origin-client.js';
+import { HEAD_TIMEOUT_MS } from '../../peer/fetch/origin/stat-origin.js';
 import { MAX_BUFFERED_BYTES } from '../../peer/fetch/origin/response-body.js';
 import { MAX_IDLE_CONNECTIONS, MAX_IDLE_PER_PARENT } from '../../peer/fetch/connection/connection-pool.js';
 import { MAX_REFUSAL_BYTES } from '../../peer/fetch/parent/http-piece-reader.js';
@@ -133,6 +134,12 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
         'ms',
         'Asking an origin for length and validators.',
         'an attempt of `backend.maxRetries`',
+      ),
+      bound(
+        { HEAD_TIMEOUT_MS },
+        'ms',
+        'Asking an origin by HEAD for the length that its answer to GET lacks.',
+        'the content is read without knowing its length',
       ),
       bound({ ORIGIN_CONNECT_TIMEOUT_MS }, 'ms', 'Connecting to an origin.', 'an attempt of `backend.maxRetries`'),
       bound({ MAX_REDIRECTS }, 'times', 'Redirects of one request.', 'DFP_ORIGIN_REDIRECTS'),

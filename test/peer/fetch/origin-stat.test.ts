@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { RequestListener } from 'node:http';
+import type { Socket } from 'node:net';
 import { OriginError } from '../../../src/core/errors.js';
 import { isRetryable } from '../../../src/peer/fetch/fetch-errors.js';
 import type { OriginContent } from '../../../src/peer/fetch/piece-fetcher.js';
@@ -88,6 +89,28 @@ describe('asking an origin what it has', () => {
     assert.deepEqual(methods, ['GET', 'HEAD', 'GET', 'HEAD']);
   });
 
+  it('believes no HEAD that tells 0 bytes of a content without a length', async () => {
+    const found = await statOf((request, response) => {
+      if (request.method === 'HEAD') response.setHeader('Content-Length', 0);
+      response.writeHead(200);
+      response.end(request.method === 'HEAD' ? undefined : 'some bytes');
+    });
+    assert.equal(found.contentLength, undefined);
+  });
+
+  for (const [what, answerHead] of [
+    ['closes the connection', (socket: Socket) => socket.destroy()],
+    ['never answers', () => undefined],
+  ] as const)
+    it(`lives without a length where the origin ${what} at HEAD`, async () => {
+      const found = await statOf((request, response) => {
+        if (request.method === 'HEAD') return answerHead(request.socket);
+        response.writeHead(200);
+        return response.end('some bytes');
+      });
+      assert.equal(found.contentLength, undefined);
+    });
+
   it('finds an empty content behind a 416', async () => {
     const found = await statOf((_, response) => response.writeHead(416, { 'Content-Range': 'bytes */0' }).end());
     assert.equal(found.contentLength, 0);
@@ -160,6 +183,14 @@ describe('asking an origin what it has', () => {
     });
     assert.equal(found.contentLength, CONTENT.length);
     assert.match(found.location?.url ?? '', /^http:\/\/127\.0\.0\.1:\d+\/b\?x=1$/);
+  });
+
+  it('takes a redirect that is written in UTF-8 as curl does', async () => {
+    const found = await statOf((request, response) => {
+      if (request.url === '/gr%C3%B6%C3%9Fe') return origin()(request, response);
+      response.writeHead(302, { location: Buffer.from('/größe').toString('latin1') }).end();
+    });
+    assert.equal(found.contentLength, CONTENT.length);
   });
 
   it('gives up on redirects without end, to nowhere, and to another scheme', async () => {

@@ -66,8 +66,9 @@ export class OriginClient {
     let { location } = request;
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
       const answer = await this.#ask({ ...request, location });
-      const target = REDIRECTS.has(answer.status) ? answer.headers.location : undefined;
-      if (target === undefined) return answer;
+      const told = REDIRECTS.has(answer.status) ? answer.headers.location : undefined;
+      if (told === undefined) return answer;
+      const target = escapeBytes(told);
       answer.body.cancel();
       if (!URL.canParse(target, location.url)) {
         const text = `${redactUrl(location.url)} redirects to something that is no URL`;
@@ -103,6 +104,11 @@ export class OriginClient {
   #dispatcherFor(url: URL, trust: OriginTrust): Dispatcher {
     return (trust === 'local-user' ? this.#proxies.agentFor(url) : undefined) ?? this.#agents[trust];
   }
+}
+
+/** A path that a server writes in its own encoding, mostly UTF-8, is asked for in the very same bytes. */
+function escapeBytes(header: string): string {
+  return header.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 function makeAgent(options: OriginClientOptions, trust: OriginTrust): Agent {

@@ -1,4 +1,6 @@
 import { parseContentRange } from '../../../core/byte-range.js';
+import { throwIfAborted, withDeadline } from '../../../core/deadline.js';
+import { redactUrl } from '../../../core/redact.js';
 import type { OriginContent, OriginTrust } from '../piece-fetcher.js';
 import { contentLengthOf, encodingOf, unsatisfiedLengthOf, wrongStatus } from './answer-checks.js';
 import type { OriginClient } from './origin-client.js';
@@ -7,6 +9,8 @@ import { firstRequest } from './request-headers.js';
 
 /** Rather than to close a connection, this much of an answer is read and dropped. */
 const MAX_DRAINED_BYTES = 4096;
+/** A server that has no answer to HEAD may still give the content. */
+export const HEAD_TIMEOUT_MS = 2_000;
 
 export interface OriginStatOrder {
   url: string;
@@ -50,14 +54,25 @@ function extentOfFirstByte(answer: OriginAnswer): Extent | undefined {
   return contentLength === undefined ? undefined : { contentLength, supportsRange: contentLength === 0 };
 }
 
+/** Welcome where there is one: a GET without a length gives the content, whatever becomes of HEAD. */
 async function lengthByHead(
   client: OriginClient,
   request: Omit<Parameters<OriginClient['open']>[0], 'method'>,
   encoding: string,
 ): Promise<number | undefined> {
-  const answer = await openAndDrop(client, { ...request, method: 'HEAD' });
-  // Of something encoded on the fly HEAD tells the length that it has not encoded.
-  return answer.status === 200 && encodingOf(answer.headers) === encoding ? contentLengthOf(answer) : undefined;
+  const waitingFor = `the answer of ${redactUrl(request.location.url)} to HEAD`;
+  try {
+    const answer = await withDeadline({ waitingFor, timeoutMs: HEAD_TIMEOUT_MS, signal: request.signal }, (signal) =>
+      openAndDrop(client, { ...request, method: 'HEAD', signal }),
+    );
+    // Of something encoded on the fly HEAD tells the length that it has not encoded; of something made on the fly many a server tells 0.
+    const isOfContent = answer.status === 200 && encodingOf(answer.headers) === encoding;
+    const length = isOfContent ? contentLengthOf(answer) : undefined;
+    return length === 0 ? undefined : length;
+  } catch {
+    throwIfAborted(request.signal, waitingFor);
+    return undefined;
+  }
 }
 
 async function openAndDrop(client: OriginClient, request: Parameters<OriginClient['open']>[0]): Promise<OriginAnswer> {
