@@ -1,22 +1,13 @@
-import { SingleBar } from 'cli-progress';
 import type { WriteStream } from 'node:tty';
 import type { DownloadProgress } from './download-client.js';
 import { renderProgressLine } from './progress-line.js';
 import { type Progress, waitingLine } from './progress.js';
 import { RecentRate } from './recent-rate.js';
-
-/** Of every bar, and of those that stand for many downloads. */
-export const BAR_OPTIONS = {
-  fps: 10,
-  hideCursor: true,
-  clearOnComplete: true,
-  linewrap: false,
-  emptyOnZero: true,
-} as const;
+import { TerminalBar } from './terminal-bar.js';
 
 /** A bar on a terminal. */
 export class TerminalProgress implements Progress {
-  readonly #bar: SingleBar;
+  readonly #bar: TerminalBar;
   readonly #stream: WriteStream;
   readonly #rate = new RecentRate();
   readonly #startedMs = performance.now();
@@ -24,15 +15,12 @@ export class TerminalProgress implements Progress {
 
   constructor(stream: WriteStream, color: boolean) {
     this.#stream = stream;
-    this.#bar = new SingleBar({ ...BAR_OPTIONS, stream, format: () => this.#render(color) });
-    this.#bar.start(1, 0);
+    this.#bar = new TerminalBar(stream, () => this.#render(color));
   }
 
   onProgress(progress: DownloadProgress): void {
     this.#latest = progress;
     this.#rate.add(progress.bytes);
-    this.#bar.setTotal(Math.max(progress.wantedBytes ?? 1, 1));
-    this.#bar.update(progress.bytes);
   }
 
   stop(): void {
