@@ -3,7 +3,7 @@ import { redactText } from '../core/redact.js';
 import type { explain } from './explain.js';
 import type { Progress } from './progress.js';
 import type { Reporter, TargetReporter } from './reporter.js';
-import { DAEMON_ENDS, DAEMON_STARTS, INTERRUPTED, summarizeDownload } from './summary.js';
+import { DAEMON_ENDS, DAEMON_STARTS, INTERRUPTED, summarize } from './summary.js';
 
 export interface HumanReporterOptions {
   stream: NodeJS.WritableStream;
@@ -43,8 +43,7 @@ export class HumanReporter implements Reporter {
       onDownloaded: stopProgress,
       done: (result, output) => {
         stopProgress();
-        if (showProgress)
-          this.#line(`${printable(output)}: ${summarizeDownload(result, performance.now() - startedMs)}`);
+        if (showProgress) this.#line(`${printable(output)}: ${summarize(result, performance.now() - startedMs)}`);
         for (const line of this.#options.explain?.(result) ?? []) this.#line(printable(line));
       },
       failed: ({ message, code }, _, interrupted) => {

@@ -5,7 +5,7 @@ import type { explain } from './explain.js';
 import { type ListDisplay, LineListDisplay } from './list-display.js';
 import { ListTally } from './list-tally.js';
 import type { Reporter, TargetReporter } from './reporter.js';
-import { DAEMON_ENDS, DAEMON_STARTS, INTERRUPTED, summarize, summarizeDownload } from './summary.js';
+import { DAEMON_ENDS, DAEMON_STARTS, INTERRUPTED, summarize } from './summary.js';
 import type { Target } from './url-list.js';
 
 export interface ListReporterOptions {
@@ -39,6 +39,8 @@ export class ListReporter implements Reporter {
   readonly #options: ListReporterOptions;
   readonly #tally: ListTally;
   readonly #startedMs = performance.now();
+  /** Of the files that are done. */
+  #outputBytes = 0;
 
   constructor(options: ListReporterOptions) {
     this.#options = options;
@@ -66,8 +68,8 @@ export class ListReporter implements Reporter {
         display.show(this.#tally.progress);
       },
       done: (result, output) => {
-        if (showProgress)
-          display.line(`${printable(output)}: ${summarizeDownload(result, performance.now() - startedMs)}`);
+        this.#outputBytes += result.outputBytes;
+        if (showProgress) display.line(`${printable(output)}: ${summarize(result, performance.now() - startedMs)}`);
         for (const line of this.#options.explain?.(result) ?? []) display.line(printable(line));
         end('done');
       },
@@ -84,7 +86,8 @@ export class ListReporter implements Reporter {
     if (failed > 0) this.#say(`${failed} of ${files} downloads failed`);
     const done = files - failed;
     if (!this.#options.showProgress || files < 2 || done === 0) return;
-    const total = summarize(this.#tally.progress, performance.now() - this.#startedMs);
+    const downloaded = { ...this.#tally.progress, outputBytes: this.#outputBytes };
+    const total = summarize(downloaded, performance.now() - this.#startedMs);
     this.#options.display.line(`${done} ${done === 1 ? 'file' : 'files'}: ${total}`);
   }
 
