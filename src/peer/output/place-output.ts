@@ -89,7 +89,11 @@ async function tryHardLink({ source, path, overwrite, assertUntouched }: OutputR
   try {
     await link(source, name);
   } catch (error) {
-    if (!overwrite && errnoOf(error) === 'EEXIST') throw outputExists(path, error);
+    if (!overwrite && errnoOf(error) === 'EEXIST') {
+      // Somebody asked for the same at the same time.
+      if (await isSameFile(source, path)) return undefined;
+      throw outputExists(path, error);
+    }
     return asError(error);
   }
   let isPlaced = false;

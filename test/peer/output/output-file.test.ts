@@ -160,6 +160,15 @@ describe('output file', () => {
     assert.deepEqual(await readdir(join(directory(), 'out')), ['file']);
   });
 
+  it('is done where the same output, asked for at the same time, is done first', async () => {
+    const { source, path } = await paths();
+    const assertUntouched = async (): Promise<void> => {
+      if ((await readdir(join(directory(), 'out'))).length === 0) await link(source, path);
+    };
+    assert.equal(await placeOutput({ ...defaults, source, path, assertUntouched }), 'hard-link');
+    assert.deepEqual(await readFile(path), CONTENT);
+  });
+
   it('keeps a file that appears while it is copied', async () => {
     const { source, path } = await paths();
     const assertUntouched = (): Promise<void> => writeFile(path, 'precious');
