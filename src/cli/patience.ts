@@ -19,8 +19,9 @@ export class Patience {
     this.#startedMs ??= this.#now();
   }
 
+  /** Whole ones: people are told of them. */
   get leftMs(): number {
-    return Math.max(1, this.#timeoutMs - (this.#now() - (this.#startedMs ?? this.#now())));
+    return Math.max(1, Math.ceil(this.#timeoutMs - (this.#now() - (this.#startedMs ?? this.#now()))));
   }
 
   /**

@@ -25,6 +25,13 @@ describe('the patience of dfget with a daemon', () => {
     assert.throws(() => it.forShutdown(refusal), refusal);
   });
 
+  it('is told in whole milliseconds', () => {
+    const { clock, it } = patience(2000);
+    it.begin();
+    clock.advance(0.125);
+    assert.equal(it.leftMs, 2000);
+  });
+
   it('with its end has a bound of its own, over all refusals', () => {
     const { clock, it } = patience(10 * SHUTDOWN_WAIT_MS);
     it.begin();
