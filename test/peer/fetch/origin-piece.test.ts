@@ -104,7 +104,7 @@ describe('a piece from the origin', () => {
     ['another ETag', { 'Content-Range': RANGE, ETag: '"v2"' }, 'DFP_ORIGIN_CHANGED'],
     [
       'another Last-Modified',
-      { 'Content-Range': RANGE, 'Last-Modified': 'Thu, 22 Oct 2015 07:28:00 GMT' },
+      { 'Content-Range': RANGE, ETag: 'W/"v1"', 'Last-Modified': 'Thu, 22 Oct 2015 07:28:00 GMT' },
       'DFP_ORIGIN_CHANGED',
     ],
     ['another Content-Encoding', { 'Content-Range': RANGE, 'Content-Encoding': 'gzip' }, 'DFP_ORIGIN_CHANGED'],
@@ -134,6 +134,11 @@ describe('a piece from the origin', () => {
     assert.equal((await fetchFrom(weak)).digest, digestOf(SLICE));
     const missing = origin((_, response) => response.removeHeader('ETag') as undefined);
     assert.equal((await fetchFrom(missing)).digest, digestOf(SLICE));
+  });
+
+  it('takes another Last-Modified beside the same strong ETag', async () => {
+    const later = origin((_, response) => void response.setHeader('Last-Modified', 'Thu, 22 Oct 2015 07:28:00 GMT'));
+    assert.equal((await fetchFrom(later)).digest, digestOf(SLICE));
   });
 
   it('fails when the content has become shorter than the piece, as told by a 416', async () => {

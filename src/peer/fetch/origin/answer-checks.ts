@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { type ContentRange, parseContentRange } from '../../../core/byte-range.js';
-import { opaqueTag } from '../../../core/entity-tag.js';
+import { isSameStrongTag, opaqueTag } from '../../../core/entity-tag.js';
 import { OriginError } from '../../../core/errors.js';
 import type { ByteRange } from '../../../core/piece.js';
 import { redactUrl } from '../../../core/redact.js';
@@ -78,13 +78,14 @@ function rangeRefused(answer: AnswerHead, origin: OriginContent): OriginError {
   return wrong(answer, 'DFP_ORIGIN_RANGE', 'refuses a range within its content');
 }
 
-/** What one of both sides does not tell can't be compared. */
+/** What one of both sides does not tell can't be compared; a strong ETag decides, as servers of one name may have stored one content at different times. */
 function checkValidators(answer: AnswerHead, origin: OriginContent, contentLength: number | undefined): void {
+  const lastModified = isSameStrongTag(origin.etag, answer.headers.etag) ? undefined : origin.lastModified;
   const pairs = [
     ['length', origin.contentLength, contentLength],
     ['Content-Encoding', encodingOf(origin.responseHeader), encodingOf(answer.headers)],
     ['ETag', opaqueTag(origin.etag), opaqueTag(answer.headers.etag)],
-    ['Last-Modified', origin.lastModified, answer.headers['last-modified']],
+    ['Last-Modified', lastModified, answer.headers['last-modified']],
   ] as const;
   for (const [name, before, now] of pairs)
     if (before !== undefined && now !== undefined && before !== now)
