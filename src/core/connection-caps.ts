@@ -1,7 +1,8 @@
+import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { remoteIp } from './remote-ip.js';
 
-/** Counts open connections in total and per IP. */
+/** Counts what is open, connections or calls, in total and per IP. */
 export class ConnectionCaps {
   readonly #max: number;
   readonly #maxPerIp: number;
@@ -19,12 +20,16 @@ export class ConnectionCaps {
 
   /** Counts the connection until it closes; false when it is one too many, and then the caller destroys it. */
   accept(socket: Socket): boolean {
-    const ip = remoteIp(socket);
+    return this.acceptFrom(remoteIp(socket), socket);
+  }
+
+  /** The same for something else that says when it closes. */
+  acceptFrom(ip: string, opened: Pick<EventEmitter, 'once'>): boolean {
     const ofIp = this.#perIp.get(ip) ?? 0;
     if (this.#open >= this.#max || ofIp >= this.#maxPerIp) return false;
     this.#open++;
     this.#perIp.set(ip, ofIp + 1);
-    socket.once('close', () => this.#leave(ip));
+    opened.once('close', () => this.#leave(ip));
     return true;
   }
 

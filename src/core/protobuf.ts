@@ -6,7 +6,7 @@ import { ByteCursor } from './byte-cursor.js';
  * byte, unknown fields included.
  */
 
-const WIRE_TYPE = { varint: 0, fixed64: 1, lengthDelimited: 2, fixed32: 5 } as const;
+export const WIRE_TYPE = { varint: 0, fixed64: 1, lengthDelimited: 2, fixed32: 5 } as const;
 
 /** Builds one message. Fields that are absent (undefined) are left out; numbers are non-negative safe integers. */
 export class MessageWriter {

@@ -1,7 +1,10 @@
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import { createServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
 import {
   Server,
   ServerCredentials,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
   type ServerInterceptor,
   type ServiceDefinition,
   type UntypedServiceImplementation,
@@ -15,9 +18,13 @@ import { listen } from '../core/listen.js';
 import type { Logger } from '../core/logger.js';
 import { rememberCaller, tellCaller, type Caller } from './caller.js';
 import { closeHalfOpenStreams } from './half-open-streams.js';
+import { http2StreamOf } from './http2-stream.js';
 import { hasOverflownDeadline, ignoreDeadline } from './ignore-deadline.js';
+import { boundRequests } from './message-fields.js';
+import { peerIp } from './peer-ip.js';
 import { reflectedDefinition } from './protos.js';
 import { RequestGate, refuseBeyond } from './request-gate.js';
+import { UnfinishedRequests } from './unfinished-requests.js';
 
 export interface GrpcServerLimits {
   /** New calls and streams a second; beyond it RESOURCE_EXHAUSTED. */
@@ -27,6 +34,10 @@ export interface GrpcServerLimits {
   /** The same for one IP; connections of a unix socket have none and only the total. */
   maxConnectionsPerIp: number;
   maxStreamsPerConnection: number;
+  /** Calls at once; beyond it new ones are ended with RESOURCE_EXHAUSTED. */
+  maxCalls: number;
+  /** The same for one IP. */
+  maxCallsPerIp: number;
   maxMessageBytes: number;
   /** A connection without a call for this long is closed; clients reconnect when they need to. */
   connectionIdleMs: number;
@@ -40,6 +51,8 @@ export const DEFAULT_GRPC_SERVER_LIMITS: Readonly<GrpcServerLimits> = {
   maxConnections: 1024,
   maxConnectionsPerIp: 512,
   maxStreamsPerConnection: 1024,
+  maxCalls: 16_384,
+  maxCallsPerIp: 4096,
   maxMessageBytes: 4 * 1024 * 1024,
   connectionIdleMs: 600_000,
   keepaliveMs: 30_000,
@@ -144,7 +157,18 @@ function capConnections(
 
 function createGrpc(options: GrpcServerOptions, limits: GrpcServerLimits, health: HealthImplementation): Server {
   const gate = new RequestGate(limits.requestsPerSecond, options.clock);
+  const { maxCalls, maxCallsPerIp } = limits;
+  const caps = new ConnectionCaps({
+    max: maxCalls,
+    maxPerIp: 'socketPath' in options.listen ? maxCalls : maxCallsPerIp,
+  });
+  const unfinished = new UnfinishedRequests(options.clock ?? systemClock);
   const onBareCall: ServerInterceptor = (method, call) => {
+    const stream = http2StreamOf(call);
+    if (stream !== undefined) {
+      if (!caps.acceptFrom(peerIp(call.getPeer()), stream)) return endCall(call, stream);
+      unfinished.watch(stream, { isStreaming: method.requestStream });
+    }
     if (options.longStreams?.has(method.path) === true || hasOverflownDeadline(call)) ignoreDeadline(call);
     return tellCaller(closeHalfOpenStreams(method, call), call);
   };
@@ -156,10 +180,16 @@ function createGrpc(options: GrpcServerOptions, limits: GrpcServerLimits, health
     'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
     interceptors: [onBareCall, refuseBeyond(gate, options.onRefused)],
   });
-  for (const { definition, implementation } of options.services) grpc.addService(definition, implementation);
+  for (const { definition, implementation } of options.services)
+    grpc.addService(boundRequests(definition), implementation);
   health.addToServer(grpc);
   new ReflectionService(reflectedDefinition, { services: options.services.map(({ name }) => name) }).addToServer(grpc);
   return grpc;
+}
+
+/** At once, whatever the client still has to send: it takes this for RESOURCE_EXHAUSTED. */
+function endCall(call: ServerInterceptingCallInterface, stream: ServerHttp2Stream): ServerInterceptingCall {
+  return new ServerInterceptingCall(call, { start: () => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM) });
 }
 
 async function bind(listener: NetServer, { listen: where, logger, clock }: GrpcServerOptions): Promise<void> {

@@ -256,7 +256,7 @@ const MANAGER = {
 /** Ours altogether. */
 const ADMIN = {
   'dfpeer.v1.ListTasksRequest': { fields: { idPrefix: { cap: TASK_ID_LENGTH } } },
-  'dfpeer.v1.PiecesHeld': { fields: { hostId: ID, taskId: ID } },
+  'dfpeer.v1.PiecesHeld': { fields: { hostId: ID, taskId: ID, parentHostIds: { ...ID, maxItems: 128 } } },
   'dfpeer.v1.WatchDownloadRequest': { fields: { taskId: { cap: TASK_ID_LENGTH } } },
   'dfpeer.v1.SetLimitsRequest': {
     fields: { upload: SAFE, uploadPerTask: SAFE, uploadPerChild: SAFE, download: SAFE, backToSource: SAFE },

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
 import { credentials, status, type ServiceError } from '@grpc/grpc-js';
+import { MessageWriter } from '../../src/core/protobuf.js';
 import { DfdaemonUpload } from '../../src/grpc/protos.js';
+import { MAX_UNFINISHED_REQUEST_BYTES } from '../../src/grpc/unfinished-requests.js';
 import { DEFAULT_GRPC_SERVER_LIMITS } from '../../src/grpc/server.js';
+import { until } from '../support/until.js';
 import { useSharedDirectory } from '../support/temporary-directory.js';
-import { AttackedDaemon } from './support/attacked-daemon.js';
+import { AttackedDaemon, MAX_GROWTH_BYTES } from './support/attacked-daemon.js';
 import { grpcFrame, http2Frame, HTTP2_PREFACE, openCall, openSession, statusOf } from './support/http2-attacker.js';
 import { destroyAll, flood, openRaw, readUntilClosed } from './support/raw-connections.js';
 
@@ -25,14 +28,14 @@ describe('the gRPC port of a daemon under attack', function () {
   after(() => target.end());
 
   /** An honest caller still gets an answer. */
-  async function assertAnswers(): Promise<void> {
+  async function assertAnswers(maxGrowthBytes?: number): Promise<void> {
     const client = new DfdaemonUpload(`127.0.0.1:${target.ports.grpc}`, credentials.createInsecure());
     const error = await new Promise<ServiceError | null>((resolve) =>
       client.statLocalTask({ taskId: target.taskId }, { deadline: Date.now() + 10_000 }, resolve),
     );
     client.close();
     assert.equal(error, null);
-    await target.assertUnharmed();
+    await target.assertUnharmed(maxGrowthBytes);
   }
 
   async function send(bytes: Uint8Array): Promise<void> {
@@ -61,6 +64,36 @@ describe('the gRPC port of a daemon under attack', function () {
     const stream = openCall(session, STAT, { 'grpc-encoding': 'gzip' });
     stream.end(bomb);
     assert.equal(await statusOf(stream), status.RESOURCE_EXHAUSTED);
+    session.destroy();
+    await assertAnswers();
+  });
+
+  it('keeps little of requests that never end', async () => {
+    const [ofOne, sessions] = [60, Array.from({ length: 4 }, () => openSession(target.ports.grpc))];
+    const part = grpcFrame(Buffer.alloc(maxMessageBytes, 97)).subarray(0, -1);
+    let ended = 0;
+    for (const session of sessions)
+      for (let count = 0; count < ofOne; count++)
+        openCall(session, STAT).resume().once('close', () => ended++).write(part); // prettier-ignore
+    const kept = Math.floor(MAX_UNFINISHED_REQUEST_BYTES / maxMessageBytes);
+    await until('the oldest to be ended', async () => ended >= sessions.length * ofOne - kept, 30_000);
+    await assertAnswers(MAX_GROWTH_BYTES + 2 * MAX_UNFINISHED_REQUEST_BYTES);
+    for (const session of sessions) session.destroy();
+  });
+
+  it('does not take apart what has millions of parts', async () => {
+    const session = openSession(target.ports.grpc);
+    const certificates = new MessageWriter().bytes(15, Buffer.alloc(0)).finish();
+    const download = Buffer.alloc(4_000_000, certificates);
+    const bombs = [
+      ['DownloadTask', new MessageWriter().bytes(1, download)],
+      ['SyncPieces', new MessageWriter().text(1, 'h').text(2, target.taskId).bytes(3, Buffer.alloc(4_000_000, 1))],
+    ] as const;
+    for (const [method, bomb] of bombs) {
+      const stream = openCall(session, `/dfdaemon.v2.DfdaemonUpload/${method}`);
+      stream.end(grpcFrame(bomb.finish()));
+      assert.equal(await statusOf(stream), status.INTERNAL, method);
+    }
     session.destroy();
     await assertAnswers();
   });

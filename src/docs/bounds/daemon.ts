@@ -35,7 +35,10 @@ import {
 import { MAX_ASKED_OF_NEWS } from '../../peer/swarm/backlog.js';
 import { MAX_NEWS } from '../../peer/swarm/paced-child.js';
 import { MIN_TELLING_INTERVAL_MS } from '../../peer/grpc/peer-service.js';
-import { MAX_INTERESTED_PIECES } from '../../peer/grpc/sync-pieces.js';
+import { MAX_AWAITED_PIECES } from '../../peer/grpc/sync-pieces.js';
+import { MAX_INTERESTED_PIECES } from '../../peer/parents/grpc-parent-dialer.js';
+import { MAX_REQUEST_FIELDS } from '../../grpc/message-fields.js';
+import { MAX_UNFINISHED_REQUEST_BYTES, REQUEST_TIMEOUT_MS } from '../../grpc/unfinished-requests.js';
 import { MEMORY_INTERVAL_MS } from '../../peer/memory-keeper.js';
 import { MAX_BAD_HOSTS } from '../../peer/metrics.js';
 import { STEP_TIMEOUT_MS } from '../../peer/shutdown.js';
@@ -64,6 +67,8 @@ const {
   maxConnections,
   maxConnectionsPerIp,
   maxStreamsPerConnection,
+  maxCalls,
+  maxCallsPerIp,
   maxMessageBytes,
   connectionIdleMs,
   keepaliveTimeoutMs,
@@ -84,7 +89,27 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
         'new ones are closed, with a warning',
       ),
       bound({ maxStreamsPerConnection }, 'requests', 'Calls at once on one connection.', 'further ones wait (HTTP/2)'),
+      bound({ maxCalls }, 'requests', 'Calls at once on one server.', 'RESOURCE_EXHAUSTED'),
+      bound({ maxCallsPerIp }, 'requests', 'The same of one IP.', 'RESOURCE_EXHAUSTED'),
       bound({ maxMessageBytes }, 'bytes', 'One message.', 'RESOURCE_EXHAUSTED'),
+      bound(
+        { MAX_REQUEST_FIELDS },
+        'entries',
+        'Fields of one request; two numbers of a list count as one.',
+        'INTERNAL',
+      ),
+      bound(
+        { REQUEST_TIMEOUT_MS },
+        'ms',
+        'A request, from the beginning of the call to its end; in a stream of them, from its first byte to its last.',
+        'RESOURCE_EXHAUSTED',
+      ),
+      bound(
+        { MAX_UNFINISHED_REQUEST_BYTES },
+        'bytes',
+        'Requests whose end has not come, of all calls of one server.',
+        'the call that began first is ended with RESOURCE_EXHAUSTED',
+      ),
       bound({ connectionIdleMs }, 'ms', 'A connection without a call.', 'it is closed'),
       bound({ keepaliveTimeoutMs }, 'ms', "A silent connection's answer to a ping.", 'it is closed'),
       bound({ STREAM_WRITE_TIMEOUT_MS }, 'ms', 'A client that reads nothing of its stream.', 'the stream is ended'),
@@ -95,6 +120,12 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
         'its further headers are left out',
       ),
       bound({ MAX_INTERESTED_PIECES }, 'pieces', 'Pieces named in one SyncPieces request.', 'INVALID_ARGUMENT'),
+      bound(
+        { MAX_AWAITED_PIECES },
+        'pieces',
+        'Pieces that all children together wait to hear of.',
+        'RESOURCE_EXHAUSTED',
+      ),
       bound(
         { MAX_PACED_UPLOADS },
         'transfers',

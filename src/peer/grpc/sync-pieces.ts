@@ -7,17 +7,19 @@ import type { SyncPiecesResponse } from '../../generated/dfdaemon/v2/SyncPiecesR
 import type { TaskStore } from '../store/task-store.js';
 import { contentVersionOf } from '../store/content-version.js';
 import { peerIp } from '../../grpc/peer-ip.js';
-import { HTTP_PORT_HEADER } from '../parents/grpc-parent-dialer.js';
+import { HTTP_PORT_HEADER, MAX_INTERESTED_PIECES } from '../parents/grpc-parent-dialer.js';
 import type { SendMessage } from '../../grpc/handlers.js';
 import { announcePieces } from '../swarm/announce-pieces.js';
 import type { OfferPacing } from '../swarm/offer-pacing.js';
 
-/** A task of 64 MiB pieces with this many would hold 64 TiB. */
-export const MAX_INTERESTED_PIECES = 1_000_000;
+/** Pieces that all children together wait to hear of. */
+export const MAX_AWAITED_PIECES = 4_000_000;
 
 export interface SyncPiecesDependencies {
   store: TaskStore;
   pacing: OfferPacing;
+  /** Pieces that children wait to hear of now. */
+  awaited: { count: number };
   /** Where this host serves pieces. */
   address(): { ip: string; httpPort: number; tcpPort: number };
 }
@@ -27,7 +29,7 @@ export interface SyncPiecesDependencies {
  * task stops (docs/WIRE.md 2.2). @throws DfpeerError when the task is unknown or its download ends early.
  */
 export async function syncPieces(
-  { store, pacing, address }: SyncPiecesDependencies,
+  { store, pacing, awaited, address }: SyncPiecesDependencies,
   request: SyncPiecesRequest__Output,
   send: SendMessage<SyncPiecesResponse>,
   call: ServerWritableStream<SyncPiecesRequest__Output, SyncPiecesResponse>,
@@ -53,16 +55,24 @@ export async function syncPieces(
     if (piece !== undefined) await send({ number, offset: piece.offset, length: piece.length, ip, tcpPort });
   };
   // A child may name a million pieces of a task that has three.
-  const interested = request.interestedPieceNumbers.filter((number) => task.layout?.has(number) !== false);
+  const interested = new Set(request.interestedPieceNumbers.filter((number) => task.layout?.has(number) !== false));
   request.interestedPieceNumbers = [];
+  const awaitedHere = interested.size;
+  if (awaited.count + awaitedHere > MAX_AWAITED_PIECES)
+    throw new DfpeerError(
+      'DFP_LIMIT',
+      `children wait for more than ${MAX_AWAITED_PIECES} pieces already; try again later`,
+    );
+  awaited.count += awaitedHere;
   const child = pacing.join({
     taskId: task.taskId,
     hostId: request.hostId,
     ip: peerIp(call.getPeer()),
   });
   try {
-    await announcePieces(task, new Set(interested), { child, announce }, signal);
+    await announcePieces(task, interested, { child, announce }, signal);
   } finally {
+    awaited.count -= awaitedHere;
     child.leave();
   }
 }

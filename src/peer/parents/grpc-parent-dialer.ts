@@ -23,6 +23,8 @@ import { tellPieces } from './tell-pieces.js';
 
 /** Initial metadata of a dfpeer parent's SyncPieces: it also serves pieces over HTTP, on this port. */
 export const HTTP_PORT_HEADER = 'dfpeer-http-port';
+/** Pieces that one SyncPieces may name: 6 TiB of the largest. */
+export const MAX_INTERESTED_PIECES = 100_000;
 /** A parent that doesn't answer the connection within this is unreachable. */
 export const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -43,6 +45,19 @@ export class GrpcParentDialer implements ParentDialer {
   }
 
   async *syncPieces(
+    parent: CandidateParent,
+    request: OffersRequest,
+    signal: AbortSignal,
+    onAnswer?: () => void,
+  ): AsyncGenerator<PieceOffer> {
+    // Parents refuse to be asked for more at once.
+    for (let from = 0; from < request.pieces.length && !signal.aborted; from += MAX_INTERESTED_PIECES) {
+      const pieces = request.pieces.slice(from, from + MAX_INTERESTED_PIECES);
+      yield* this.#syncSome(parent, { ...request, pieces }, signal, onAnswer);
+    }
+  }
+
+  async *#syncSome(
     parent: CandidateParent,
     request: OffersRequest,
     signal: AbortSignal,

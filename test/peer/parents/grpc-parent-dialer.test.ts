@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
+import type { ServerWritableStream } from '@grpc/grpc-js';
+import { silentLogger } from '../../../src/core/logger.js';
 import { computeTaskId } from '../../../src/core/task-id.js';
 import { HeldPieces } from '../../../src/peer/download/held-pieces.js';
-import { GrpcParentDialer } from '../../../src/peer/parents/grpc-parent-dialer.js';
+import type { SyncPiecesRequest__Output } from '../../../src/generated/dfdaemon/v2/SyncPiecesRequest.js';
+import type { SyncPiecesResponse } from '../../../src/generated/dfdaemon/v2/SyncPiecesResponse.js';
+import { DfdaemonUpload } from '../../../src/grpc/protos.js';
+import { startGrpcServer } from '../../../src/grpc/server.js';
+import { GrpcParentDialer, MAX_INTERESTED_PIECES } from '../../../src/peer/parents/grpc-parent-dialer.js';
+import type { OffersRequest } from '../../../src/peer/parents/parent-dialer.js';
+import type { CandidateParent } from '../../../src/scheduler-client/scheduler-client.js';
 
 async function listen(): Promise<Server> {
   const server = createServer((socket) => socket.destroy());
@@ -13,6 +21,35 @@ async function listen(): Promise<Server> {
 }
 
 const portOf = (server: Server): number => (server.address() as AddressInfo).port;
+
+const parentAt = (port: number): CandidateParent => ({
+  ...{ peerId: 'parent', hostId: 'host', hostname: 'host', ip: '127.0.0.1', port, idc: undefined },
+  ...{ isSeed: false, state: 'Running', maxTxBitsPerSecond: 0, txBitsPerSecond: 0, wire: undefined },
+});
+const taskId = computeTaskId({ url: 'http://example.com/' });
+const requestOf = (pieces: number[]): OffersRequest => ({
+  ...{ taskId, pieces, held: new HeldPieces(() => undefined), traceParent: undefined },
+});
+
+describe('asking a parent', () => {
+  it('for more pieces than it takes in one request is done in parts', async () => {
+    const asked: number[] = [];
+    const syncPieces = (call: ServerWritableStream<SyncPiecesRequest__Output, SyncPiecesResponse>): void => {
+      asked.push(call.request.interestedPieceNumbers.length);
+      call.end();
+    };
+    const name = 'dfdaemon.v2.DfdaemonUpload';
+    const services = [{ name, definition: DfdaemonUpload.service, implementation: { SyncPieces: syncPieces } }];
+    const server = await startGrpcServer({ listen: { ip: '127.0.0.1', port: 0 }, services, logger: silentLogger });
+    const dialer = new GrpcParentDialer({ hostId: 'child' });
+    const pieces = Array.from({ length: MAX_INTERESTED_PIECES + 1 }, (_, number) => number);
+    const offers = dialer.syncPieces(parentAt(server.port), requestOf(pieces), new AbortController().signal);
+    assert.deepEqual(await offers.next(), { done: true, value: undefined });
+    assert.deepEqual(asked, [MAX_INTERESTED_PIECES, 1]);
+    dialer.close();
+    await server.stop(0);
+  });
+});
 
 describe('dialling a parent', () => {
   const proxied = process.env.http_proxy;
@@ -31,13 +68,7 @@ describe('dialling a parent', () => {
   it('goes past the proxy that origins are asked through', async () => {
     const dialer = new GrpcParentDialer({ hostId: 'child' });
     const over = new AbortController();
-    const parent = {
-      ...{ peerId: 'parent', hostId: 'host', hostname: 'host', ip: '127.0.0.1', port: portOf(servers.parent) },
-      ...{ isSeed: false, state: 'Running', maxTxBitsPerSecond: 0, txBitsPerSecond: 0, wire: undefined },
-    };
-    const taskId = computeTaskId({ url: 'http://example.com/' });
-    const request = { taskId, pieces: [0], held: new HeldPieces(() => undefined), traceParent: undefined };
-    const offers = dialer.syncPieces(parent, request, over.signal)[Symbol.asyncIterator]();
+    const offers = dialer.syncPieces(parentAt(portOf(servers.parent)), requestOf([0]), over.signal);
     const asked = offers.next();
     const first = await Promise.race([
       once(servers.parent, 'connection').then(() => 'the parent'),
