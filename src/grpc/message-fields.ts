@@ -28,13 +28,17 @@ function boundRequest(method: MethodDefinition<unknown, unknown>): MethodDefinit
   const descriptor = 'requestType' in method ? descriptorOf(method.requestType) : undefined;
   if (descriptor === undefined) return method;
   const packageName = method.path.slice(1, method.path.lastIndexOf('.'));
-  const schema = schemaOf(`${packageName}.${descriptor.name}`);
+  const name = `${packageName}.${descriptor.name}`;
   const requestDeserialize = (bytes: Buffer): unknown => {
-    if (countFields(bytes, schema, MAX_REQUEST_FIELDS) > MAX_REQUEST_FIELDS)
-      throw new RangeError(`a request of more than ${MAX_REQUEST_FIELDS} fields`);
+    assertFewFields(bytes, name, MAX_REQUEST_FIELDS);
     return method.requestDeserialize(bytes);
   };
   return { ...method, requestDeserialize };
+}
+
+/** For what is decoded as one message called `name`. @throws RangeError when it has more than `max` fields, or is malformed */
+export function assertFewFields(bytes: Buffer, name: string, max: number): void {
+  if (countFields(bytes, schemaOf(name), max) > max) throw new RangeError(`a ${name} of more than ${max} fields`);
 }
 
 const schemas = new Map<string, Schema>();

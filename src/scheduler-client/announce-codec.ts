@@ -2,7 +2,11 @@ import { MessageWriter, payloadsOf } from '../core/protobuf.js';
 import type { Peer__Output } from '../generated/common/v2/Peer.js';
 import type { AnnouncePeerRequest } from '../generated/scheduler/v2/AnnouncePeerRequest.js';
 import type { AnnouncePeerResponse__Output } from '../generated/scheduler/v2/AnnouncePeerResponse.js';
+import { assertFewFields } from '../grpc/message-fields.js';
 import { Scheduler } from '../grpc/protos.js';
+
+/** Of a scheduler's answer: candidates may come with the pieces of their task. */
+export const MAX_ANSWER_FIELDS = 262_144;
 
 const FIELD = {
   requestReschedule: 7,
@@ -45,8 +49,9 @@ export function encodeOutgoing({ message, reschedule }: OutgoingMessage): Buffer
   return Buffer.concat([encoded, new MessageWriter().message(FIELD.requestReschedule, fields).finish()]);
 }
 
-/** @throws when the bytes are not a protobuf message; gRPC ends the stream with INTERNAL then. */
+/** @throws when the bytes are not a protobuf message, or one of too many fields; gRPC ends the stream with INTERNAL then. */
 export function decodeIncoming(bytes: Buffer): IncomingMessage {
+  assertFewFields(bytes, 'scheduler.v2.AnnouncePeerResponse', MAX_ANSWER_FIELDS);
   const message = responseDeserialize(bytes);
   if (message.response !== 'normalTaskResponse') return { message, candidates: [] };
   const candidates = payloadsOf(bytes, FIELD.responseNormalTask)

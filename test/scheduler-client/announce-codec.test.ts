@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { MessageWriter, payloadsOf } from '../../src/core/protobuf.js';
 import { Scheduler } from '../../src/grpc/protos.js';
-import { decodeIncoming, encodeOutgoing } from '../../src/scheduler-client/announce-codec.js';
+import { decodeIncoming, encodeOutgoing, MAX_ANSWER_FIELDS } from '../../src/scheduler-client/announce-codec.js';
 import { capturedConversation } from './support/transcript.js';
 
 const { responseSerialize } = Scheduler.service.AnnouncePeer;
@@ -29,6 +29,14 @@ describe('candidate parents on the wire', () => {
       reschedule: { candidates: candidates.map(({ bytes }) => bytes), description: 'why' },
     });
     assert.deepEqual(echoed(request), [peer]);
+  });
+
+  it('are not decoded when they are millions, or have millions of pieces', () => {
+    const empty = (number: number): Buffer => Buffer.alloc(2 * MAX_ANSWER_FIELDS, Uint8Array.of(number * 8 + 2, 0));
+    for (const candidates of [empty(1), field(1, empty(4))])
+      assert.throws(() => decodeIncoming(field(2, candidates)), RangeError);
+    const few = empty(1).subarray(0, 2 * 1000);
+    assert.equal(decodeIncoming(field(2, few)).candidates.length, 1000);
   });
 
   it('of a real scheduler survive the round trip', () => {

@@ -25,6 +25,7 @@ import {
   MAX_RECEIVE_BYTES,
   UNARY_TIMEOUT_MS,
 } from '../../scheduler-client/scheduler-connection.js';
+import { MAX_ANSWER_FIELDS } from '../../scheduler-client/announce-codec.js';
 import { MAX_SCHEDULERS } from '../../scheduler-client/scheduler-source.js';
 import { bound, type BoundGroup } from './fixed-bound.js';
 
@@ -63,6 +64,7 @@ export const CLUSTER_BOUNDS: readonly BoundGroup[] = [
       bound({ KEEPALIVE_TIMEOUT_MS }, 'ms', "A silent connection's answer to a ping.", 'reconnected'),
       bound({ FIRST_ANSWER_TIMEOUT_MS }, 'ms', 'Answer to a registration.', 'the origin is used'),
       bound({ MAX_RECEIVE_BYTES }, 'bytes', 'One message of a scheduler.', 'the call fails'),
+      bound({ MAX_ANSWER_FIELDS }, 'entries', 'Fields of its answer to a download.', 'its stream is given up'),
       bound({ MAX_CANDIDATE_PARENTS }, 'parents', 'Candidate parents in one answer.', 'further ones are ignored'),
       bound({ MAX_QUEUED_REPORTS }, 'entries', 'Reports that wait for a slow scheduler.', 'its stream is given up'),
       bound({ MAX_BLOCKED_MS }, 'ms', 'A scheduler that reads no reports.', 'its stream is given up'),

@@ -9,11 +9,13 @@ import { type Clock, systemClock } from '../../core/clock.js';
 import { abortReason } from '../../core/deadline.js';
 import { DfpeerError } from '../../core/errors.js';
 import { formatHostPort } from '../../core/host-port.js';
+import { networkList } from '../../core/network.js';
 import { CONTENT_VERSION_HEADER } from '../../core/piece-header.js';
 import { TRACE_PARENT_HEADER } from '../../core/tracing.js';
 import type { Host__Output } from '../../generated/common/v2/Host.js';
 import type { SyncPiecesResponse__Output } from '../../generated/dfdaemon/v2/SyncPiecesResponse.js';
 import { WITHIN_CLUSTER } from '../../grpc/channel-options.js';
+import { isSameIp } from '../../grpc/peer-ip.js';
 import { DfdaemonUpload, DfpeerPeer } from '../../grpc/protos.js';
 import { fromGrpcError } from '../../grpc/status.js';
 import type { CandidateParent } from '../../scheduler-client/scheduler-client.js';
@@ -27,6 +29,17 @@ export const HTTP_PORT_HEADER = 'dfpeer-http-port';
 export const MAX_INTERESTED_PIECES = 100_000;
 /** A parent that doesn't answer the connection within this is unreachable. */
 export const CONNECT_TIMEOUT_MS = 5_000;
+
+const ONE_HOST_NETWORKS = networkList([
+  '0.0.0.0/8',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '224.0.0.0/3',
+  '::/127',
+  'fe80::/10',
+  'fd00:ec2::254',
+  'ff00::/8',
+]);
 
 type UploadClient = InstanceType<typeof DfdaemonUpload>;
 
@@ -164,15 +177,19 @@ function toOffer(
   httpPort: number | undefined,
 ): PieceOffer {
   const host = message.ip !== '' ? message.ip : parent.ip;
-  const valid = isIP(host) !== 0 && Number.isSafeInteger(message.offset) && Number.isSafeInteger(message.length);
+  const port = httpPort ?? message.tcpPort ?? parent.port;
+  const isPlace = isIP(host) !== 0 && (isSameIp(host, parent.ip) || !isOfOneHost(host)) && port > 0 && port < 65_536;
+  const valid = isPlace && Number.isSafeInteger(message.offset) && Number.isSafeInteger(message.length);
   if (!valid)
     throw new DfpeerError(
       'DFP_PARENT_PROTOCOL',
-      `parent ${parent.peerId} sent a piece that can't be: ip ${JSON.stringify(host)}, offset ${message.offset}, length ${message.length}`,
+      `parent ${parent.peerId} sent a piece that can't be: ip ${JSON.stringify(host)}, port ${port}, offset ${message.offset}, length ${message.length}`,
     );
-  const endpoint: ParentEndpoint =
-    httpPort !== undefined
-      ? { protocol: 'http', host, port: httpPort }
-      : { protocol: 'vortex', host, port: message.tcpPort ?? parent.port };
+  const endpoint: ParentEndpoint = { protocol: httpPort === undefined ? 'vortex' : 'http', host, port };
   return { number: message.number, offset: message.offset, length: message.length, endpoint };
+}
+
+/** Loopback, link-local and the like: a parent may not have us ask the neighbours of this host, nor a cloud's metadata. */
+function isOfOneHost(ip: string): boolean {
+  return ONE_HOST_NETWORKS.check(ip, isIP(ip) === 6 ? 'ipv6' : 'ipv4');
 }

@@ -8,8 +8,9 @@ import { HeldPieces } from '../../../src/peer/download/held-pieces.js';
 import type { SyncPiecesRequest__Output } from '../../../src/generated/dfdaemon/v2/SyncPiecesRequest.js';
 import type { SyncPiecesResponse } from '../../../src/generated/dfdaemon/v2/SyncPiecesResponse.js';
 import { DfdaemonUpload } from '../../../src/grpc/protos.js';
-import { startGrpcServer } from '../../../src/grpc/server.js';
+import { startGrpcServer, type GrpcServer } from '../../../src/grpc/server.js';
 import { GrpcParentDialer, MAX_INTERESTED_PIECES } from '../../../src/peer/parents/grpc-parent-dialer.js';
+import type { ParentEndpoint } from '../../../src/peer/fetch/piece-fetcher.js';
 import type { OffersRequest } from '../../../src/peer/parents/parent-dialer.js';
 import type { CandidateParent } from '../../../src/scheduler-client/scheduler-client.js';
 
@@ -31,16 +32,56 @@ const requestOf = (pieces: number[]): OffersRequest => ({
   ...{ taskId, pieces, held: new HeldPieces(() => undefined), traceParent: undefined },
 });
 
+function startParent(
+  syncPieces: (call: ServerWritableStream<SyncPiecesRequest__Output, SyncPiecesResponse>) => void,
+): Promise<GrpcServer> {
+  const name = 'dfdaemon.v2.DfdaemonUpload';
+  const services = [{ name, definition: DfdaemonUpload.service, implementation: { SyncPieces: syncPieces } }];
+  return startGrpcServer({ listen: { ip: '127.0.0.1', port: 0 }, services, logger: silentLogger });
+}
+
 describe('asking a parent', () => {
+  for (const [what, place] of [
+    ["this host's own services", { ip: '127.0.0.5' }],
+    ["this host's own services in other words", { ip: '::ffff:127.0.0.5' }],
+    ['the metadata of a cloud', { ip: '169.254.169.254' }],
+    ['everybody', { ip: '255.255.255.255' }],
+    ['no port', { ip: '127.0.0.1', tcpPort: 0 }],
+    ['a negative port', { ip: '127.0.0.1', tcpPort: -1 }],
+    ['a port that is too large', { ip: '127.0.0.1', tcpPort: 65_536 }],
+  ] as const)
+    it(`does not lead to ${what}`, async () => {
+      await assert.rejects(firstOffer({ tcpPort: 6379, ...place }), { code: 'DFP_PARENT_PROTOCOL' });
+    });
+
+  it('may lead to another address of the cluster', async () => {
+    assert.deepEqual(await firstOffer({ ip: '10.1.2.3', tcpPort: 4005 }), {
+      ...{ protocol: 'vortex', host: '10.1.2.3', port: 4005 },
+    });
+  });
+
+  async function firstOffer(place: { ip: string; tcpPort: number }): Promise<ParentEndpoint | undefined> {
+    const server = await startParent((call) => {
+      call.write({ number: 0, offset: 0, length: 1, ...place });
+      call.end();
+    });
+    const dialer = new GrpcParentDialer({ hostId: 'child' });
+    try {
+      const offers = dialer.syncPieces(parentAt(server.port), requestOf([0]), new AbortController().signal);
+      const first = await offers.next();
+      return first.done === true ? undefined : first.value.endpoint;
+    } finally {
+      dialer.close();
+      await server.stop(0);
+    }
+  }
+
   it('for more pieces than it takes in one request is done in parts', async () => {
     const asked: number[] = [];
-    const syncPieces = (call: ServerWritableStream<SyncPiecesRequest__Output, SyncPiecesResponse>): void => {
+    const server = await startParent((call) => {
       asked.push(call.request.interestedPieceNumbers.length);
       call.end();
-    };
-    const name = 'dfdaemon.v2.DfdaemonUpload';
-    const services = [{ name, definition: DfdaemonUpload.service, implementation: { SyncPieces: syncPieces } }];
-    const server = await startGrpcServer({ listen: { ip: '127.0.0.1', port: 0 }, services, logger: silentLogger });
+    });
     const dialer = new GrpcParentDialer({ hostId: 'child' });
     const pieces = Array.from({ length: MAX_INTERESTED_PIECES + 1 }, (_, number) => number);
     const offers = dialer.syncPieces(parentAt(server.port), requestOf(pieces), new AbortController().signal);
