@@ -1,4 +1,5 @@
 import { decodePercent } from './decode-percent.js';
+import { DfpeerError, errnoOf } from './errors.js';
 import { DEFAULT_FILTERED_QUERY_PARAMS } from './signing-query-params.js';
 
 const REDACTED = 'redacted';
@@ -37,7 +38,7 @@ export const MAX_REDACT_ENTRIES = 200;
 
 /**
  * A copy of a value that is safe to log: fields named like secrets are replaced, texts go through {@link redactText},
- * errors become plain objects, and what is too deep or too much is cut.
+ * errors become plain objects, with a stack only where it tells something, and what is too deep or too much is cut.
  */
 export function redactFields(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return redactText(value);
@@ -62,9 +63,15 @@ function redactError(error: Error, depth: number): object {
     ...('code' in error ? { code: redactFields(error.code, depth + 1) } : {}),
     type: name,
     message: redactText(message),
-    ...(stack === undefined ? {} : { stack: redactText(stack) }),
+    ...(stack === undefined || saysItsCause(error) ? {} : { stack: redactText(stack) }),
     ...(cause === undefined ? {} : { cause: redactFields(cause, depth + 1) }),
   };
+}
+
+/** What a user, a peer, the network or the disk caused is named by its code: where we noticed it would be noise in every log. */
+function saysItsCause(error: Error): boolean {
+  if (error instanceof DfpeerError) return error.kind !== 'internal';
+  return errnoOf(error) !== undefined || ('code' in error && typeof error.code === 'number');
 }
 
 function callToJson(value: object): unknown {

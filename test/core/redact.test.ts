@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { DfpeerError } from '../../src/core/errors.js';
 import { MAX_REDACT_ENTRIES, redactFields, redactText, redactUrl } from '../../src/core/redact.js';
 import { DEFAULT_FILTERED_QUERY_PARAMS } from '../../src/core/signing-query-params.js';
 
@@ -84,6 +85,20 @@ describe('redactFields', () => {
     assert.equal(redacted.err.message, 'GET http://e/?sig=redacted');
     assert.equal((redacted.err.cause as { message: string }).message, 'ECONNRESET');
     assert.match(String(redacted.err.stack), /redact\.test/);
+  });
+
+  it('leaves out the stacks of errors that a code explains, and keeps those of bugs beneath them', () => {
+    const [errno, status, bug] = [
+      Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }),
+      Object.assign(new Error('14 UNAVAILABLE'), { code: 14 }),
+      new TypeError('no function'),
+    ];
+    for (const cause of [errno, status, bug]) {
+      const error = new DfpeerError('DFP_SCHEDULER_UNREACHABLE', 'nobody listens', { cause });
+      const redacted = redactFields(error) as { stack?: string; cause: { stack?: string } };
+      assert.deepEqual([redacted.stack, redacted.cause.stack !== undefined], [undefined, cause === bug]);
+    }
+    assert.match(String((redactFields(new DfpeerError('DFP_INTERNAL', 'a bug')) as Error).stack), /redact\.test/);
   });
 
   it('takes anything: cycles, buffers, maps, big numbers, throwing toJSON', () => {
