@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FoundDaemon } from '../../src/cli/daemon-connection.js';
 import { download } from '../../src/cli/download-client.js';
+import { Patience } from '../../src/cli/patience.js';
 import { startDragonflyScheduler } from './dragonfly-scheduler.js';
 import { DaemonProcess } from '../../test/support/daemon-process.js';
 import { linkBytes, type LinkBytes } from './link-meter.js';
@@ -120,7 +121,7 @@ async function downloadAll(
         new FoundDaemon(socketPath),
         { url, outputPath: join(directory, OUTPUT) },
         {
-          timeoutMs: DOWNLOAD_TIMEOUT_MS,
+          patience: new Patience(DOWNLOAD_TIMEOUT_MS),
           signal: new AbortController().signal,
           events: { onProgress: () => undefined },
         },

@@ -24,6 +24,7 @@ import { GrpcStatusError } from './daemon-call/status-error.js';
 import { type DaemonStory, parseStory } from './daemon-call/story.js';
 import type { FoundDaemon } from './daemon-connection.js';
 import type { DaemonFile } from './daemon-file.js';
+import type { Patience } from './patience.js';
 import { type PeerShare, SourceLedger } from './source-ledger.js';
 import { watchDownload } from './watch-download.js';
 
@@ -76,8 +77,8 @@ export interface ContentSink {
 }
 
 export interface DownloadOptions {
-  /** Of the whole call; the daemon hears of it too. */
-  timeoutMs: number;
+  /** What is left of it bounds the call; the daemon hears of that too. */
+  patience: Pick<Patience, 'leftMs' | 'timeoutMs'>;
   signal: AbortSignal;
   events: DownloadEvents;
   sink?: ContentSink | undefined;
@@ -97,7 +98,8 @@ export async function download(
   order: DownloadOrder,
   options: DownloadOptions,
 ): Promise<DownloadResult> {
-  const { timeoutMs, signal, events, sink } = options;
+  const { patience, signal, events, sink } = options;
+  const timeoutMs = patience.leftMs;
   const follower = new AnswerFollower(events, sink);
   const over = new AbortController();
   try {
@@ -124,7 +126,7 @@ export async function download(
       story: parseStory(trailers[STORY_KEY]),
     });
   } catch (error) {
-    throw explain(error, timeoutMs);
+    throw explain(error, patience.timeoutMs);
   } finally {
     over.abort();
   }

@@ -74,7 +74,7 @@ async function getInto(
       netrc && { entries: netrc, optional: options.netrc?.optional === true },
     );
     const result = await download(await daemon(), toOrder(url, headers, options, place.daemonFile), {
-      timeoutMs: patience.leftMs,
+      patience,
       signal,
       events: { onProgress, onBegun: place.onBegun },
       sink: place.sink,

@@ -5,13 +5,13 @@ export const SHUTDOWN_WAIT_MS = 75_000;
 
 /** How long one download may still take: all its attempts together, from the first time that a daemon was asked. */
 export class Patience {
-  readonly #timeoutMs: number;
+  readonly timeoutMs: number;
   readonly #now: () => number;
   #startedMs: number | undefined;
   #refusedMs: number | undefined;
 
   constructor(timeoutMs: number, now: () => number = () => performance.now()) {
-    this.#timeoutMs = timeoutMs;
+    this.timeoutMs = timeoutMs;
     this.#now = now;
   }
 
@@ -21,7 +21,7 @@ export class Patience {
 
   /** Whole ones: people are told of them. */
   get leftMs(): number {
-    return Math.max(1, Math.ceil(this.#timeoutMs - (this.#now() - (this.#startedMs ?? this.#now()))));
+    return Math.max(1, Math.ceil(this.timeoutMs - (this.#now() - (this.#startedMs ?? this.#now()))));
   }
 
   /**
