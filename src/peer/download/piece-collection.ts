@@ -127,8 +127,11 @@ export class PieceCollection {
   waitingFor(): string[] {
     const names = this.#parentFetches.describe();
     const { links } = this.#swarm;
+    const { missingCount } = this.#context.board;
     if (names.length === 0 && links.length > 0 && this.#source === 'parents')
-      names.push(`an offer of ${this.#context.board.missingCount} pieces from ${links.map(({ id }) => id).join(', ')}`);
+      names.push(
+        `an offer of ${missingCount} ${missingCount === 1 ? 'piece' : 'pieces'} from ${links.map(({ id }) => id).join(', ')}`,
+      );
     return names;
   }
 
