@@ -1,7 +1,7 @@
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../../core/errors.js';
-import { makeDirectories } from '../../core/make-directories.js';
+import { ensurePrivateDirectory } from './private-directory.js';
 import { unlessGone } from './unless-gone.js';
 
 /** Damaged files kept for the operator; the oldest go first. */
@@ -29,7 +29,7 @@ export class Quarantine {
 
   /** `move` brings something to the path it is given. Resolves with false when there was nothing to move. */
   async take(name: string, move: (target: string) => Promise<void>): Promise<boolean> {
-    await makeDirectories(this.directory, 0o700);
+    await ensurePrivateDirectory(this.directory);
     const kept = await this.list();
     for (const file of kept.slice(0, Math.max(0, kept.length - MAX_QUARANTINED_FILES + 1))) await this.remove(file);
     try {

@@ -283,12 +283,15 @@ export class StoredTask {
     await this.#record.update({ mark: await this.#file.accept() }, { sync: false });
   }
 
-  /** Whether the file of a complete task is still what was verified. Always true of a partial task, whose file nobody else has. */
+  /** Whether the file is still what was verified; of a partial task, whose file has no other name, whether it is there and has its length. */
   async isUntouched(): Promise<boolean> {
-    return !this.#complete || (await this.#file.isUntouched());
+    if (this.#complete) return this.#file.isUntouched();
+    const { contentLength } = this.record;
+    const found = await this.#look();
+    return found !== undefined && (contentLength === undefined || contentLength === found.size);
   }
 
-  /** The same for a mark at hand. */
+  /** Whether a complete task's file, which looks like that, is still what was verified. */
   isUntouchedBy(found: FileMark): boolean {
     return !this.#complete || this.#file.isUntouchedBy(found);
   }

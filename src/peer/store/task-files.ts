@@ -1,12 +1,12 @@
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
-import { chmod, lstat, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { lstat, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DfpeerError, errnoOf } from '../../core/errors.js';
+import { errnoOf } from '../../core/errors.js';
 import { formatPieceDigest, type ByteRange } from '../../core/piece.js';
 import { isTaskId, type TaskId } from '../../core/task-id.js';
 import { runningCrc32 } from '../../core/running-crc32.js';
-import { makeDirectories } from '../../core/make-directories.js';
 import { mapDiskError } from '../disk-error.js';
+import { ensurePrivateDirectory, isOwnUid } from './private-directory.js';
 import { Quarantine } from './quarantine.js';
 
 /** What a data file looked like when it was last known good: any difference means its pieces are checked again. */
@@ -98,10 +98,12 @@ export class DiskTaskFiles implements TaskFiles {
   }
 
   async isShared(taskId: TaskId): Promise<boolean> {
-    return mapDiskError(
-      `look at the data file of task ${taskId}`,
-      async () => (await lstat(this.path(taskId))).nlink > 1,
-    );
+    return mapDiskError(`look at the data file of task ${taskId}`, async () => {
+      const stats = await lstat(this.path(taskId)).catch((error: unknown) => {
+        if (errnoOf(error) !== 'ENOENT') throw error;
+      });
+      return stats !== undefined && stats.nlink > 1;
+    });
   }
 
   async sync(taskId: TaskId): Promise<void> {
@@ -196,28 +198,4 @@ export function isSameMark(one: FileMark | undefined, other: FileMark | undefine
 
 function toMark({ size, mtimeMs, ino }: Stats): FileMark {
   return { size, mtimeMs, inode: ino };
-}
-
-/** Makes `path` with mode 0700, or checks that what is there is a directory of ours and nobody else can write to it. */
-export async function ensurePrivateDirectory(path: string): Promise<void> {
-  await mapDiskError(`make the directory ${path}`, () =>
-    makeDirectories(path, 0o700).catch((error: unknown) => {
-      // Something else has the name, and is told below.
-      if (errnoOf(error) !== 'EEXIST') throw error;
-    }),
-  );
-  const stats = await lstat(path);
-  const refuse = (why: string): never => {
-    throw new DfpeerError('DFP_STORE_UNTRUSTED', `${path} ${why}; give another storage.dir, or remove it`);
-  };
-  if (stats.isSymbolicLink()) refuse('is a symbolic link');
-  if (!stats.isDirectory()) refuse('is not a directory');
-  if (!isOwnUid(stats.uid)) refuse(`belongs to user ${stats.uid}, not to the user of this process`);
-  if ((stats.mode & 0o077) !== 0) await chmod(path, 0o700);
-}
-
-const OWN_UID = process.getuid?.();
-
-function isOwnUid(uid: number): boolean {
-  return OWN_UID === undefined || uid === OWN_UID;
 }

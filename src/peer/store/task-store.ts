@@ -111,7 +111,7 @@ export class TaskStore implements PieceSource {
     return this.#tasks.get(taskId);
   }
 
-  /** Waits until a task of an earlier process has been checked. One whose file was changed from outside is dropped. */
+  /** Waits until a task of an earlier process has been checked. One whose file was changed or removed from outside is dropped. */
   async settled(taskId: TaskId): Promise<StoredTask | undefined> {
     await this.#checks.settled(taskId);
     const task = this.#tasks.get(taskId);
@@ -163,12 +163,10 @@ export class TaskStore implements PieceSource {
   open(taskId: TaskId): ServedTask | undefined {
     const task = this.#tasks.get(taskId);
     if (task === undefined || this.#closed) return undefined;
-    const file = this.#openFile(taskId);
+    const file = this.#openFile(task);
     if (file === undefined) return undefined;
     if (task.isUntouchedBy(file.mark())) return new ServedView(task, file);
-    this.#letGo(task).catch((error: unknown) =>
-      this.#logger.error({ taskId, err: error }, 'a task that was changed from outside could not be removed'),
-    );
+    this.#letGoMeanwhile(task);
     return undefined;
   }
 
@@ -189,12 +187,24 @@ export class TaskStore implements PieceSource {
     await this.#metadata.close();
   }
 
-  /** Somebody edits the file through another name for it: it is theirs now, nothing of it is served, and nothing is written to it. */
+  #letGoMeanwhile(task: StoredTask): void {
+    this.#letGo(task).catch((error: unknown) =>
+      this.#logger.error(
+        { taskId: task.taskId, err: error },
+        'a task that was changed from outside could not be removed',
+      ),
+    );
+  }
+
+  /**
+   * Somebody edits the file through another name for it: it is theirs now, nothing of it is served, and nothing is written to it. Or
+   * somebody has removed it: nobody may be told any longer that its pieces are here.
+   */
   async #letGo(task: StoredTask): Promise<void> {
     if (this.#tasks.get(task.taskId) !== task) return;
     this.#logger.warn(
       { taskId: task.taskId },
-      'the data file of a task was changed from outside, perhaps through an output that is a hard link; the task is dropped and fetched again when it is wanted',
+      'the data file of a task was changed or removed from outside, perhaps through an output that is a hard link; the task is dropped and fetched again when it is wanted',
     );
     await this.remove(task.taskId);
   }
@@ -238,7 +248,8 @@ export class TaskStore implements PieceSource {
     await erasing;
   }
 
-  #openFile(taskId: TaskId): SharedFile | undefined {
+  #openFile(task: StoredTask): SharedFile | undefined {
+    const { taskId } = task;
     const known = this.#openFiles.get(taskId);
     if (known !== undefined) return known;
     try {
@@ -246,10 +257,8 @@ export class TaskStore implements PieceSource {
       this.#openFiles.set(taskId, file);
       return file;
     } catch (error) {
-      this.#logger.error(
-        { taskId, errno: errnoOf(error) },
-        'the data file of a task could not be opened; the task is fetched again when it is wanted',
-      );
+      if (errnoOf(error) === 'ENOENT') this.#letGoMeanwhile(task);
+      else this.#logger.error({ taskId, errno: errnoOf(error) }, 'the data file of a task could not be opened');
       return undefined;
     }
   }

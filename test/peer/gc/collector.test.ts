@@ -222,6 +222,15 @@ describe('the collector', () => {
       unpin();
     });
 
+    it('is not kept from it by a task whose file somebody has removed', async () => {
+      const [lost, other] = await fill(2, 2 * MIB);
+      assert.ok(lost && other);
+      await rm(lost.path);
+      freeBytes = ROOM_RESERVE_BYTES;
+      assert.equal(await makeCollector().makeRoom(4 * MIB), true);
+      assert.deepEqual(told, [lost.taskId, other.taskId]);
+    });
+
     it('answers one after the other, also beside collections', async () => {
       const tasks = await fill(4, MIB);
       freeBytes = ROOM_RESERVE_BYTES;
@@ -252,6 +261,13 @@ describe('the collector', () => {
     await makeCollector().collect();
     assert.deepEqual(told, []);
     task.endDownload();
+  });
+
+  it('goes on when an operator has removed the quarantine, with what it holds', async () => {
+    await fill(5, 2 * MIB);
+    await rm(join(directory(), 'quarantine'), { recursive: true });
+    await makeCollector().collect();
+    assert.equal(store.storedBytes, 6 * MIB);
   });
 
   it('does without what is in quarantine before it takes a task', async () => {
