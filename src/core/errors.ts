@@ -112,7 +112,7 @@ export class DeadlineError extends DfpeerError {
   readonly timeoutMs: number;
 
   constructor(waitedFor: string, timeoutMs: number) {
-    super('DFP_DEADLINE', `no answer within ${timeoutMs} ms while waiting for ${waitedFor}`);
+    super('DFP_DEADLINE', `no answer within ${Math.round(timeoutMs)} ms while waiting for ${waitedFor}`);
     this.waitedFor = waitedFor;
     this.timeoutMs = timeoutMs;
   }
