@@ -279,7 +279,7 @@ export class TaskStore implements PieceSource {
         { tasks: damaged.length, taskIds: damaged.slice(0, MAX_NAMED_TASKS) },
         'some records of stored tasks were damaged and are dropped; their pieces are fetched again when they are wanted',
       );
-    for (const taskId of await this.#files.list()) if (!known.has(taskId)) await this.#clearAway(taskId);
+    await this.#clearAway((await this.#files.list()).filter((taskId) => !known.has(taskId)));
   }
 
   /** Never rejects: one bad task must not keep the daemon from starting. */
@@ -294,15 +294,26 @@ export class TaskStore implements PieceSource {
     }
   }
 
-  /** A data file without a record: a creation that was cut off, or something foreign. Never rejects, as above. */
-  async #clearAway(taskId: TaskId): Promise<void> {
+  /** Data files without a record: creations that were cut off, something foreign, or all of them where the metadata is gone. */
+  async #clearAway(strays: readonly TaskId[]): Promise<void> {
+    const moved: TaskId[] = [];
+    for (const taskId of strays) if (await this.#moveAway(taskId)) moved.push(taskId);
+    if (moved.length > 0)
+      this.#logger.warn(
+        { tasks: moved.length, taskIds: moved.slice(0, MAX_NAMED_TASKS) },
+        'data files without a record went to quarantine',
+      );
+  }
+
+  /** Resolves with true when there was something in it. Never rejects, as above. */
+  async #moveAway(taskId: TaskId): Promise<boolean> {
     try {
-      if (await this.#files.isBlank(taskId)) return await this.#files.remove(taskId);
-      this.#logger.warn({ taskId }, 'a data file without a record goes to quarantine');
-      await this.#files.quarantine(taskId);
+      if (!(await this.#files.isBlank(taskId))) return await this.#files.quarantine(taskId);
+      await this.#files.remove(taskId);
     } catch (error) {
       this.#leftovers.add(taskId);
       this.#logger.error({ taskId, err: error }, 'a data file without a record could not be moved away');
     }
+    return false;
   }
 }

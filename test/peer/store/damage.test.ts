@@ -239,8 +239,8 @@ describe('a damaged store', function () {
     assert.equal((await readdir(join(copy(), 'quarantine'))).length, 1);
   });
 
-  it('keeps no more than so many damaged files', async () => {
-    await damaged(async (store) => {
+  it('keeps no more than so many damaged files, and has one line in the log for all', async () => {
+    const { warnings } = await damaged(async (store) => {
       for (let index = 0; index < MAX_QUARANTINED_FILES + 5; index++) {
         const path = join(store, 'content', 'abc', `abc${String(index).padStart(61, '0')}`);
         await mkdir(dirname(path), { recursive: true });
@@ -248,6 +248,7 @@ describe('a damaged store', function () {
       }
     });
     assert.equal((await readdir(join(copy(), 'quarantine'))).length, MAX_QUARANTINED_FILES);
+    assert.deepEqual(warnings, ['data files without a record went to quarantine']);
   });
 
   it('forgets quietly what a kill left of a creation or a removal', async () => {
