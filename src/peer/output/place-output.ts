@@ -1,5 +1,6 @@
 import { link, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { throwIfAborted } from '../../core/deadline.js';
 import { asError, DfpeerError, errnoOf } from '../../core/errors.js';
 import type { ByteRange } from '../../core/piece.js';
 import { asForbidden } from './daemon-reach.js';
@@ -83,7 +84,13 @@ async function allowsMore(source: string, mode: number | undefined): Promise<boo
 }
 
 /** Resolves with why it can't be had. @throws UsageError DFP_OUTPUT_EXISTS, DfpeerError DFP_STORE_DAMAGED, DFP_TASK_NOT_FOUND */
-async function tryHardLink({ source, path, overwrite, assertUntouched }: OutputRequest): Promise<Error | undefined> {
+async function tryHardLink({
+  source,
+  path,
+  overwrite,
+  assertUntouched,
+  signal,
+}: OutputRequest): Promise<Error | undefined> {
   await assertUntouched();
   const name = overwrite ? temporaryNameFor(path) : path;
   try {
@@ -100,6 +107,8 @@ async function tryHardLink({ source, path, overwrite, assertUntouched }: OutputR
   try {
     // Again: `source` is a name, and may have become another task's since.
     await assertUntouched();
+    // Whoever has stopped waiting was told that there is no output.
+    throwIfAborted(signal, 'the output');
     if (overwrite) await rename(name, path);
     else isPlaced = true;
     return undefined;
@@ -123,6 +132,7 @@ async function copyOut(request: OutputRequest): Promise<OutputMethod> {
         signal,
       });
       await request.assertUntouched();
+      throwIfAborted(signal, 'the output');
       await target.publish(overwrite);
       return method;
     } finally {

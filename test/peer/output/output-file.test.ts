@@ -68,6 +68,18 @@ describe('output file', () => {
     assert.deepEqual(await readdir(join(directory(), 'out')), ['file']);
   });
 
+  it('is not there when its client stopped waiting at the last moment', async () => {
+    const { source, path } = await paths();
+    for (const allowHardLink of [true, false])
+      for (const overwrite of [true, false]) {
+        const waiting = new AbortController();
+        const assertUntouched = async (): Promise<void> => waiting.abort();
+        const request = { ...defaults, source, path, allowHardLink, overwrite, assertUntouched };
+        await assert.rejects(placeOutput({ ...request, signal: waiting.signal }), hasCode('DFP_ABORTED'));
+        assert.deepEqual(await readdir(join(directory(), 'out')), []);
+      }
+  });
+
   it('has the permissions that its user wants, and is no link to a file with more', async () => {
     const { source, path } = await paths();
     const permissions = async (): Promise<number> => (await stat(path)).mode & 0o777;
