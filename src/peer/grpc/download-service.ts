@@ -1,8 +1,6 @@
 import { Metadata, type ServerWritableStream } from '@grpc/grpc-js';
 import { DfpeerError } from '../../core/errors.js';
-import type { Logger } from '../../core/logger.js';
-import { parseTaskId, type TaskId } from '../../core/task-id.js';
-import type { Task } from '../../generated/common/v2/Task.js';
+import type { TaskId } from '../../core/task-id.js';
 import type { DfdaemonDownloadHandlers } from '../../generated/dfdaemon/v2/DfdaemonDownload.js';
 import { readCaller } from '../../grpc/caller.js';
 import { type SendMessage, serverStream, unary } from '../../grpc/handlers.js';
@@ -10,11 +8,8 @@ import { CLEANS_UP_KEY, TASK_ID_KEY, WATCHES_KEY } from '../../grpc/metadata-key
 import { DfdaemonDownload } from '../../grpc/protos.js';
 import { refuseMethods } from '../../grpc/refuse-methods.js';
 import type { GrpcService } from '../../grpc/server.js';
-import type { DaemonSchedulerClient } from '../../scheduler-client/index.js';
 import type { CallerRights } from '../caller-rights.js';
 import { assertWithinReach } from '../output/daemon-reach.js';
-import type { StoredTask } from '../store/stored-task.js';
-import type { TaskStore } from '../store/task-store.js';
 import type { BeginUse } from '../use-watch.js';
 import {
   readAllowHardLink,
@@ -25,13 +20,10 @@ import {
 } from './download-message.js';
 import { DownloadStream, type DownloadStreamDependencies } from './download-stream.js';
 import { REFUSED_DOWNLOAD_METHODS, STANDARD_TASKS_ONLY } from './refused-methods.js';
-import { toLocalTask, toWireTask } from './task-messages.js';
+import { toLocalTask } from './task-messages.js';
+import { deleteLocalTask, makeTaskMethods, type TaskMethodsDependencies } from './task-methods.js';
 
-export interface DownloadServiceDependencies extends DownloadStreamDependencies {
-  scheduler: DaemonSchedulerClient | undefined;
-  logger: Logger;
-  /** Uploads of the task that run now. */
-  uploadingCount(taskId: TaskId): number;
+export interface DownloadServiceDependencies extends DownloadStreamDependencies, TaskMethodsDependencies {
   /** dfget's DeleteHost: this host leaves its schedulers. */
   leaveSchedulers(): Promise<void>;
   rights: CallerRights;
@@ -42,7 +34,7 @@ export interface DownloadServiceDependencies extends DownloadStreamDependencies 
 
 /** dfdaemon.v2.DfdaemonDownload, for clients on this host: the unix socket only (docs/WIRE.md 3). */
 export function makeDownloadService(dependencies: DownloadServiceDependencies): GrpcService {
-  const { logger, store, scheduler, rights } = dependencies;
+  const { logger, store, rights } = dependencies;
   const implementation: DfdaemonDownloadHandlers = {
     DownloadTask: serverStream('dfdaemon.v2.DownloadTaskRequest', logger, async (request, send, call, signal) => {
       // Told to every call, also when its last byte has left: a slow reader may need longer than the download.
@@ -60,30 +52,13 @@ export function makeDownloadService(dependencies: DownloadServiceDependencies): 
       const { taskId } = client.request;
       return new DownloadStream(dependencies, client, afterInitialMetadata(call, taskId, send), signal).run();
     }),
-    StatTask: unary('dfdaemon.v2.StatTaskRequest', logger, ({ taskId }) => statTask(scheduler, parseTaskId(taskId))),
-    StatLocalTask: unary('dfdaemon.v2.StatLocalTaskRequest', logger, async ({ taskId }) => {
-      const id = parseTaskId(taskId);
-      return toLocalTask(await requireTask(store, id), dependencies.uploadingCount(id));
-    }),
+    ...makeTaskMethods(dependencies, (call) => rights.assertMayAdministrate(readCaller(call.metadata))),
     ListLocalTasks: unary('dfdaemon.v2.ListLocalTasksRequest', logger, async () => ({
       tasks: store.tasks().map((task) => toLocalTask(task, dependencies.uploadingCount(task.taskId))),
     })),
-    ListTaskEntries: unary('dfdaemon.v2.ListTaskEntriesRequest', logger, async () => {
-      throw new DfpeerError('DFP_UNIMPLEMENTED', 'http and https have no directories to list; name a file');
-    }),
-    DeleteTask: unary('dfdaemon.v2.DeleteTaskRequest', logger, async ({ taskId }, call) => {
-      rights.assertMayAdministrate(readCaller(call.metadata));
-      const id = parseTaskId(taskId);
-      await requireTask(store, id);
-      await store.remove(id);
-      await scheduler?.deleteTask(id);
-      return {};
-    }),
     DeleteLocalTask: unary('dfdaemon.v2.DeleteLocalTaskRequest', logger, async ({ taskId }, call) => {
       rights.assertMayAdministrate(readCaller(call.metadata));
-      const id = parseTaskId(taskId);
-      await requireTask(store, id);
-      await store.remove(id);
+      await deleteLocalTask(store, taskId);
       return {};
     }),
     DeleteHost: unary('google.protobuf.Empty', logger, async (_request, call) => {
@@ -118,24 +93,4 @@ function afterInitialMetadata<Response>(
     isSent = true;
     await send(message);
   };
-}
-
-/** @throws DfpeerError DFP_TASK_NOT_FOUND */
-export async function requireTask(store: TaskStore, taskId: TaskId): Promise<StoredTask> {
-  const task = await store.settled(taskId);
-  if (task === undefined) throw new DfpeerError('DFP_TASK_NOT_FOUND', `task ${taskId} is not stored on this host`);
-  return task;
-}
-
-/** What the responsible scheduler knows of a task. @throws DfpeerError DFP_TASK_NOT_FOUND, DFP_SCHEDULER_UNREACHABLE */
-export async function statTask(scheduler: DaemonSchedulerClient | undefined, taskId: TaskId): Promise<Task> {
-  const task = await requireScheduler(scheduler).statTask(taskId);
-  if (task === undefined) throw new DfpeerError('DFP_TASK_NOT_FOUND', `the scheduler does not know task ${taskId}`);
-  return toWireTask(task);
-}
-
-function requireScheduler(scheduler: DaemonSchedulerClient | undefined): DaemonSchedulerClient {
-  if (scheduler === undefined)
-    throw new DfpeerError('DFP_SCHEDULER_UNREACHABLE', 'this daemon works without a scheduler');
-  return scheduler;
 }

@@ -2,21 +2,20 @@ import type { Metadata } from '@grpc/grpc-js';
 import { sleep } from '../../core/deadline.js';
 import { DfpeerError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
-import { parseTaskId } from '../../core/task-id.js';
 import { endingWith, TRACE_PARENT_HEADER, type Tracer } from '../../core/tracing.js';
 import type { Host } from '../../generated/common/v2/Host.js';
 import type { DfdaemonUploadHandlers } from '../../generated/dfdaemon/v2/DfdaemonUpload.js';
-import { serverStream, unary } from '../../grpc/handlers.js';
+import { serverStream } from '../../grpc/handlers.js';
 import { DfdaemonUpload } from '../../grpc/protos.js';
 import { refuseMethods } from '../../grpc/refuse-methods.js';
 import type { GrpcService } from '../../grpc/server.js';
 import type { HostLoad } from '../../scheduler-client/index.js';
 import { readDownload } from './download-message.js';
-import { requireTask, statTask, type DownloadServiceDependencies } from './download-service.js';
+import type { DownloadServiceDependencies } from './download-service.js';
 import { DownloadStream } from './download-stream.js';
 import { REFUSED_UPLOAD_METHODS, STANDARD_TASKS_ONLY } from './refused-methods.js';
 import { syncPieces, type SyncPiecesDependencies } from './sync-pieces.js';
-import { toLocalTask } from './task-messages.js';
+import { makeTaskMethods } from './task-methods.js';
 
 /** Calls whose grpc-timeout is meant for the response headers only. */
 export const LONG_STREAMS: ReadonlySet<string> = new Set([
@@ -69,24 +68,7 @@ export function makeUploadService(dependencies: UploadServiceDependencies): Grpc
       }
       return new DownloadStream(dependencies, client, send, signal).run();
     }),
-    StatTask: unary('dfdaemon.v2.StatTaskRequest', logger, ({ taskId }) =>
-      statTask(dependencies.scheduler, parseTaskId(taskId)),
-    ),
-    StatLocalTask: unary('dfdaemon.v2.StatLocalTaskRequest', logger, async ({ taskId }) => {
-      const id = parseTaskId(taskId);
-      return toLocalTask(await requireTask(store, id), dependencies.uploadingCount(id));
-    }),
-    ListTaskEntries: unary('dfdaemon.v2.ListTaskEntriesRequest', logger, async () => {
-      throw new DfpeerError('DFP_UNIMPLEMENTED', 'http and https have no directories to list; name a file');
-    }),
-    DeleteTask: unary('dfdaemon.v2.DeleteTaskRequest', logger, async ({ taskId }, call) => {
-      assertTrusted(call.getPeer(), 'DeleteTask');
-      const id = parseTaskId(taskId);
-      await requireTask(store, id);
-      await store.remove(id);
-      await dependencies.scheduler?.deleteTask(id);
-      return {};
-    }),
+    ...makeTaskMethods(dependencies, (call) => assertTrusted(call.getPeer(), 'DeleteTask')),
   };
   const service = { name: 'dfdaemon.v2.DfdaemonUpload', definition: DfdaemonUpload.service, implementation };
   return refuseMethods(service, REFUSED_UPLOAD_METHODS, STANDARD_TASKS_ONLY);
