@@ -42,11 +42,20 @@ export class MemoryKeeper {
   }
 
   start(): void {
-    this.#cancel = every(this.#options.clock, MEMORY_INTERVAL_MS, () => this.#look());
+    this.#cancel = every(this.#options.clock, MEMORY_INTERVAL_MS, () => this.#tryToLook());
   }
 
   stop(): void {
     this.#cancel();
+  }
+
+  /** Where no descriptor is left the system does not even tell how much memory there is. */
+  #tryToLook(): void {
+    try {
+      this.#look();
+    } catch (error) {
+      this.#options.logger.debug({ err: error }, 'unused memory could not be given back');
+    }
   }
 
   #look(): void {

@@ -36,6 +36,20 @@ describe('the memory keeper', () => {
     assert.deepEqual(look(), { collected: 0, trimmed: 0 });
   });
 
+  it('goes on when the system does not tell, as without a free descriptor', () => {
+    const { look, daemon } = keep();
+    const { resident } = daemon;
+    Object.defineProperty(daemon, 'resident', {
+      configurable: true,
+      get: () => {
+        throw new Error('EMFILE: too many open files, uv_resident_set_memory');
+      },
+    });
+    assert.deepEqual(look(), { collected: 0, trimmed: 0 });
+    Object.defineProperty(daemon, 'resident', { value: resident + 50 * MIB, writable: true });
+    assert.deepEqual(look(), { collected: 1, trimmed: 1 });
+  });
+
   it('really lets go of what nobody needs', async () => {
     const clock = new ManualClock();
     const keeper = new MemoryKeeper({ isBusy: () => false, clock, logger: silentLogger });
