@@ -6,23 +6,35 @@ const REDACTED = 'redacted';
 
 const FILTERED_NAMES = new Set(DEFAULT_FILTERED_QUERY_PARAMS.map((name) => name.toLowerCase()));
 const SECRET_PARAM =
-  /signature|token|credential|secret|passw(?:or)?d|passphrase|api[-_]?key|access[-_]?key|private[-_]?key|^auth|^sig$|^key$|^code$/i;
+  /signature|token|credential|secret|passw(?:or)?d|passphrase|api[-_]?key|access[-_]?key|private[-_]?key|session|hmac|jwt|^hdn(?:ts|ea)$|^auth|^sign?$|^key$|^code$/i;
 const SECRET_FIELD =
   /^(?:proxy-)?authorization$|^(?:set-)?cookie$|^x-.*(?:token|key|secret)$|passw(?:or)?d|secret|credential|^(?:access|api|security|session|delegation)[-_]?(?:token|key)$|^token$/i;
 
-const USER_INFO = /^(\s*[a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i;
-const PARAM = /([?&#;])([^=&#?;]+)=([^&#]*)/g;
+// Anywhere, as one URL may be the path or a parameter of another. What follows a colon and is no port is a password with a slash in it.
+const USER_INFO = /([a-z][a-z0-9+.-]{0,31}:\/\/)(?:[^/?#]*@|[^/?#@:[\]]*:(?!\d{0,5}(?:[/?#]|$))\S{0,200}@)/gi;
+const PARAM = /[?&#;]([^=&#?;]+)=/g;
+const END_OF_VALUE = /[&#]|$/g;
 // A scheme is short: without a bound, a long word costs the square of its length.
 const URL_IN_TEXT = /[a-z][a-z0-9+.-]{0,31}:\/\/[^\s"'<>`]+/gi;
 const AUTHORIZATION_IN_TEXT = /\b((?:proxy-)?authorization|(?:set-)?cookie)(\s*[:=]\s*)[^\r\n]+/gi;
 
 /** A URL for people to read: without user and password, and without the values of parameters that sign or authorise. */
 export function redactUrl(url: string): string {
-  return url
-    .replace(USER_INFO, '$1')
-    .replace(PARAM, (whole, separator: string, name: string) =>
-      isSecretParam(name) ? `${separator}${name}=${REDACTED}` : whole,
-    );
+  return redactParams(url.replace(USER_INFO, '$1'));
+}
+
+/** A value that is no secret may have parameters in it (`;v=1?token=…`); one that is ends with its parameter. */
+function redactParams(url: string): string {
+  let redacted = '';
+  let done = 0;
+  for (const { 0: param, 1: name = '', index } of url.matchAll(PARAM)) {
+    if (index < done || !isSecretParam(name)) continue;
+    const value = index + param.length;
+    redacted += `${url.slice(done, value)}${REDACTED}`;
+    END_OF_VALUE.lastIndex = value;
+    done = END_OF_VALUE.exec(url)?.index ?? url.length;
+  }
+  return redacted + url.slice(done);
 }
 
 /** Any text: URLs in it as by {@link redactUrl}, and credential headers. */

@@ -17,6 +17,16 @@ describe('redactUrl', () => {
     ['https://e.org/f?sig=a/b?c', 'https://e.org/f?sig=redacted'],
     ['https://e.org/f#access_token=s', 'https://e.org/f#access_token=redacted'],
     ['https://e.org/f?%zz=1&api-key=s', 'https://e.org/f?%zz=1&api-key=redacted'],
+    ['https://e.org/f;v=1?token=s', 'https://e.org/f;v=1?token=redacted'],
+    ['https://e.org/f?a=1;token=s&b=2', 'https://e.org/f?a=1;token=redacted&b=2'],
+    ['https://e.org/f?a=b?token=s;t#top', 'https://e.org/f?a=b?token=redacted#top'],
+    ['https://e.org/f?sign=s&jwt=s&design=x', 'https://e.org/f?sign=redacted&jwt=redacted&design=x'],
+    ['https://mirror.org/https://me:pw@e.org/f', 'https://mirror.org/https://e.org/f'],
+    ['https://e.org/f?next=http://me:pw@e.org/', 'https://e.org/f?next=http://e.org/'],
+    ['https://me:p/w@e.org/f', 'https://e.org/f'],
+    ['https://me:p?w#@e.org/f', 'https://e.org/f'],
+    ['https://e.org:8080/a:b@c/f', 'https://e.org:8080/a:b@c/f'],
+    ['https://[::1]:8080/a@b', 'https://[::1]:8080/a@b'],
     ['not a url', 'not a url'],
   ];
   for (const [url, redacted] of cases) it(`${url} → ${redacted}`, () => assert.equal(redactUrl(url), redacted));
