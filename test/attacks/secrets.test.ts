@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readdir, readFile, stat } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { credentials } from '@grpc/grpc-js';
+import { computeTaskId } from '../../src/core/task-id.js';
+import { DfdaemonUpload } from '../../src/grpc/protos.js';
 import { DaemonProcess } from '../support/daemon-process.js';
 import { downloadTask } from '../support/download-task.js';
 import { Origin } from '../support/origin.js';
@@ -55,6 +61,30 @@ describe('the secrets of a download', function () {
     const stored = await readAll(join(daemon.directory, 'store'));
     for (const secret of [header, cookie]) assert.ok(!stored.includes(secret), 'a header is on the disk');
     await origin.close();
+  });
+
+  it('are not passed on when the origin gives them: its cookies stay out of what is stored and told', async () => {
+    const body = Buffer.alloc(1000);
+    const origin = createServer((_, response) => {
+      response.writeHead(200, { 'set-cookie': `session=${SECRETS.cookie}`, 'content-length': body.length }).end(body);
+    }).listen(0, '127.0.0.1');
+    await once(origin, 'listening');
+    const daemon = await DaemonProcess.start(join(directory(), 'd'));
+    const url = `http://127.0.0.1:${(origin.address() as AddressInfo).port}/f`;
+    const { messages, status } = await downloadTask(`unix:${daemon.socketPath}`, { url });
+    assert.equal(status.code, 0, status.details);
+
+    const client = new DfdaemonUpload(`127.0.0.1:${daemon.ports.grpc}`, credentials.createInsecure());
+    const taskId = computeTaskId({ url, tag: undefined, application: undefined, filteredQueryParams: [] });
+    const told = await new Promise<object | undefined>((resolve) =>
+      client.statLocalTask({ taskId }, (_, task) => resolve(task)),
+    );
+    client.close();
+    assert.match(JSON.stringify(told), /content-length/, 'other headers are told to anybody');
+    assert.ok(!JSON.stringify([told, messages]).includes(SECRETS.cookie), 'a cookie is told');
+    assert.equal(await daemon.end(), 0);
+    assert.ok(!(await readAll(join(daemon.directory, 'store'))).includes(SECRETS.cookie), 'a cookie is on the disk');
+    origin.close();
   });
 });
 

@@ -49,6 +49,15 @@ describe('asking an origin what it has', () => {
     assert.deepEqual(ranges, ['bytes=0-0']);
   });
 
+  it('keeps no cookie that the origin sets: headers are stored, and told to whoever asks for the task', async () => {
+    const { responseHeader } = await statOf((request, response) => {
+      response.setHeader('Set-Cookie', ['session=s', 'other=s']);
+      origin()(request, response);
+    });
+    assert.equal(responseHeader.etag, '"v1"');
+    assert.equal(responseHeader['set-cookie'], undefined);
+  });
+
   it("sends the UTF-8 of the user's headers, as curl does, also where a redirect leads", async () => {
     const seen: string[] = [];
     const { url } = await servers.http((request, response) => {

@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici';
 import { abortReason } from '../../../core/deadline.js';
 import { codeOf, DfpeerError, OriginError, UsageError } from '../../../core/errors.js';
+import { isPrivateHeader } from '../../../core/private-header.js';
 import { redactUrl } from '../../../core/redact.js';
 import type { OriginLocation } from '../piece-fetcher.js';
 import { describeConnectionTrouble } from './connection-trouble.js';
@@ -8,7 +9,7 @@ import { ResponseBody } from './response-body.js';
 
 export interface OriginAnswer {
   status: number;
-  /** Lower-case names. */
+  /** Lower-case names; what is stored and passed on of them has nothing private. */
   headers: Readonly<Record<string, string>>;
   /** Where it came from, and with which request. */
   location: OriginLocation;
@@ -80,7 +81,7 @@ export class OriginExchange implements Dispatcher.DispatchHandler {
 function plainHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
   const plain: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers))
-    if (value !== undefined) plain[name] = Array.isArray(value) ? value.join(', ') : value;
+    if (value !== undefined && !isPrivateHeader(name)) plain[name] = Array.isArray(value) ? value.join(', ') : value;
   return plain;
 }
 

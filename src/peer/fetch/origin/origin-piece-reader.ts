@@ -1,5 +1,6 @@
 import type { PieceSlice } from '../../../core/piece.js';
 import { OriginError } from '../../../core/errors.js';
+import { isPrivateHeader } from '../../../core/private-header.js';
 import { redactUrl } from '../../../core/redact.js';
 import { type ResponseHead, ResponseHeadParser } from '../connection/http-response-head.js';
 import type { AnswerReader, PieceAnswer } from '../connection/answer-reader.js';
@@ -66,7 +67,8 @@ export class OriginPieceReader implements AnswerReader {
     const { status } = head;
     const isPlain = status === 206 && head.headers.has('content-length') && !head.headers.has('transfer-encoding');
     if (!isPlain) throw new UnplainAnswerError(`status ${status}`);
-    checkRangeAnswer({ status, headers: Object.fromEntries(head.headers), location }, origin, slice);
+    const headers = Object.fromEntries([...head.headers].filter(([name]) => !isPrivateHeader(name)));
+    checkRangeAnswer({ status, headers, location }, origin, slice);
     return { head, writer: new PieceWriter(path, slice) };
   }
 
