@@ -92,7 +92,8 @@ export class Transfer {
   /** Counts bytes of the piece. False: the lease is used up, read no more before permitted(). */
   received(bytes: number): boolean {
     const now = this.#clock.monotonicMs();
-    this.#lastByteAtMs = now;
+    // A head that comes a byte at a time is none of the piece.
+    if (bytes > 0) this.#lastByteAtMs = now;
     this.#bytes += bytes;
     if (this.#options.reportsProgress) this.#reportNowAndThen(now);
     if (!this.metered) return true;

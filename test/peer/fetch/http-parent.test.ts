@@ -215,6 +215,17 @@ describe('a piece from a parent over HTTP', () => {
     await assert.rejects(fetchPiece(await closedPort()), coded('DFP_PARENT_UNREACHABLE', /ECONNREFUSED/));
   });
 
+  it('stalls when only its head comes, a byte at a time', async () => {
+    const port = await rawParent((socket) => {
+      const bytes = Buffer.from(head());
+      let sent = 0;
+      const drip = setInterval(() => socket.write(bytes.subarray(sent, ++sent)), 50);
+      socket.on('end', () => socket.end()).once('close', () => clearInterval(drip));
+    });
+    const dripped = fetchPiece(port, 1, { idleTimeoutMs: 700, timeoutMs: 2000 });
+    await assert.rejects(dripped, coded('DFP_STALLED', /700 ms.*0 so far/));
+  });
+
   it('stalls when bytes stop coming, and the parent sees the connection closed', async () => {
     let closed: Promise<unknown> | undefined;
     const port = await rawParent((socket) => {
