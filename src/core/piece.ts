@@ -2,6 +2,8 @@ import { UsageError } from './errors.js';
 
 export const MIN_PIECE_LENGTH = 4 * 1024 * 1024;
 export const MAX_PIECE_LENGTH = 64 * 1024 * 1024;
+/** Of a content whose length is known beforehand: each costs memory and time before the first byte, whatever an origin claims. 4 TiB. */
+export const MAX_PIECES = 65_536;
 /** A derived piece length aims at no more pieces than this. */
 const TARGET_PIECE_COUNT = 500;
 

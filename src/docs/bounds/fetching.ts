@@ -1,4 +1,4 @@
-import { MAX_PIECE_LENGTH, MIN_PIECE_LENGTH } from '../../core/piece.js';
+import { MAX_PIECE_LENGTH, MAX_PIECES, MIN_PIECE_LENGTH } from '../../core/piece.js';
 import { MAX_SILENT_HOSTS, SILENCE_MEMORY_MS } from '../../peer/download/silent-hosts.js';
 import { LIFE_PATIENCE_MS } from '../../scheduler-client/liveness.js';
 import { DISTRUST_MS, MAX_DISTRUSTED_HOSTS, MAX_STRIKES } from '../../peer/download/distrusted-hosts.js';
@@ -176,6 +176,7 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
       bound({ MAX_WANTED_RANGES }, 'entries', 'Ranges that the clients of one download want.', 'all of it is fetched'),
       bound({ MIN_PIECE_LENGTH }, 'bytes', 'Smallest length of a piece.', 'DFP_INVALID_ARGUMENT'),
       bound({ MAX_PIECE_LENGTH }, 'bytes', 'Largest length of a piece.', 'DFP_INVALID_ARGUMENT'),
+      bound({ MAX_PIECES }, 'pieces', 'Pieces of a content, by the length that its origin tells.', 'DFP_LIMIT'),
     ],
   },
 ];

@@ -1,6 +1,7 @@
 import { opaqueTag } from '../../core/entity-tag.js';
-import { OriginError } from '../../core/errors.js';
-import { derivePieceLength } from '../../core/piece.js';
+import { DfpeerError, OriginError } from '../../core/errors.js';
+import { derivePieceLength, MAX_PIECE_LENGTH, MAX_PIECES } from '../../core/piece.js';
+import { formatBytes } from '../../core/units.js';
 import { isRetryable } from '../fetch/fetch-errors.js';
 import { encodingOf } from '../fetch/origin/answer-checks.js';
 import type { OriginContent } from '../fetch/piece-fetcher.js';
@@ -59,7 +60,10 @@ export async function openTask(
 }
 
 async function createTask(store: TaskStore, request: DownloadRequest, content: OriginContent): Promise<StoredTask> {
-  const { taskId, url, tag, application, filteredQueryParams, pieceLength } = request;
+  const { taskId, url, tag, application, filteredQueryParams, pieceLength: fixedPieceLength } = request;
+  const { contentLength = 0 } = content;
+  const pieceLength = fixedPieceLength ?? derivePieceLength(contentLength);
+  if (contentLength > MAX_PIECES * pieceLength) throw tooManyPieces(contentLength, pieceLength);
   return store.create({
     taskId,
     url,
@@ -67,12 +71,21 @@ async function createTask(store: TaskStore, request: DownloadRequest, content: O
     application,
     filteredQueryParams: [...filteredQueryParams],
     contentLength: content.contentLength,
-    pieceLength: pieceLength ?? derivePieceLength(content.contentLength ?? 0),
-    fixedPieceLength: pieceLength,
+    pieceLength,
+    fixedPieceLength,
     etag: content.etag,
     lastModified: content.lastModified,
     responseHeader: { ...content.responseHeader },
   });
+}
+
+function tooManyPieces(contentLength: number, pieceLength: number): DfpeerError {
+  const remedy = pieceLength < MAX_PIECE_LENGTH ? '; give a larger --piece-length' : '';
+  const [content, piece] = [formatBytes(contentLength), formatBytes(pieceLength)];
+  return new DfpeerError(
+    'DFP_LIMIT',
+    `the origin tells a length of ${content}: more than ${MAX_PIECES} pieces of ${piece}${remedy}`,
+  );
 }
 
 /** The origin said no; that it can't be reached, has a fault, or is overloaded, is no such answer. */
