@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { lstat, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { createStream } from 'rotating-file-stream';
@@ -23,6 +23,7 @@ export async function openLogFiles(options: LogFileOptions, clock: Clock = syste
   const { dir } = options;
   try {
     await makeDirectories(dir, 0o750);
+    await assertNoLink(join(dir, options.fileName));
     const files = openRotating(options);
     await new Promise<void>((resolve, reject) => {
       files.once('open', () => resolve());
@@ -35,6 +36,12 @@ export async function openLogFiles(options: LogFileOptions, clock: Clock = syste
       cause,
     });
   }
+}
+
+/** The directory may be a service's that is not root's, and whoever starts a daemon by hand is root: a link would lead to a file of root's. */
+async function assertNoLink(path: string): Promise<void> {
+  const stats = await lstat(path).catch(() => undefined);
+  if (stats?.isSymbolicLink() === true) throw new Error(`${path} is a symbolic link`);
 }
 
 /**

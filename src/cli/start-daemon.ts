@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { constants } from 'node:fs';
 import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +18,9 @@ export const START_TIMEOUT_MS = 20_000;
 /** Another one has the store and may be starting or ending: then it is tried again this often. */
 export const START_RETRY_MS = 1_000;
 const POLL_INTERVAL_MS = 25;
+/** The directory may be a service's that is not root's, whom a link would let write as root; a pipe must not keep us waiting. */
+const START_LOG_FLAGS =
+  constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 // dist/src/cli → the package's root
 const DFDAEMON = fileURLToPath(new URL('../../../bin/dfdaemon', import.meta.url));
@@ -88,7 +92,7 @@ async function launch(startLog: string, { aliveTime, logLevel }: Autostart): Pro
 async function openStartLog(path: string): Promise<FileHandle> {
   try {
     await makeDirectories(dirname(path), 0o700);
-    return await open(path, 'w', 0o600);
+    return await open(path, START_LOG_FLAGS, 0o600);
   } catch (cause) {
     throw new DfpeerError(
       'DFP_DAEMON_UNREACHABLE',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chown, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { computeTaskId } from '../../src/core/task-id.js';
-import { DaemonProcess } from '../support/daemon-process.js';
+import { DaemonProcess, dfget } from '../support/daemon-process.js';
 import { downloadTask } from '../support/download-task.js';
 import { Origin } from '../support/origin.js';
 import { skipLoudly } from '../support/skip.js';
@@ -78,6 +78,31 @@ describe('a data directory that somebody has prepared', function () {
     assert.equal(await readFile(precious, 'utf8'), 'as it was');
     await origin.close();
   });
+});
+
+describe('a log directory that somebody has prepared', function () {
+  this.timeout(60_000);
+  const directory = useTemporaryDirectory();
+  const precious = (): string => join(directory(), 'precious');
+
+  for (const name of ['dfdaemon-start.log', 'dfdaemon.log'])
+    it(`does not lead elsewhere by a link in place of ${name}`, async () => {
+      const log = join(directory(), 'log');
+      await mkdir(log);
+      await writeFile(precious(), 'as it was');
+      await symlink(precious(), join(log, name));
+      // With no daemon running it starts one, which logs there.
+      const { code, stderr } = await dfget(['http://127.0.0.1:1/', '-O', join(directory(), 'output')], {
+        DFPEER_HOME: directory(),
+        DFPEER_ALIVE_TIME: '1s',
+      });
+      assert.notEqual(code, 0);
+      assert.match(
+        stderr,
+        name === 'dfdaemon.log' ? /dfdaemon\.log is a symbolic link/ : /start\.log can't be written \(ELOOP\)/,
+      );
+      assert.equal(await readFile(precious(), 'utf8'), 'as it was');
+    });
 });
 
 /** Where the store keeps its data files, made before it does. */
