@@ -176,5 +176,5 @@ function callerRights({ socketAccess }: DaemonSettings): CallerRights {
 function isScheduler(scheduler: DaemonSchedulerClient | undefined, peer: string): boolean {
   const caller = peerIp(peer);
   if (isIP(caller) === 0 || scheduler === undefined) return false;
-  return scheduler.status().some(({ address }) => isSameIp(parseHostPort(address, 'a scheduler').host, caller));
+  return scheduler.addresses().some((address) => isSameIp(parseHostPort(address, 'a scheduler').host, caller));
 }

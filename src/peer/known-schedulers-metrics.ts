@@ -7,7 +7,7 @@ export function registerKnownSchedulers(registry: Registry, status: SchedulerCli
   const labelNames = ['scheduler'] as const;
   new Gauge({
     name: 'dfpeer_known_scheduler_up',
-    help: 'Whether a scheduler that this node knows answers its health checks: 1 or 0',
+    help: 'Whether a scheduler that this node knows answers its health checks: 1 or 0; with no list of them, 0 for each name, file or manager that should lead to one',
     labelNames,
     registers,
     collect() {

@@ -58,6 +58,8 @@ export interface DaemonSchedulerClient extends SchedulerClient {
   /** Whether the responsible scheduler has been told of our complete copy. */
   isAnnounced(taskId: TaskId): boolean;
   isDownloadBlocked(download: BlockListQuery): boolean;
+  /** Of the schedulers in the list, host:port each. */
+  addresses(): string[];
   /** Undefined when the responsible scheduler does not know the task. */
   statTask(taskId: TaskId): Promise<TaskStatus | undefined>;
 }
@@ -155,7 +157,19 @@ class V2SchedulerClient implements DaemonSchedulerClient {
     await unlessUnknown(this.#responsible(taskId).connection.deleteTask({ hostId: this.#options.host.id, taskId }));
   }
 
+  addresses(): string[] {
+    return this.#set.members.map(({ address }) => address);
+  }
+
   status(): ReturnType<SchedulerClient['status']> {
+    const { listError } = this.#set;
+    if (listError !== undefined)
+      return namesIn(this.#options.source).map((address) => ({
+        address,
+        healthy: false,
+        lastAnnouncedAtMs: undefined,
+        lastError: listError,
+      }));
     return this.#set.members.map((member) => ({
       address: member.address,
       healthy: member.isHealthy,
@@ -286,5 +300,17 @@ async function unlessUnknown<T>(call: Promise<T>): Promise<T | undefined> {
   } catch (error) {
     if (hasStatus(error, status.NOT_FOUND)) return undefined;
     throw error;
+  }
+}
+
+/** What an operator has configured, for the time when nobody can tell which schedulers that means. */
+function namesIn(source: SchedulerSourceConfig): readonly string[] {
+  switch (source.kind) {
+    case 'static':
+      return source.addrs;
+    case 'dynconfig':
+      return [source.file];
+    case 'manager':
+      return [source.addr];
   }
 }

@@ -139,7 +139,7 @@ export interface SchedulerClient {
   openSession(registration: PeerRegistration): Promise<PeerSession>;
   /** The task's data left this host. */
   deleteTask(taskId: TaskId): Promise<void>;
-  /** For operators: who is announced to, and how it stands. */
+  /** For operators: who is announced to, and how it stands; without a list, where it should come from, and why it does not. */
   status(): {
     address: string;
     healthy: boolean;

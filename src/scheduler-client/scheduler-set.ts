@@ -40,6 +40,7 @@ export class SchedulerSet {
   #members = new Map<string, SchedulerMember>();
   #ring = new HashRing<SchedulerAddress>([]);
   #blockList = EMPTY_BLOCK_LIST;
+  #listError: string | undefined;
 
   constructor(options: SchedulerSetOptions) {
     this.#options = options;
@@ -52,6 +53,11 @@ export class SchedulerSet {
 
   get members(): SchedulerMember[] {
     return [...this.#members.values()];
+  }
+
+  /** Why there is no list; undefined as soon as there is one, whatever becomes of its source afterwards. */
+  get listError(): string | undefined {
+    return this.#members.size === 0 ? this.#listError : undefined;
   }
 
   /**
@@ -87,6 +93,15 @@ export class SchedulerSet {
 
   /** Rejects when the source can't be read; the last good list stays in force. */
   async #refresh(): Promise<void> {
+    try {
+      await this.#readList();
+    } catch (error) {
+      this.#listError = messageOf(error);
+      throw error;
+    }
+  }
+
+  async #readList(): Promise<void> {
     const { source, logger } = this.#options;
     const { schedulers, blockList } = await source.list(this.#stopping.signal);
     if (this.#stopping.signal.aborted) return;

@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
+import { messageOf } from '../../src/core/errors.js';
 import { silentLogger } from '../../src/core/logger.js';
 import type { TaskId } from '../../src/core/task-id.js';
 import {
@@ -118,6 +119,48 @@ describe('the scheduler client', () => {
     const session = await client.openSession(registration());
     assert.equal((await session.register()).kind, 'back-to-source');
     await session.finish('source');
+  });
+
+  it('names what should list the schedulers, and why it does not, while there is no list', async () => {
+    let isListed = false;
+    const lookup = async (): Promise<{ address: string; family: number }[]> => {
+      if (!isListed) throw new Error('ENOTFOUND');
+      return [{ address: '127.0.0.1', family: 4 }];
+    };
+    const [scheduler] = await startSchedulers(1);
+    const addr = `scheduler.test:${scheduler?.port}`;
+    await startClient({ source: { kind: 'static', addrs: [addr] }, lookup, random: () => 0 });
+    assert.deepEqual(
+      client.status().map(({ address, healthy, lastError }) => ({ address, healthy, lastError })),
+      [
+        {
+          address: addr,
+          healthy: false,
+          lastError: "the scheduler's name scheduler.test does not resolve; check scheduler.addr",
+        },
+      ],
+    );
+    assert.deepEqual(client.addresses(), [], 'nobody may claim to be a scheduler that has no address');
+    isListed = true;
+    await until('the scheduler to be found', () => health()[scheduler?.address ?? ''] === true);
+    assert.equal(client.status().length, 1);
+  });
+
+  it('joins the schedulers whose names resolve, whatever becomes of the other names', async () => {
+    const [scheduler] = await startSchedulers(1);
+    const addrs = ['gone.test:8002', scheduler?.address ?? ''];
+    const lines: LogLine[] = [];
+    await startClient({
+      source: { kind: 'static', addrs },
+      lookup: async () => Promise.reject(new Error('ENOTFOUND')),
+      logger: recordingLogger(lines),
+    });
+    assert.deepEqual(health(), { [scheduler?.address ?? '']: true });
+    const warned = lines.filter(({ level }) => level === 'warn');
+    assert.deepEqual(
+      warned.map(({ fields }) => messageOf((fields as { err: unknown }).err)),
+      ["the scheduler's name gone.test does not resolve; check scheduler.addr"],
+    );
   });
 
   it('does not start with an address that is none', () => {

@@ -8,6 +8,7 @@ import { MAX_CONFIG_BYTES } from '../../src/config/config-file.js';
 import { parseDynconfig } from '../../src/config/dynconfig.js';
 import { DfpeerError } from '../../src/core/errors.js';
 import { parseHostPort } from '../../src/core/host-port.js';
+import { silentLogger } from '../../src/core/logger.js';
 import { DynconfigSource } from '../../src/scheduler-client/dynconfig-source.js';
 import { resolveSchedulers } from '../../src/scheduler-client/scheduler-address.js';
 import { StaticSource } from '../../src/scheduler-client/static-source.js';
@@ -54,7 +55,7 @@ describe('scheduler addresses', () => {
   });
 
   it('that do not resolve are an error that names the name', async () => {
-    await assert.rejects(new StaticSource(['nowhere.test:1'], options).list(signal), {
+    await assert.rejects(new StaticSource(['nowhere.test:1'], { ...options, logger: silentLogger }).list(signal), {
       code: 'DFP_SCHEDULER_UNREACHABLE',
       message: /nowhere\.test/,
     });
