@@ -99,6 +99,28 @@ describe('dfdaemon doctor', function () {
     assert.equal(findingsOf(found, 'schedulers', 'ok').length, 1);
   });
 
+  it('takes a daemon that a flag sent to a scheduler for what it is, without the flag', async () => {
+    daemon = await DaemonProcess.start(join(directory(), 'a'));
+    const args = ['--scheduler', `127.0.0.1:${daemon.ports.scheduler ?? 0}`];
+    const child = await DaemonProcess.start(
+      join(directory(), 'b'),
+      { scheduler: { embedded: { enable: null } } },
+      { args },
+    );
+    try {
+      const { code, stdout } = await child.dfdaemon('doctor', '--json');
+      const found = JSON.parse(stdout) as Report;
+      assert.equal(code, 0, stdout);
+      assert.deepEqual(
+        found.findings.filter(({ check }) => check === 'schedulers').map(({ message }) => message),
+        [`the running daemon's scheduler 127.0.0.1:${daemon.ports.scheduler ?? 0} serves`],
+      );
+      assert.ok(!found.findings.some(({ message }) => message.startsWith('scheduler.embedded.port')));
+    } finally {
+      await child.end();
+    }
+  });
+
   it('really tries sendfile', async () => {
     const found = await report(['-c', await configure({})]);
     const [native] = found.findings.filter(({ check }) => check === 'native');

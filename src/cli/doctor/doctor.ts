@@ -4,13 +4,14 @@ import { ConfigError } from '../../config/config-error.js';
 import { withDeadline } from '../../core/deadline.js';
 import { messageOf } from '../../core/errors.js';
 import { redactText } from '../../core/redact.js';
+import type { DaemonSettings } from '../../peer/daemon-settings.js';
 import type { DfdaemonCommand } from '../dfdaemon-commands.js';
 import { EXIT_CODES } from '../exit-codes.js';
 import { print } from '../print.js';
 import { toSettings } from '../to-settings.js';
 import { checkCertificates } from './certificates.js';
 import { checkClock } from './clock.js';
-import { findRunningDaemon, type DoctorContext } from './context.js';
+import { findRunningDaemon, type DoctorContext, type RunningDaemon } from './context.js';
 import { checkDirectories } from './directories.js';
 import { findingsOf, type Finding } from './finding.js';
 import { checkKernel } from './kernel.js';
@@ -72,7 +73,13 @@ export async function examine(command: Omit<DoctorCommand, 'name' | 'json'>, ver
   }
   const settings = toSettings(config, version);
   const { running, silent } = await findRunningDaemon(settings);
-  const context = { config, settings, running, silent, outputDirectory: command.outputDirectory };
+  const context = {
+    config,
+    settings: withSchedulerOf(settings, running),
+    running,
+    silent,
+    outputDirectory: command.outputDirectory,
+  };
   for (const [name, check] of Object.entries(CHECKS)) findings.push(...(await guarded(name, () => check(context))));
   const ofConfig = [
     found.ok(config.configFile === undefined ? 'no configuration file: defaults' : `${config.configFile} is valid`),
@@ -80,6 +87,12 @@ export async function examine(command: Omit<DoctorCommand, 'name' | 'json'>, ver
     describeDaemon({ running, silent }),
   ];
   return [...ofConfig, ...findings];
+}
+
+/** A daemon that flags sent to a scheduler runs none of its own, although this command was not given the flags. */
+function withSchedulerOf(settings: DaemonSettings, running: RunningDaemon | undefined): DaemonSettings {
+  const hasNone = running !== undefined && running.ports.scheduler === undefined;
+  return hasNone ? { ...settings, embeddedScheduler: undefined } : settings;
 }
 
 function describeDaemon({ running, silent }: Pick<DoctorContext, 'running' | 'silent'>): Finding {

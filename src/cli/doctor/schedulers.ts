@@ -8,7 +8,7 @@ import { describeHost } from '../../peer/host-identity.js';
 import { formatAddress, systemLookup, type SchedulerAddress } from '../../scheduler-client/scheduler-address.js';
 import { SchedulerConnection } from '../../scheduler-client/scheduler-connection.js';
 import { createSchedulerSource } from '../../scheduler-client/scheduler-source.js';
-import type { DoctorContext } from './context.js';
+import type { DoctorContext, RunningDaemon } from './context.js';
 import { findingsOf, type Finding } from './finding.js';
 
 const found = findingsOf('schedulers');
@@ -22,6 +22,8 @@ export const MAX_CHECKED_SCHEDULERS = 16;
 export async function checkSchedulers({ settings, running }: DoctorContext): Promise<Finding[]> {
   const { schedulers: source, embeddedScheduler } = settings;
   if (source === undefined) {
+    if (running !== undefined && embeddedScheduler === undefined && running.schedulers.length > 0)
+      return running.schedulers.map(tellOf);
     if (embeddedScheduler === undefined)
       return [
         found.warn('no scheduler: everything comes from origins', 'name one with scheduler.addrs or --scheduler'),
@@ -47,6 +49,17 @@ export async function checkSchedulers({ settings, running }: DoctorContext): Pro
     ];
   const checked = listed.slice(0, MAX_CHECKED_SCHEDULERS);
   return [named, ...(await Promise.all(checked.map((address) => checkScheduler(address, credentials))))];
+}
+
+/** One that the running daemon was given by a flag or a file that this command does not know of. */
+function tellOf({ address, healthy, lastError }: RunningDaemon['schedulers'][number]): Finding {
+  const name = `the running daemon's scheduler ${address}`;
+  return healthy
+    ? found.ok(`${name} serves`)
+    : found.fail(
+        `${name} does not answer: ${lastError}`,
+        'check that it runs and can be reached; give this command the flags of the daemon to have it tried from here',
+      );
 }
 
 async function listSchedulers(
