@@ -78,12 +78,14 @@ function reloader(
   { logger, setLevels, manager }: Pick<Log, 'logger' | 'setLevels'> & { manager: ServiceManager },
 ): () => void {
   let running = initial;
-  let file = initial.configFile;
+  let { configFile: file, warnings } = initial;
   const reload = async (): Promise<void> => {
     const read = await resolveDaemonConfig(overrides);
     if (file !== undefined && read.configFile === undefined)
       logger.warn({ file }, 'the configuration file is gone: defaults hold now, of limits too; put it back and reload');
     file = read.configFile ?? file;
+    for (const warning of read.warnings) if (!warnings.includes(warning)) logger.warn({}, warning);
+    ({ warnings } = read);
     const { config, changed, needRestart } = mergeReloaded(running, read);
     const undone = daemon.setLimits(toLimits(config));
     daemon.setLimitedRoute(config.upload.limitedRoute);

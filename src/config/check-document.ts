@@ -26,7 +26,6 @@ export function checkDocument<T>(document: YamlDocument, schema: z.ZodType<T>, e
         message: says ? message : `expected ${expects(path)}, found ${found}`,
       };
     }),
-    { cause: checked.error },
   );
 }
 

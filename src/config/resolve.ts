@@ -3,6 +3,7 @@ import { readConfigText } from './config-file.js';
 import type { DaemonConfig, DaemonOverrides, SchedulersFrom } from './daemon-config.js';
 import { parseDynconfig } from './dynconfig.js';
 import { detectIp, type HostFacts, readHostFacts } from './host-defaults.js';
+import { isLogModule, LOG_MODULES } from './log-modules.js';
 import { parseDaemonConfig, type LoadedConfig } from './load.js';
 import { checkSocketPath, findPlaces, type Places } from './places.js';
 import type { FileConfig } from './schema.js';
@@ -42,7 +43,12 @@ export async function resolveDaemonConfig(
       console: overrides.console,
     },
     isLoopbackOnly: overrides.isLoopbackOnly,
-    warnings: [...(ineffective === undefined ? [] : [ineffective]), ...warnings, ...tracingWarnings(loaded.config)],
+    warnings: [
+      ...(ineffective === undefined ? [] : [ineffective]),
+      ...warnings,
+      ...tracingWarnings(loaded.config),
+      ...levelWarnings(loaded.config),
+    ],
   });
 }
 
@@ -131,6 +137,12 @@ function tracingWarnings({ tracing: { protocol, endpoint } }: FileConfig): strin
   if (protocol === 'grpc') return ['no traces are sent: tracing.protocol must be http or https, not grpc'];
   if (protocol !== undefined || endpoint === undefined) return [];
   return ['no traces are sent: tracing.endpoint is set, but tracing.protocol says neither http nor https'];
+}
+
+function levelWarnings({ log }: FileConfig): string[] {
+  const unknown = Object.keys(log.levels ?? {}).filter((name) => !isLogModule(name));
+  if (unknown.length === 0) return [];
+  return [`log.levels names no module of ours with ${unknown.join(', ')}; there are ${LOG_MODULES.join(', ')}`];
 }
 
 function socketPath(config: FileConfig, places: Places): string {

@@ -92,6 +92,23 @@ describe('keys of dfdaemon.yaml', function () {
     }
   });
 
+  it('name keys without effect at a reload too, once', async () => {
+    const daemon = await start('a', {});
+    const lines = (pattern: RegExp): string[] => daemon.output.filter((line) => pattern.test(line));
+    for (const reloads of [1, 2]) {
+      await daemon.writeConfig({ upload: { bandwithLimit: '1MiB' }, log: { levels: { uplaod: 'debug' } } });
+      process.kill(daemon.pid, 'SIGHUP');
+      await until('a reload', async () => lines(/configuration reloaded/).length === reloads);
+    }
+    assert.equal(lines(/keys without effect in .*upload\.bandwithLimit/).length, 1);
+    assert.equal(lines(/log\.levels names no module of ours with uplaod; there are .*upload/).length, 1);
+    await daemon.writeConfig({ upload: { bandwidthLimit: '1 parsec' } });
+    process.kill(daemon.pid, 'SIGHUP');
+    await until('the refusal', async () => lines(/could not be reloaded/).length === 1);
+    assert.match(lines(/could not be reloaded/)[0] ?? '', /upload\.bandwidthLimit: expected bytes per second/);
+    assert.doesNotMatch(lines(/could not be reloaded/)[0] ?? '', /ZodError|stack/);
+  });
+
   it('download.server.requestRateLimit refuses further calls on the unix socket', async () => {
     const daemon = await start('a', { download: { server: { requestRateLimit: 1 } } });
     const asked = Array.from({ length: 20 }, () => callAdmin(daemon.socketPath, ADMIN.GetLimits, {}));
