@@ -14,6 +14,7 @@ const RETRY_MS = 3000;
 
 const history = [];
 let isPaused = false;
+let isConnected = false;
 let latest;
 
 function show(snapshot) {
@@ -54,26 +55,40 @@ function showChart({ name, series }) {
   );
 }
 
-function setConnection(state, text) {
+function showConnection() {
   const node = byId('connection');
-  node.dataset.state = state;
-  setText(node, text);
+  node.dataset.state = isConnected ? 'live' : 'lost';
+  const live = isPaused ? 'paused' : 'live';
+  setText(node, isConnected ? live : 'connection lost, trying again');
 }
 
 function onEvent({ data }) {
   latest = JSON.parse(data);
   history.push(latest.throughput);
   if (history.length > MAX_HISTORY) history.shift();
-  setConnection('live', isPaused ? 'paused' : 'live');
+  isConnected = true;
+  showConnection();
   if (!isPaused) show(latest);
+}
+
+/** What was missed is in the daemon's own history; without it the charts go on from here. */
+async function loadHistory() {
+  try {
+    const past = await (await fetch('api/history')).json();
+    history.splice(0, history.length, ...past);
+  } catch {
+    // The stream tells that the connection is lost.
+  }
 }
 
 /** The browser connects again by itself, except after an answer that is no stream. */
 function follow() {
   const source = new EventSource('api/events');
   source.addEventListener('message', onEvent);
+  source.addEventListener('open', () => void loadHistory());
   source.addEventListener('error', () => {
-    setConnection('lost', 'connection lost, trying again');
+    isConnected = false;
+    showConnection();
     if (source.readyState === EventSource.CLOSED) setTimeout(follow, RETRY_MS);
   });
 }
@@ -81,13 +96,8 @@ function follow() {
 byId('pause').addEventListener('click', ({ currentTarget }) => {
   isPaused = !isPaused;
   currentTarget.setAttribute('aria-pressed', String(isPaused));
-  setConnection('live', isPaused ? 'paused' : 'live');
+  showConnection();
   if (!isPaused && latest !== undefined) show(latest);
 });
 
-try {
-  history.push(...(await (await fetch('api/history')).json()));
-} catch {
-  // Without the past the charts begin now.
-}
 follow();

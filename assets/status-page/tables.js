@@ -9,6 +9,9 @@ const LIMIT_NAMES = {
   backToSource: 'from origins',
 };
 
+/** Of a limit that nobody has set: Dragonfly's default. */
+const DEFAULT_BYTES_PER_SECOND = 50e9;
+
 const PORT_NAMES = {
   grpc: 'gRPC for peers',
   http: 'pieces by HTTP',
@@ -60,12 +63,17 @@ export function showLimits({ limits, limitedRoute, interfaceBytesPerSecond, caps
     { text: LIMIT_NAMES[limit.name] ?? limit.name, heading: true },
     { text: limit.bytesPerSecond === undefined ? 'none' : rate(limit.bytesPerSecond), class: 'number' },
     limit.binds ? 'yes' : 'no',
-    limit.setBy === 'runtime' ? 'operator' : 'config',
+    setterOf(limit),
   ]);
   fillTable('caps', caps, ({ name, value }) => [
     { text: name, heading: true },
     { text: String(value), class: 'number' },
   ]);
+}
+
+function setterOf({ setBy, bytesPerSecond = DEFAULT_BYTES_PER_SECOND }) {
+  if (setBy === 'runtime') return 'operator';
+  return bytesPerSecond === DEFAULT_BYTES_PER_SECOND ? 'nobody' : 'config';
 }
 
 export function showPorts(ports) {

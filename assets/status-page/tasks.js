@@ -54,6 +54,6 @@ function drawPieceMap(svg, task) {
 }
 
 function piecesOf({ complete, storedPieces, pieceCount }) {
-  if (complete) return `all ${plural(storedPieces, 'piece')}`;
+  if (complete) return `${storedPieces > 1 ? 'all ' : ''}${plural(storedPieces, 'piece')}`;
   return `${storedPieces} of ${pieceCount ?? 'an unknown number of'} pieces`;
 }

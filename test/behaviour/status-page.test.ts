@@ -7,6 +7,13 @@ import type { Browser, Page } from 'playwright-core';
 import { launchChromium } from '../support/chromium.js';
 import { DaemonProcess, type ProcessResult } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
+import { until } from '../support/until.js';
+
+/** Of an element, whose type only browsers have. */
+interface Sized {
+  scrollWidth: number;
+  clientWidth: number;
+}
 
 const MIB = 1024 * 1024;
 // dist/test/behaviour → the project's root
@@ -123,6 +130,52 @@ describe('the status page in a browser', function () {
     await row.waitFor();
     assert.match(await row.innerText(), /all uploads\s+2\.0 MiB\/s/);
     await page.close();
+  });
+
+  it('says so of limits that nobody has set, and of a task of one piece', async () => {
+    const page = await open(child, 'light', 1280);
+    assert.match(await page.locator('#limits tr').first().innerText(), /all uploads\s+46\.6 GiB\/s\s+no\s+nobody/);
+    const ofOnePiece = await page.evaluate<string>(`import('./tasks.js').then(({ showTasks }) => {
+      const task = { id: 'a', url: 'u', storedBytes: 1, complete: true, storedPieces: 1, pinnedBy: [], pieceMap: 'o' };
+      showTasks({ entries: [task], total: 1 }, 1, 0);
+      return document.querySelector('#tasks .about').innerText;
+    })`);
+    assert.match(ofOnePiece, /^1 piece$/m);
+    await page.close();
+  });
+
+  it('shows all of a URL in a narrow window', async () => {
+    const page = await open(parent, 'light', 320);
+    const name = page.locator('#tasks .name').first();
+    await name.waitFor();
+    assert.ok(
+      await name.evaluate((node) => (node as unknown as Sized).scrollWidth <= (node as unknown as Sized).clientWidth),
+    );
+    await page.close();
+  });
+
+  it('gets what it missed from the daemon when a lost connection is back, and is not live before', async () => {
+    const page = await open(parent, 'light', 1280);
+    let isDown = true;
+    const histories: string[] = [];
+    page.on('request', (request) => {
+      if (request.url().endsWith('/api/history')) histories.push(request.url());
+    });
+    await page.route('**/api/events', async (route) =>
+      isDown ? route.fulfill({ status: 503, body: 'not now' }) : route.fallback(),
+    );
+    await page.reload();
+    const connection = page.locator('#connection[data-state="lost"]');
+    await connection.waitFor();
+    await page.getByRole('button', { name: 'Pause' }).click();
+    assert.equal(await connection.innerText(), 'connection lost, trying again');
+    await page.getByRole('button', { name: 'Pause' }).click();
+    const before = histories.length;
+    isDown = false;
+    await page.locator('#connection[data-state="live"]').waitFor();
+    await until('the history', async () => histories.length === before + 1);
+    await page.close();
+    strays.splice(0, strays.length, ...strays.filter((stray) => !stray.includes('503')));
   });
 
   it('asked nobody else for anything, and broke no rule of its own policy', () => {
