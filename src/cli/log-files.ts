@@ -19,7 +19,7 @@ export interface LogFileOptions {
 }
 
 /** @throws DfpeerError (DFP_CONFIG) when the directory can't be made or written to */
-export async function openLogFiles(options: LogFileOptions, clock: Clock = systemClock): Promise<Writable> {
+export async function openLogFiles(options: LogFileOptions, clock: Clock = systemClock): Promise<LogFiles> {
   const { dir } = options;
   try {
     await makeDirectories(dir, 0o750);
@@ -48,11 +48,12 @@ async function assertNoLink(path: string): Promise<void> {
  * Log files that outlive a full disk: the library's stream ends at its first error, so another one takes its place. Lines wait meanwhile, and
  * whoever writes them bounds how many. Tells of trouble by `warning`, and of a line that was cut off by `lost`.
  */
-class LogFiles extends Writable {
+export class LogFiles extends Writable {
   readonly #options: LogFileOptions;
   readonly #clock: Clock;
   #files: Writable;
   #isInTrouble = false;
+  #isStale = false;
   #cancelRetry: () => void = () => undefined;
 
   constructor(options: LogFileOptions, files: Writable, clock: Clock) {
@@ -63,8 +64,19 @@ class LogFiles extends Writable {
     this.#listen();
   }
 
+  /** Somebody may have renamed or removed the file: the next line goes to one of its name. */
+  reopen(): void {
+    this.#isStale = true;
+  }
+
   /** One line at a time: of several, nobody could tell which were written. */
   override _write(line: string, encoding: BufferEncoding, done: (error?: Error) => void): void {
+    if (this.#isStale) {
+      this.#isStale = false;
+      // The end waits for a rotation that has begun.
+      this.#files.end(() => void this.#reopen().then(() => this._write(line, encoding, done)));
+      return;
+    }
     this.#files.write(line, encoding, (error) => {
       if (!isError(error)) {
         this.#isInTrouble = false;

@@ -15,6 +15,8 @@ export interface Log {
   readonly logger: Logger;
   /** Of all loggers that were made of it, at once. */
   setLevels(level: LogLevel, byModule: Readonly<Record<string, LogLevel>>): void;
+  /** Log files that somebody has renamed or removed are made anew. */
+  reopen(): void;
   /** Lines that could not be written in time and were dropped. */
   readonly droppedLines: number;
   /** Resolves when everything is written, or after a short deadline. What is logged later is lost. Idempotent. */
@@ -33,7 +35,8 @@ export interface LogOptions extends LogConfig {
 /** @throws DfpeerError (DFP_CONFIG) when the log directory can't be used */
 export async function openLog(options: LogOptions): Promise<Log> {
   const { name, console: toConsole, consoleStream = process.stdout, onFailure = complainOnce(name) } = options;
-  const stream = toConsole ? consoleStream : await openLogFiles({ ...options, fileName: `${name}.log` });
+  const files = toConsole ? undefined : await openLogFiles({ ...options, fileName: `${name}.log` });
+  const stream = files ?? consoleStream;
   const isPretty = toConsole && consoleStream.isTTY === true;
   const format = isPretty ? prettyPrinter((process.env.NO_COLOR ?? '') === '') : (line: string): string => line;
   const destination = new LogDestination(stream, onFailure, { noteOfLoss: (lines) => format(noteOfLoss(lines)) });
@@ -52,6 +55,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
   return {
     logger: new RedactingLogger(root, levels),
     setLevels: (level, byModule) => levels.set(level, byModule),
+    reopen: () => files?.reopen(),
     get droppedLines() {
       return destination.droppedLines;
     },

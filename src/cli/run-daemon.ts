@@ -75,7 +75,7 @@ function reloader(
   overrides: DaemonOverrides,
   initial: DaemonConfig,
   daemon: Daemon,
-  { logger, setLevels, manager }: Pick<Log, 'logger' | 'setLevels'> & { manager: ServiceManager },
+  { logger, setLevels, reopen, manager }: Pick<Log, 'logger' | 'setLevels' | 'reopen'> & { manager: ServiceManager },
 ): () => void {
   let running = initial;
   let { configFile: file, warnings } = initial;
@@ -99,6 +99,7 @@ function reloader(
   };
   return () => {
     manager.reloading();
+    reopen();
     reload()
       .catch((error: unknown) =>
         logger.error({ err: error }, 'the configuration could not be reloaded; the old one stays in force'),

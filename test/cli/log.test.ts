@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { openLog, type LogOptions } from '../../src/cli/log.js';
 import { LogDestination } from '../../src/cli/log-destination.js';
+import { until } from '../support/until.js';
 
 const OPTIONS: LogOptions = {
   name: 'dfdaemon',
@@ -150,6 +151,20 @@ describe('log files', () => {
         indexes.sort((a, b) => a - b),
         Array.from({ length: count }, (_, index) => index),
       );
+    }));
+
+  it('go on in a file of the old name, when told that it was renamed', () =>
+    withLogDirectory(async (dir) => {
+      const log = await openLog({ ...OPTIONS, dir, console: false });
+      log.logger.info({}, 'before');
+      const current = join(dir, 'dfdaemon.log');
+      await until('the line', async () => (await readFile(current, 'utf8')).includes('before'));
+      await rename(current, join(dir, 'dfdaemon.log-1'));
+      log.reopen();
+      log.logger.info({}, 'after');
+      await log.close();
+      assert.match(await readFile(join(dir, 'dfdaemon.log-1'), 'utf8'), /before"\}\n$/);
+      assert.match(await readFile(current, 'utf8'), /^\{[^\n]*"after"\}\n$/);
     }));
 
   it('are no more than asked for, and readable by owner and group only', () =>
