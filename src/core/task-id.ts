@@ -73,11 +73,10 @@ export function normaliseUrl(url: string, filteredQueryParams: readonly string[]
   } catch (cause) {
     throw new UsageError(`not a URL: ${JSON.stringify(url.slice(0, 200))}`, { cause }, 'DFP_INVALID_ARGUMENT');
   }
-  if (parsed.search !== '') {
-    const filtered = new Set(filteredQueryParams);
-    const kept = [...parsed.searchParams].filter(([key]) => !filtered.has(key));
-    parsed.search = kept.length === 0 ? '' : new URLSearchParams(kept).toString();
-  }
+  const filtered = new Set(filteredQueryParams);
+  const kept = [...parsed.searchParams].filter(([key]) => !filtered.has(key));
+  // Also of an empty query: it takes the question mark with it.
+  parsed.search = new URLSearchParams(kept).toString();
   const text = parsed.toString();
   return parsed.pathname === '/' ? withoutTrailingSlashes(text) : text;
 }
