@@ -106,7 +106,7 @@ export class AnnouncePeerStream {
     const signal = this.#closed.signal;
     switch (request?.kind) {
       case 'register': {
-        const peer = core.register(toPeerRegistration(ids, request.download));
+        const peer = core.register(toPeerRegistration(ids, request.download, this.#takesUpdates));
         this.#attach(peer);
         return this.#answer(core.decide(peer, signal));
       }

@@ -70,6 +70,8 @@ export interface PeerRegistration {
   needBackToSource: boolean;
   disableBackToSource: boolean;
   metadataOnly: boolean;
+  /** Goes to the origin by itself, or asks again, when its parents wait for it. Dragonfly's client waits with them for six minutes. */
+  leavesRings: boolean;
 }
 
 /** One download of a task on one host. Times "At" are epoch milliseconds, `seenAtMs` is monotonic. */

@@ -13,9 +13,20 @@ export interface SelectionOptions {
   random: () => number;
 }
 
-/** Everyone of the task that may give to `child` now or as soon as it has a piece. Pieces decide who gives, so cycles are fine. */
+/**
+ * Everyone of the task that may give to `child` now or as soon as it has a piece. Pieces decide who gives, so cycles are fine, as long as
+ * somebody in them leaves when the one they all lived on is gone.
+ */
 export function usableParents(child: SchedulerPeer): SchedulerPeer[] {
-  return [...child.task.peers.values()].filter((parent) => isUsableParent(parent, child));
+  const followers = child.leavesRings ? new Set<SchedulerPeer>() : followersOf(child);
+  return [...child.task.peers.values()].filter((parent) => isUsableParent(parent, child) && !followers.has(parent));
+}
+
+/** Those that are fed by `peer`, directly or not, and would wait for it as long as it for them. */
+function followersOf(peer: SchedulerPeer): Set<SchedulerPeer> {
+  const followers = new Set([peer]);
+  for (const follower of followers) for (const fed of follower.children) if (!fed.leavesRings) followers.add(fed);
+  return followers;
 }
 
 export function isUsableParent(parent: SchedulerPeer, child: SchedulerPeer): boolean {

@@ -32,7 +32,8 @@ export interface PeerIds {
   peerId: string;
 }
 
-export function toPeerRegistration(ids: PeerIds, download: Download__Output): PeerRegistration {
+/** `isOurs`: the client is a dfpeer. */
+export function toPeerRegistration(ids: PeerIds, download: Download__Output, isOurs: boolean): PeerRegistration {
   const { url, digest, tag, application, type, range, priority, concurrentPieceCount } = download;
   return {
     id: ids.peerId,
@@ -57,6 +58,7 @@ export function toPeerRegistration(ids: PeerIds, download: Download__Output): Pe
     needBackToSource: download.needBackToSource,
     disableBackToSource: download.disableBackToSource,
     metadataOnly: download.metadataOnly,
+    leavesRings: isOurs && !download.disableBackToSource,
   };
 }
 

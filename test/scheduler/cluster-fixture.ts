@@ -46,6 +46,7 @@ export function registration(hostId: string, changes: Partial<PeerRegistration> 
     needBackToSource: false,
     disableBackToSource: false,
     metadataOnly: false,
+    leavesRings: true,
     ...changes,
   };
 }

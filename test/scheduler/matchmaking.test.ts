@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { SchedulerPeer } from '../../src/scheduler/model.js';
+import type { PeerRegistration, SchedulerPeer } from '../../src/scheduler/model.js';
 import { summary, TestCluster } from './cluster-fixture.js';
 
 const STARTED = { kind: 'back-to-source-started' } as const;
@@ -180,6 +180,20 @@ describe('matchmaking', () => {
     assert.deepEqual(summary(await cluster.reschedule(first, [source])), ['b-peer']);
   });
 
+  it('makes no ring of peers that wait in it for good, and sends the first of them to the source when that one fails', async () => {
+    const cluster = new TestCluster();
+    const source = await cluster.source('source');
+    const waiting = { leavesRings: false };
+    const first = await joinAndStart(cluster, 'a', waiting);
+    await joinAndStart(cluster, 'b', waiting);
+    await joinAndStart(cluster, 'c', waiting);
+    const leaving = await joinAndStart(cluster, 'd');
+    assert.deepEqual(summary(await cluster.reschedule(first)), ['d-peer', 'source-peer']);
+    assert.deepEqual(summary(await cluster.reschedule(leaving)), ['a-peer', 'b-peer', 'c-peer', 'source-peer']);
+    cluster.core.report(source, FAILED_AT_SOURCE);
+    assert.equal(summary(await cluster.reschedule(first, [source])), 'back-to-source');
+  });
+
   it('ends a wait when the stream breaks or the peer is deleted', async () => {
     const cluster = new TestCluster();
     const [first, second, third] = joinAll(cluster, 3);
@@ -210,8 +224,12 @@ function joinAll(
   return peers as [SchedulerPeer, SchedulerPeer, SchedulerPeer, ...SchedulerPeer[]];
 }
 
-async function joinAndStart(cluster: TestCluster, host: string): Promise<SchedulerPeer> {
-  const peer = cluster.join(host);
+async function joinAndStart(
+  cluster: TestCluster,
+  host: string,
+  changes: Partial<PeerRegistration> = {},
+): Promise<SchedulerPeer> {
+  const peer = cluster.join(host, changes);
   assert.equal((await cluster.decide(peer)).kind, 'parents');
   cluster.core.report(peer, { kind: 'started' });
   return peer;
