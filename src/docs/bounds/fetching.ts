@@ -103,7 +103,7 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
         { PARENT_PATIENCE_MS },
         'ms',
         'Parents that are asked for pieces and send no byte.',
-        'the same; also a silent scheduler, where the origin takes no ranges',
+        'the same; also a silent scheduler, where the origin takes no ranges. When a parent is lost and the others offer nothing for so long, the scheduler is asked again',
       ),
       bound({ MAX_REST_MS }, 'ms', 'Time that a failing or busy parent is left alone.', 'it is asked again'),
       bound({ MAX_BUSY_ANSWERS }, 'times', '"Come back later" in a row from a parent.', 'it is given up'),

@@ -89,6 +89,11 @@ export class ParentSwarm {
     return [...this.#links.values()];
   }
 
+  /** Somebody failed since the last {@link takeFailed}: those left may have lived on it, as we did. */
+  get hasFailed(): boolean {
+    return this.#failed.size > 0;
+  }
+
   /** Those that failed since the last call, in the scheduler's own words. */
   takeFailed(): CandidateParent[] {
     const failed = [...this.#failed.values()];
@@ -101,6 +106,8 @@ export class ParentSwarm {
     if (this.#isClosed) return;
     for (const parent of parents) {
       if (this.#links.has(parent.peerId) || this.#links.size >= MAX_PARENTS) continue;
+      // The scheduler was not told yet, and names it again.
+      if (this.#failed.has(parent.peerId)) continue;
       if (this.#liars.has(parent.hostId) || this.#dependencies.distrusted.has(parent.hostId)) {
         this.#failed.set(parent.peerId, parent);
         continue;

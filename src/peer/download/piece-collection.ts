@@ -332,11 +332,17 @@ export class PieceCollection {
     if (this.#parentFetches.parentCount > 0) return false;
     this.#swarm.pruneExhausted();
     const idleMs = stall.stillMs;
-    if (this.#swarm.alive && idleMs < dependencies.settings.collectedPieceTimeoutMs) return false;
-    if (this.#swarm.alive)
+    const { collectedPieceTimeoutMs } = dependencies.settings;
+    if (this.#swarm.alive && idleMs < Math.min(this.#offerPatienceMs, collectedPieceTimeoutMs)) return false;
+    if (this.#swarm.alive && idleMs >= collectedPieceTimeoutMs)
       this.#swarm.giveUpAll(`no piece of task ${task.taskId} was offered for ${Math.round(idleMs / 1000)} s`);
     this.#ask((context) => scheduling.reschedule(this.#swarm.takeFailed(), context));
     return false;
+  }
+
+  /** Peers that all lived on one that is gone wait for each other: only the scheduler can send one of them to the origin. */
+  get #offerPatienceMs(): number {
+    return this.#swarm.hasFailed && this.#context.wanted.mayUseOrigin ? PARENT_PATIENCE_MS : Infinity;
   }
 
   /** Of an origin without ranges no single piece can be had meanwhile: it is all of it, or to wait on. */

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Metadata, type ServerWritableStream } from '@grpc/grpc-js';
+import { silentLogger } from '../../src/core/logger.js';
+import type { DfdaemonUploadHandlers } from '../../src/generated/dfdaemon/v2/DfdaemonUpload.js';
+import type { Peer } from '../../src/generated/common/v2/Peer.js';
+import { DfdaemonUpload } from '../../src/grpc/protos.js';
+import { startGrpcServer, type GrpcServer } from '../../src/grpc/server.js';
+import { toDuration, toTimestamp } from '../../src/grpc/wire.js';
+import { ScriptedScheduler } from '../scheduler-client/support/scripted-scheduler.js';
+import { DaemonProcess } from '../support/daemon-process.js';
+import { Origin } from '../support/origin.js';
+import { useTemporaryDirectory } from '../support/temporary-directory.js';
+
+const MIB = 1024 * 1024;
+
+describe('a child whose parents have nothing yet, one of which is killed', function () {
+  this.timeout(100_000);
+  const directory = useTemporaryDirectory();
+  const ends: (() => unknown)[] = [];
+
+  afterEach(async () => {
+    for (const end of ends.splice(0).reverse()) await end();
+  });
+
+  /** It answers, and never has a piece. */
+  async function startParent(): Promise<GrpcServer> {
+    const answer = (call: ServerWritableStream<unknown, unknown>): void => call.sendMetadata(new Metadata());
+    const implementation: DfdaemonUploadHandlers = { SyncPieces: answer, SyncHost: answer } as never;
+    const server = await startGrpcServer({
+      listen: { ip: '127.0.0.1', port: 0 },
+      services: [{ name: 'dfdaemon.v2.DfdaemonUpload', definition: DfdaemonUpload.service, implementation }],
+      logger: silentLogger,
+    });
+    ends.push(() => server.stop(0));
+    return server;
+  }
+
+  it('asks its scheduler again instead of waiting for the other, which may wait for it', async () => {
+    const origin = await Origin.start(24 * MIB);
+    ends.push(() => origin.close());
+    const [killed, stuck] = [await startParent(), await startParent()];
+    const blocked: string[][] = [];
+    const scheduler = await ScriptedScheduler.start(async (conversation) => {
+      for (;;) {
+        const { request, reschedulePeerRequest } = await conversation.next();
+        const named = reschedulePeerRequest?.candidateParents.map(({ id }) => id) ?? [];
+        if (named.length > 0) {
+          blocked.push(named);
+          conversation.answer({ needBackToSourceResponse: {} });
+        } else if (request === 'registerPeerRequest' || request === 'reschedulePeerRequest')
+          conversation.answer({
+            normalTaskResponse: { candidateParents: [candidate('killed', killed), candidate('stuck', stuck)] },
+          });
+        if (request === 'downloadPeerStartedRequest') await killed.stop(0);
+      }
+    });
+    ends.push(() => scheduler.kill());
+    const child = await DaemonProcess.start(join(directory(), 'child'), {
+      scheduler: { addrs: [scheduler.address], embedded: { enable: false } },
+    });
+    ends.push(() => child.end());
+    const output = join(child.directory, 'output');
+    const { code, stderr } = await child.dfget(origin.url(), '-O', output, '--no-progress', '--timeout', '40s');
+    assert.equal(code, 0, stderr);
+    assert.ok((await readFile(output)).equals(origin.content));
+    assert.deepEqual(blocked, [['killed']]);
+  });
+});
+
+function candidate(id: string, { port }: GrpcServer): Peer {
+  const host = { id, hostname: id, ip: '127.0.0.1', port, downloadPort: port };
+  const now = toTimestamp(Date.now());
+  const task = { id: 'task', url: 'http://origin/', state: 'Running', createdAt: now, updatedAt: now };
+  return { id, state: 'Running', cost: toDuration(0), task, host, createdAt: now, updatedAt: now };
+}
