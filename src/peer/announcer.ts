@@ -40,7 +40,7 @@ export class StoredTaskAnnouncer {
     if (registration !== undefined) await client.announceStoredTask(registration, this.#controller.signal);
   }
 
-  /** A copy that was made without the scheduler's help: nobody waits for this, and one is announced at a time. */
+  /** A copy that was just made, unless its scheduler was told of it: nobody waits for this, and one is announced at a time. */
   announceSoon(client: DaemonSchedulerClient, task: StoredTask): void {
     if (this.#pending.size >= MAX_PENDING_ANNOUNCEMENTS || this.#controller.signal.aborted) return;
     this.#pending.add(task);

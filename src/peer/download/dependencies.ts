@@ -32,7 +32,7 @@ export interface DownloadDependencies {
   makeRoom(bytes: number): Promise<boolean>;
   /** Takes over work that nobody need wait for; a shutdown does. A failure is logged. */
   inBackground(work: Promise<void>): void;
-  /** A complete copy was made without the scheduler's help, so it knows nothing of it. Must return at once. */
+  /** A complete copy was made, maybe without the scheduler's knowledge: then it is announced. Must return at once. */
   announceCopy?: (task: StoredTask) => void;
   /** Hosts whose pieces were bad lately; shared by all downloads of this node. */
   distrusted: DistrustedHosts;

@@ -121,12 +121,13 @@ export class DownloadAttempt {
     const { waits, stall } = this.#context;
     stall.moved();
     let failure: DfpeerError | undefined;
+    let finished: Promise<void> | undefined;
     try {
       await waits.disk(`begin with task ${task.taskId}`, () => task.beginDownload());
       throwIfAborted(this.#controller.signal, 'the download');
       this.#context.onTask(task);
       await this.#fetch(task, content, this.#context.afterChange || replaced);
-      if (task.pieceCount === task.layout?.count) this.#dependencies.inBackground(this.#finish(task));
+      if (task.pieceCount === task.layout?.count) finished = task.finish();
       return task;
     } catch (thrown) {
       // What was under way when it was stopped may fail in its own ways; why it was stopped is what counts.
@@ -138,14 +139,16 @@ export class DownloadAttempt {
       task.endDownload(failure);
       // Whoever waits for the bytes need not wait for the scheduler's goodbye.
       const how = this.#collection?.source === 'origin' ? 'source' : 'parents';
-      this.#dependencies.inBackground(this.#scheduling.close(how, failure));
+      const closed = this.#scheduling.close(how, failure);
+      this.#dependencies.inBackground(closed);
+      if (finished !== undefined) this.#dependencies.inBackground(this.#announce(task, [finished, closed]));
     }
   }
 
-  async #finish(task: StoredTask): Promise<void> {
-    const isUnannounced = this.#scheduling.session === undefined;
-    await task.finish();
-    if (isUnannounced) this.#dependencies.announceCopy?.(task);
+  /** For a scheduler that has not heard of the copy on the download's stream: there was none, or it broke. */
+  async #announce(task: StoredTask, ends: readonly Promise<void>[]): Promise<void> {
+    await Promise.all(ends);
+    this.#dependencies.announceCopy?.(task);
   }
 
   /** In one sequential stream where the origin tells no length, otherwise piece by piece. */
