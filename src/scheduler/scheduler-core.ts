@@ -195,6 +195,13 @@ export class SchedulerCore {
     const isComplete = peer.range === undefined && (from === 'source' || peer.metadataOnly);
     if (isComplete) peer.task.state = 'Succeeded';
     this.#move(peer, 'DownloadSucceeded');
+    if (peer.range === undefined) this.#dropEarlierCopies(peer);
+  }
+
+  /** A daemon that was killed announces what it holds anew: one copy would be offered under as many names as it has had lives. */
+  #dropEarlierCopies(peer: SchedulerPeer): void {
+    for (const other of [...peer.host.peers.values()])
+      if (other !== peer && other.task === peer.task && other.state === 'Succeeded') this.#dropPeer(other);
   }
 
   #failed(peer: SchedulerPeer, from: 'parents' | 'source', description: string): void {

@@ -37,6 +37,14 @@ describe('the scheduler core', () => {
     assert.deepEqual(summary(await cluster.decide(cluster.join('child'))), ['holder-peer']);
   });
 
+  it('offers one copy of a host that has announced it again', async () => {
+    const cluster = new TestCluster();
+    cluster.complete('holder', { id: 'before' });
+    cluster.complete('other');
+    cluster.complete('holder', { id: 'after' });
+    assert.deepEqual(summary(await cluster.decide(cluster.join('child'))), ['after', 'other-peer']);
+  });
+
   it('fails a peer whose report does not fit its state', async () => {
     const cluster = new TestCluster();
     const peer = await cluster.source('source');
