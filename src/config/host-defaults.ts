@@ -1,4 +1,5 @@
-import { hostname, networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
+import { hostname, type NetworkInterfaceInfo } from 'node:os';
+import { networkInterfaces } from '../core/kernel-facts.js';
 
 /** What the machine says about itself. */
 export interface HostFacts {

@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { trimMemory } from '../../native/index.js';
 import { type Clock, every } from '../core/clock.js';
+import { residentBytes } from '../core/kernel-facts.js';
 import type { Logger } from '../core/logger.js';
 
 /** How often the daemon looks whether it has memory to give back; what is garbage, only when it was idle at two looks. */
@@ -13,8 +14,8 @@ export interface MemoryKeeperOptions {
   isBusy: () => boolean;
   clock: Clock;
   logger: Logger;
-  /** Resident bytes of this process. */
-  residentBytes?: () => number;
+  /** Resident bytes of this process; undefined while that can't be told, and then nothing is done. */
+  residentBytes?: () => number | undefined;
   /** Collects garbage: tens of milliseconds for a heap of tens of megabytes. */
   collect?: () => void;
   /** Makes malloc give back what it keeps free: a few milliseconds. */
@@ -27,7 +28,7 @@ export interface MemoryKeeperOptions {
  */
 export class MemoryKeeper {
   readonly #options: MemoryKeeperOptions;
-  readonly #residentBytes: () => number;
+  readonly #residentBytes: () => number | undefined;
   readonly #collect: () => void;
   readonly #trim: () => void;
   #settledBytes = 0;
@@ -36,37 +37,28 @@ export class MemoryKeeper {
 
   constructor(options: MemoryKeeperOptions) {
     this.#options = options;
-    this.#residentBytes = options.residentBytes ?? (() => process.memoryUsage.rss());
+    this.#residentBytes = options.residentBytes ?? residentBytes;
     this.#collect = options.collect ?? collectGarbage;
     this.#trim = options.trim ?? trimMemory;
   }
 
   start(): void {
-    this.#cancel = every(this.#options.clock, MEMORY_INTERVAL_MS, () => this.#tryToLook());
+    this.#cancel = every(this.#options.clock, MEMORY_INTERVAL_MS, () => this.#look());
   }
 
   stop(): void {
     this.#cancel();
   }
 
-  /** Where no descriptor is left the system does not even tell how much memory there is. */
-  #tryToLook(): void {
-    try {
-      this.#look();
-    } catch (error) {
-      this.#options.logger.debug({ err: error }, 'unused memory could not be given back');
-    }
-  }
-
   #look(): void {
     const isIdle = !this.#options.isBusy() && !this.#wasBusy;
     this.#wasBusy = this.#options.isBusy();
     const before = this.#residentBytes();
-    if (isIdle && before < this.#settledBytes + WORTH_BYTES) return;
+    if (before === undefined || (isIdle && before < this.#settledBytes + WORTH_BYTES)) return;
     if (isIdle) this.#collect();
     this.#trim();
     const after = this.#residentBytes();
-    if (isIdle) this.#settledBytes = after;
+    if (isIdle) this.#settledBytes = after ?? before;
     this.#options.logger.debug({ before, after, isIdle }, 'unused memory was given back');
   }
 }

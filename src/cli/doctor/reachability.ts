@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect, isIPv4 } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { withDeadline } from '../../core/deadline.js';
 import { messageOf } from '../../core/errors.js';
 import { formatHostPort } from '../../core/host-port.js';
+import { networkInterfaces } from '../../core/kernel-facts.js';
 import type { DoctorContext } from './context.js';
 import { findingsOf, type Finding } from './finding.js';
 import { wantedPorts, type WantedPort } from './ports.js';

@@ -1,6 +1,7 @@
 import { readFile, statfs } from 'node:fs/promises';
 import * as os from 'node:os';
 import { type Clock, systemClock } from '../../core/clock.js';
+import { networkInterfaces, residentBytes } from '../../core/kernel-facts.js';
 import {
   parseInterfaceSpeed,
   parseMemInfo,
@@ -117,7 +118,7 @@ export class HostLoadSampler {
   /** The interface that has our address; else all that lead outside. */
   async #interfaces(): Promise<InterfaceCounters[]> {
     const all = parseNetDev(await this.#text('/proc/net/dev'));
-    const ours = Object.entries(os.networkInterfaces()).find(([, addresses]) =>
+    const ours = Object.entries(networkInterfaces()).find(([, addresses]) =>
       addresses?.some((address) => address.address === this.#options.ip && !address.internal),
     )?.[0];
     const found = all.filter((each) => each.name === ours);
@@ -142,7 +143,7 @@ export class HostLoadSampler {
     const free = info.get('MemFree') ?? os.freemem();
     const available = info.get('MemAvailable') ?? free;
     const used = Math.max(0, total - available);
-    const processUsedPercent = share(process.memoryUsage.rss(), total);
+    const processUsedPercent = share(residentBytes() ?? 0, total);
     return { total, available, used, free, usedPercent: share(used, total), processUsedPercent };
   }
 
