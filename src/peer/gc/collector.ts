@@ -45,6 +45,8 @@ export class Collector {
   /** Words to the scheduler on their way; its patience bounds them. */
   readonly #telling = new Set<Promise<void>>();
   #state: 'stopped' | 'waiting' | 'collecting' = 'stopped';
+  /** The daemon ends: what is left to remove is removed by the next one. */
+  #isEnding = false;
 
   constructor(options: CollectorOptions, settings: GcSettings) {
     this.#options = options;
@@ -72,9 +74,10 @@ export class Collector {
     return made;
   }
 
-  /** Waits for a collection under way. */
+  /** Ends a collection under way before its next task: with many tasks, the rest would take minutes. */
   async stop(): Promise<void> {
     this.#state = 'stopped';
+    this.#isEnding = true;
     this.#cancel();
     await this.#running;
     await Promise.all(this.#telling);
@@ -91,7 +94,10 @@ export class Collector {
       lastUsedMs: task.lastUsedMs,
       pinned: task.pinned,
     }));
-    for (const { task, reason } of chooseVictims(tasks, policy, clock.now())) await this.#remove(task, reason);
+    for (const { task, reason } of chooseVictims(tasks, policy, clock.now())) {
+      if (this.#isEnding) return;
+      await this.#remove(task, reason);
+    }
   }
 
   #schedule(): void {
@@ -128,7 +134,10 @@ export class Collector {
       const dispensable = await this.#findDispensable(lacking);
       if (dispensable === undefined) return false;
       for (const file of dispensable.files) await this.#removeFile(file);
-      for (const task of dispensable.tasks) await this.#remove(task, 'room');
+      for (const task of dispensable.tasks) {
+        if (this.#isEnding) return false;
+        await this.#remove(task, 'room');
+      }
       return true;
     } catch (error) {
       logger.error({ err: error }, 'no room could be made on the disk');

@@ -312,6 +312,23 @@ describe('the collector', () => {
     assert.deepEqual(told, [task.taskId]);
   });
 
+  it('stops after the task that it is at, however many are left', async () => {
+    for (const work of ['collect', 'makeRoom'] as const) {
+      const tasks = await fill(4, 4 * MIB);
+      const [first] = tasks;
+      assert.ok(first);
+      const collector = makeCollector();
+      const stopped = new Promise<void>((resolve) =>
+        first.subscribe({ onStopped: () => void collector.stop().then(resolve) }),
+      );
+      await (work === 'collect' ? collector.collect() : collector.makeRoom(4 * MIB));
+      await stopped;
+      assert.deepEqual(told, [first.taskId], work);
+      for (const task of tasks) await store.remove(task.taskId);
+      told = [];
+    }
+  });
+
   it('begins no collection once it is stopped, though one was due and waited for something else', async () => {
     await fill(1, 10 * MIB);
     const time = new ManualClock();
