@@ -25,6 +25,8 @@ export interface EngineOptions {
   slotsPerWorker?: number;
   /** Starts a worker thread. Default: this module's. */
   spawnWorker?: (input: WorkerInput) => Worker;
+  /** Monotonic milliseconds. Default: `performance.now`. */
+  nowMs?: () => number;
 }
 
 /** What each slot takes of the memory that a worker shares is some 4 KiB: this many are 256 MiB. */

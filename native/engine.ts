@@ -25,8 +25,10 @@ import type { SendFileOptions, SendFileResult, Transfer, TransferEngine, Transfe
 import { spawnEngineWorker, WorkerLane } from './worker-lane.js';
 import type { LaneOptions } from './worker-lane.js';
 
-/** Workers that may die one after the other, no transfer finishing in between, before the engine gives up. */
+/** Workers that may die one after the other, no transfer finishing in between, before the engine rests. */
 export const MAX_WORKER_DEATHS_IN_A_ROW = 5;
+/** How long it then starts none: what they lacked, descriptors or memory, may be there again. */
+export const WORKER_REST_MS = 60_000;
 
 /** Counters since the engine was made, except `queued` and `workers`, which are now. */
 export interface EngineStats {
@@ -48,12 +50,14 @@ export class SendFileEngine implements TransferEngine {
   readonly #quantumBytes: number;
   readonly #maxQueued: number;
   readonly #laneOptions: LaneOptions;
+  readonly #nowMs: () => number;
   readonly #ticker: ProgressTicker;
   readonly #lanes = new Set<WorkerLane>();
   readonly #queue = new Set<EngineTransfer>();
   readonly #active = new Set<EngineTransfer>();
   readonly #stats = { inlineTransfers: 0, workerTransfers: 0, workerDeaths: 0 };
   #deathsInARow = 0;
+  #restsUntilMs = 0;
   #closing: Promise<void> | undefined;
 
   /**
@@ -70,6 +74,7 @@ export class SendFileEngine implements TransferEngine {
     this.#inlineBytes = options.inlineBytes ?? DEFAULT_INLINE_BYTES;
     this.#quantumBytes = options.quantumBytes ?? DEFAULT_QUANTUM_BYTES;
     this.#maxQueued = options.maxQueuedTransfers ?? DEFAULT_MAX_ENGINE_QUEUE;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
     this.#ticker = new ProgressTicker(options.progressIntervalMs ?? DEFAULT_PROGRESS_INTERVAL_MS);
     this.#laneOptions = {
       slots: options.slotsPerWorker ?? SLOTS_PER_WORKER,
@@ -170,7 +175,7 @@ export class SendFileEngine implements TransferEngine {
     onDeath: (lane: WorkerLane): void => {
       this.#lanes.delete(lane);
       this.#stats.workerDeaths++;
-      this.#deathsInARow++;
+      if (++this.#deathsInARow >= MAX_WORKER_DEATHS_IN_A_ROW) this.#restsUntilMs = this.#nowMs() + WORKER_REST_MS;
       // The dead lane's own transfers settle first.
       process.nextTick(() => this.#dispatch());
     },
@@ -199,7 +204,7 @@ export class SendFileEngine implements TransferEngine {
       if (lane.hasRoom && (least === undefined || lane.load < least.load)) least = lane;
     }
     if (least?.load === 0 || this.#lanes.size >= this.#maxWorkers) return least;
-    if (this.#deathsInARow >= MAX_WORKER_DEATHS_IN_A_ROW) {
+    if (this.#deathsInARow >= MAX_WORKER_DEATHS_IN_A_ROW && this.#nowMs() < this.#restsUntilMs) {
       throw new EngineError(
         'ERR_ENGINE_WORKER_DIED',
         `${this.#deathsInARow} sendfile workers died one after the other`,

@@ -3,7 +3,7 @@ export type { NativeErrorCode } from './errors.js';
 export { SyscallError } from './syscall-error.js';
 export { nativeSupport } from './load-libc.js';
 export type { LoadEnvironment, NativeSupport } from './load-libc.js';
-export { MAX_WORKER_DEATHS_IN_A_ROW, SendFileEngine } from './engine.js';
+export { MAX_WORKER_DEATHS_IN_A_ROW, SendFileEngine, WORKER_REST_MS } from './engine.js';
 export type { EngineStats } from './engine.js';
 export {
   DEFAULT_INLINE_BYTES,

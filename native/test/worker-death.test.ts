@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Worker } from 'node:worker_threads';
-import { MAX_WORKER_DEATHS_IN_A_ROW } from '../index.js';
+import { MAX_WORKER_DEATHS_IN_A_ROW, WORKER_REST_MS } from '../index.js';
 import { spawnEngineWorker } from '../worker-lane.js';
 import { openDescriptors, receive, requireNative, useNative, whenStalled } from './support.js';
 
@@ -49,15 +49,16 @@ describe('when a worker dies', () => {
     assert.deepEqual([engine.stats.workerDeaths, engine.stats.workers], [1, 1]);
   });
 
-  it('before it ever ran, its transfers may be copied instead; after some in a row none is tried any more', async () => {
+  it('before it ever ran, its transfers may be copied instead; after some in a row none is tried for a while', async () => {
     const file = native.file(1000);
-    let spawned = 0;
+    let [spawned, nowMs, isLucky] = [0, 0, false];
     const engine = native.engine({
       workers: 1,
       inlineBytes: 0,
-      spawnWorker: () => {
+      nowMs: () => nowMs,
+      spawnWorker: (input) => {
         spawned++;
-        return new Worker('throw new Error("no such luck")', { eval: true });
+        return isLucky ? spawnEngineWorker(input) : new Worker('throw new Error("no such luck")', { eval: true });
       },
     });
     const { server } = await native.pair();
@@ -69,6 +70,11 @@ describe('when a worker dies', () => {
     }
     assert.equal(spawned, MAX_WORKER_DEATHS_IN_A_ROW);
     assert.equal(openDescriptors(), before);
+    isLucky = true;
+    nowMs = WORKER_REST_MS - 1;
+    assert.equal((await engine.sendFile(server, file, { offset: 0, length: 1000 })).outcome, 'unsupported');
+    nowMs = WORKER_REST_MS;
+    assert.equal((await engine.sendFile(server, file, { offset: 0, length: 1000 })).outcome, 'complete');
   });
 
   it('or can not be made at all, the transfer may be copied instead', async () => {

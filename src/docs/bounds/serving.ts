@@ -3,6 +3,7 @@ import {
   MAX_HEAD_BYTES,
   MAX_WORKER_DEATHS_IN_A_ROW,
   SLOTS_PER_WORKER,
+  WORKER_REST_MS,
 } from '../../../native/index.js';
 import { DEFAULT_UPLOAD_BOUNDS } from '../../upload/bounds.js';
 import {
@@ -111,7 +112,13 @@ export const SERVING_BOUNDS: readonly BoundGroup[] = [
         { MAX_WORKER_DEATHS_IN_A_ROW },
         'times',
         'Engine workers that die with no transfer finishing in between.',
-        'no new worker: uploads take the copy route',
+        'no new worker for a while: uploads take the copy route',
+      ),
+      bound(
+        { WORKER_REST_MS },
+        'ms',
+        'Time without a new engine worker after so many have died.',
+        'another one is tried',
       ),
       bound(
         { MAX_TASK_LABELS },
