@@ -15,6 +15,7 @@ describe('Range header', () => {
     ['bytes=10-', 10, { kind: 'unsatisfiable' }],
     ['bytes=-0', 10, { kind: 'unsatisfiable' }],
     ['bytes=0-0', 0, { kind: 'unsatisfiable' }],
+    ['bytes=-5', 0, { kind: 'unsatisfiable' }],
     ['bytes=5-2', 10, { kind: 'none' }],
     ['bytes=-', 10, { kind: 'none' }],
     ['bytes=0-1,3-4', 10, { kind: 'none' }],

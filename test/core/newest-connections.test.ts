@@ -45,6 +45,15 @@ describe('connections of which the newest stay', () => {
     );
   });
 
+  it('count one that had to go no more, though its close comes later', () => {
+    const connections = new NewestConnections({ max: 1, maxPerIp: 1 });
+    const first = fake('a');
+    connections.add(first);
+    first.emit = () => false;
+    connections.add(fake('a'));
+    assert.equal(connections.size, 1);
+  });
+
   it('are never more than the two bounds say, and the newest is always among them', () => {
     const step = fc.record({
       ip: fc.constantFrom('a', 'b', 'c', 'd'),

@@ -27,6 +27,13 @@ describe('the choice of a piece to tell of', () => {
     );
   });
 
+  it('examines no more than so many, however many are wanted', () => {
+    let examined = 0;
+    const havers = (): number => examined++;
+    pickRarest(Array(10_000).keys(), () => true, havers);
+    assert.equal(examined, 512);
+  });
+
   it('falls on each of several equal ones now and then', () => {
     const picked = new Set<number | undefined>();
     for (let round = 0; picked.size < numbers.length && round < 10_000; round++)

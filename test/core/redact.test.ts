@@ -14,6 +14,7 @@ describe('redactUrl', () => {
     ['https://e.org/f?a=1&X-Amz-Signature=s&b=2', 'https://e.org/f?a=1&X-Amz-Signature=redacted&b=2'],
     ['https://e.org/f?x-amz-SIGNATURE=s', 'https://e.org/f?x-amz-SIGNATURE=redacted'],
     ['https://e.org/f?my%5Ftoken=s', 'https://e.org/f?my%5Ftoken=redacted'],
+    ['https://e.org/f?to%6Ben=s', 'https://e.org/f?to%6Ben=redacted'],
     ['https://e.org/f?sig=a/b?c', 'https://e.org/f?sig=redacted'],
     ['https://e.org/f#access_token=s', 'https://e.org/f#access_token=redacted'],
     ['https://e.org/f?%zz=1&api-key=s', 'https://e.org/f?%zz=1&api-key=redacted'],

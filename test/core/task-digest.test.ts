@@ -8,6 +8,7 @@ describe('task digest', () => {
     assert.equal(formatTaskDigest(parseTaskDigest(`SHA256:${'AB'.repeat(32)}`)), `sha256:${'ab'.repeat(32)}`);
     assert.equal(parseTaskDigest(`sha512:${'0'.repeat(128)}`).algorithm, 'sha512');
     assert.equal(formatTaskDigest(parseTaskDigest('crc32:0000012345')), 'crc32:12345');
+    assert.equal(parseTaskDigest('crc32:4294967295').value, '4294967295');
   });
 
   it('refuses other algorithms and lengths', () => {

@@ -51,6 +51,12 @@ describe('task id', () => {
     );
   });
 
+  it('is found before a query that looks like another blob', () => {
+    const digest = 'cd'.repeat(32);
+    assert.equal(blobDigestOf(`http://e.com/v2/x/blobs/${digest}?ns=/v2/y/blobs/`), digest);
+    assert.equal(blobDigestOf(`http://e.com/v2/x/blobs/${digest}?ns=/v2/y/blobs/?`), digest);
+  });
+
   it('is found in one go, however hostile the URL', () => {
     const [parts, slashes] = ['/v2/'.repeat(100_000), '/'.repeat(500_000)];
     assert.equal(blobDigestOf(`http://h/${'://'.repeat(100_000)}${parts}${'/blobs/?'.repeat(100_000)}`), undefined);
@@ -71,6 +77,7 @@ describe('task id', () => {
     ['http://e.com/?', ['a'], 'http://e.com'],
     ["http://e.com/?~=*-_.!'()", [], 'http://e.com/?%7E=*-_.%21%27%28%29'],
     ['http://user:pw@e.com/', [], 'http://user:pw@e.com'],
+    ['http://e.com/d/', [], 'http://e.com/d/'],
     ['http://e.com/%7Efoo/ü?k=ü', [], 'http://e.com/%7Efoo/%C3%BC?k=%C3%BC'],
   ];
   for (const [url, filter, normal] of urls)

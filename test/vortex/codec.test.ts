@@ -61,6 +61,11 @@ describe('the vortex codec', () => {
     assert.deepEqual(decodeOne(Buffer.from(hex, 'hex')), { kind: 'close', packetId });
   });
 
+  it('cuts the words of an error to what a packet may have', () => {
+    const packet = decodeOne(encodeError(2, 'x'.repeat(MAX_VALUE_LENGTH + 1)));
+    assert.equal(packet?.kind === 'error' && packet.message, 'x'.repeat(MAX_VALUE_LENGTH - 1));
+  });
+
   it('leaves the piece bytes that follow the metadata alone', () => {
     const decoder = new VortexDecoder();
     decoder.push(Buffer.from(`${contentVectors[1]?.hex ?? ''}72`, 'hex'));
@@ -172,5 +177,11 @@ describe('the vortex codec', () => {
       [22, 0x00200000],
     ] as const)
       assert.throws(() => decodeOne(corrupt(at, value)), { code: 'DFP_PARENT_PROTOCOL' }, `offset ${at} = ${value}`);
+    const zeros = { offset: 0, length: 0, trafficType: 0, costSeconds: 0, createdAtSeconds: 0 };
+    const shorterId = encodeContent({ number: 0, digest: '', parentId: 'xx', ...zeros });
+    shorterId.writeUInt32BE(1, 34);
+    assert.throws(() => decodeOne(shorterId), { code: 'DFP_PARENT_PROTOCOL' }, 'a parent id that is shorter');
+    const withMore = Buffer.concat([corrupt(2, good.readUInt32BE(2) + 1), Buffer.of(0)]);
+    assert.throws(() => decodeOne(withMore), { code: 'DFP_PARENT_PROTOCOL' }, 'bytes after the metadata');
   });
 });

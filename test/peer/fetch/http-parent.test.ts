@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { renameSync, symlinkSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import { isRetryable, ParentRefusedError } from '../../../src/peer/fetch/fetch-errors.js';
-import { HttpPieceReader } from '../../../src/peer/fetch/parent/http-piece-reader.js';
+import { HttpPieceReader, MAX_REFUSAL_BYTES } from '../../../src/peer/fetch/parent/http-piece-reader.js';
 import type { ParentPiece, ParentPieceRequest } from '../../../src/peer/fetch/piece-fetcher.js';
 import { ThreadedPieceFetcher } from '../../../src/peer/fetch/threaded-piece-fetcher.js';
 import {
@@ -83,6 +84,17 @@ describe('a piece from a parent over HTTP', () => {
     assert.ok(file.readAll().every((byte) => byte === 0));
     assert.equal((await fetchPiece(port, 1, { contentVersion: 'a1' })).digest, digestOf(LAYOUT.slice(1)));
     assert.equal((await fetchPiece(port, 1)).digest, digestOf(LAYOUT.slice(1)));
+    const { port: silentPort } = await servers.http(honest);
+    assert.equal((await fetchPiece(silentPort, 1, { contentVersion: 'a1' })).digest, digestOf(LAYOUT.slice(1)));
+  });
+
+  it("is not written through a link in place of the task's file", async () => {
+    const target = `${file.path}.target`;
+    renameSync(file.path, target);
+    symlinkSync(target, file.path);
+    const { port } = await servers.http(honest);
+    await assert.rejects(fetchPiece(port), coded('DFP_STORE_IO', /ELOOP/));
+    assert.ok(file.readAll().every((byte) => byte === 0));
   });
 
   it('is asked for by its range, written at its offset, and summed up', async () => {
@@ -134,6 +146,19 @@ describe('a piece from a parent over HTTP', () => {
     assert.equal(sockets.length, 2);
   });
 
+  it('comes over another connection when the parent wants to close the kept one', async () => {
+    const sockets = new Set<Socket>();
+    const port = await servers.tcp((socket) =>
+      socket.on('data', () => {
+        sockets.add(socket);
+        socket.write(Buffer.concat([Buffer.from(head({ Connection: 'close' })), bytesOf(LAYOUT.slice(1))]));
+      }),
+    );
+    await fetchPiece(port);
+    await fetchPiece(port);
+    assert.equal(sockets.size, 2);
+  });
+
   it('fails when its bytes are not what the parent announced', async () => {
     const port = await rawParent((socket) => {
       socket.write(head({ 'Dfpeer-Piece-Digest': digestOf(LAYOUT.slice(1)) }));
@@ -159,6 +184,14 @@ describe('a piece from a parent over HTTP', () => {
     });
   });
 
+  it('waits for no more than the first words of a refusal, and takes fewer than were announced', async () => {
+    const refusal = head({ 'Content-Length': 100_000_000 }, '503 Busy');
+    const long = await rawParent((socket) => void socket.write(refusal + 'x'.repeat(MAX_REFUSAL_BYTES)));
+    await assert.rejects(fetchPiece(long, 1, { idleTimeoutMs: 700 }), coded('DFP_PARENT_REFUSED', /503 x+/));
+    const cut = await rawParent((socket) => socket.end(`${refusal}no`));
+    await assert.rejects(fetchPiece(cut), coded('DFP_PARENT_REFUSED', /503 no/));
+  });
+
   for (const status of [404, 416, 503])
     it(`fails with the parent's ${status}`, async () => {
       const { port } = await servers.http((_, response) => response.writeHead(status).end());
@@ -168,6 +201,7 @@ describe('a piece from a parent over HTTP', () => {
   for (const [what, answer] of [
     ['the whole content', () => head({}, '200 OK')],
     ['another range', () => head({ 'Content-Range': `bytes 0-${LAYOUT.pieceLength - 1}/${LAYOUT.contentLength}` })],
+    ['a shorter range', () => head().replace(/(Content-Range.*-\d+)\d/, '$10')],
     ['no Content-Range', () => head().replace(/Content-Range.*\r\n/, '')],
     ['no Content-Length', () => head().replace(/Content-Length.*\r\n/, '')],
     ['another length', () => head({ 'Content-Length': 5 })],

@@ -49,6 +49,11 @@ describe('the response head parser', () => {
     );
   });
 
+  it('takes as many headers as it says', () => {
+    const fields = Array.from({ length: MAX_HEADERS }, (_, index) => `\r\nx-${index}: 1`);
+    assert.equal(parseResponseHead(`HTTP/1.1 200 OK${fields.join('')}`).headers.size, MAX_HEADERS);
+  });
+
   it('never does anything with arbitrary bytes but wait, parse, or refuse with a code', () => {
     const soup = fc.oneof(
       fc.uint8Array({ maxLength: 300 }),

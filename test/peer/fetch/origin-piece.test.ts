@@ -98,6 +98,7 @@ describe('a piece from the origin', () => {
 
   for (const [what, headers, code] of [
     ['another range', { 'Content-Range': `bytes 0-${SLICE.length - 1}/${CONTENT.length}` }, 'DFP_ORIGIN_RANGE'],
+    ['a shorter range', { 'Content-Range': RANGE.replace(/-\d+/, `-${SLICE.offset + 4}`) }, 'DFP_ORIGIN_RANGE'],
     ['no Content-Range', {}, 'DFP_ORIGIN_RANGE'],
     ['a malformed Content-Range', { 'Content-Range': 'bytes 5-1/7' }, 'DFP_ORIGIN_RANGE'],
     ['another total length', { 'Content-Range': RANGE.replace(/\d+$/, '99999999') }, 'DFP_ORIGIN_CHANGED'],
@@ -121,6 +122,17 @@ describe('a piece from the origin', () => {
         'nothing was written',
       );
     });
+
+  it('fails when the origin refuses a range, and says whether its content has another length now', async () => {
+    for (const [length, code] of [
+      [CONTENT.length, 'DFP_ORIGIN_RANGE'],
+      [5, 'DFP_ORIGIN_CHANGED'],
+    ] as const) {
+      const refusing: RequestListener = (_, response) =>
+        response.writeHead(416, { 'Content-Range': `bytes */${length}` }).end();
+      await assert.rejects(fetchFrom(refusing), coded(code));
+    }
+  });
 
   it('takes the bytes as they come of a content that its origin has encoded', async () => {
     const encoded = origin((_, response) => void response.setHeader('Content-Encoding', 'gzip'));

@@ -6,10 +6,11 @@ import type { PieceSlice } from '../../../src/core/piece.js';
 import { parseTaskId } from '../../../src/core/task-id.js';
 import { ParentRefusedError } from '../../../src/peer/fetch/fetch-errors.js';
 import type { PieceAnswer } from '../../../src/peer/fetch/connection/answer-reader.js';
+import { parseAnnouncedDigest } from '../../../src/peer/fetch/parent/piece-body.js';
 import { VortexPieceReader } from '../../../src/peer/fetch/parent/vortex-piece-reader.js';
 import type { ParentPiece, ParentPieceRequest } from '../../../src/peer/fetch/piece-fetcher.js';
 import { ThreadedPieceFetcher } from '../../../src/peer/fetch/threaded-piece-fetcher.js';
-import { encodeContent, type PieceMetadata } from '../../../src/vortex/codec.js';
+import { encodeContent, type PieceMetadata, VortexTag } from '../../../src/vortex/codec.js';
 import { bytesOf, coded, digestOf, LAYOUT, Servers, StoreFile } from './support/fixtures.js';
 
 /** A live exchange of two Rust peers: the last piece, one byte, of a file of 20,971,521. */
@@ -121,6 +122,16 @@ describe('a piece from a parent over vortex', () => {
         'nothing was written',
       );
     });
+
+  it('fails when the parent answers with a piece of another kind of task', async () => {
+    const content = encodeContent(metadataOf(LAYOUT.slice(2)), 0, VortexTag.PERSISTENT_PIECE_CONTENT);
+    const port = await parent(Buffer.concat([content, bytesOf(LAYOUT.slice(2))]));
+    await assert.rejects(fetchPiece(port), coded('DFP_PARENT_PROTOCOL'));
+  });
+
+  it('takes the largest digest', () => {
+    assert.equal(parseAnnouncedDigest('crc32:4294967295'), 'crc32:4294967295');
+  });
 
   it('fails when its bytes are not what the parent announced', async () => {
     const slice = LAYOUT.slice(2);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { cp, mkdir, open, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import { chown, cp, mkdir, open, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { DfpeerError } from '../../../src/core/errors.js';
@@ -217,6 +217,7 @@ describe('a damaged store', function () {
         await rm(path);
         await symlink('/etc/hostname', path);
       },
+      ...(process.getuid?.() === 0 && { 'given to another user': (path: string) => chown(path, 65534, 65534) }),
     };
     for (const [way, damage] of Object.entries(ways)) {
       const { pieces, warnings } = await damaged((store) => damage(join(store, 'content', taskId.slice(0, 3), taskId)));

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { link, open, readFile, rm, truncate, utimes } from 'node:fs/promises';
+import { link, open, readdir, readFile, rm, truncate, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
 import { DfpeerError } from '../../../src/core/errors.js';
 import { silentLogger } from '../../../src/core/logger.js';
 import { computeTaskId } from '../../../src/core/task-id.js';
@@ -101,5 +102,16 @@ describe('an output that is a hard link to the stored file', () => {
       assert.equal(serves(), false);
       await storeTask(store, WHAT);
       assert.deepEqual(await readFile(output), before);
+      assert.deepEqual(await readdir(join(directory(), 'store', 'quarantine')), []);
     });
+
+  it('is dropped at the start when a piece of it is not known any more: the rest would be written to the output', async () => {
+    await store.close();
+    const metadata = new ClassicLevel(join(directory(), 'store', 'metadata'));
+    await metadata.del(`p/${TASK_ID}/0000000001`);
+    await metadata.close();
+    store = await openStore();
+    assert.equal(await store.settled(TASK_ID), undefined);
+    assert.deepEqual(await readFile(output), CONTENT);
+  });
 });

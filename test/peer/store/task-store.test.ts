@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { chmod, open, readFile, rm, stat, symlink, truncate, utimes, writeFile, mkdir } from 'node:fs/promises';
+import { chmod, open, readFile, rename, rm, stat, symlink, truncate, utimes, writeFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DfpeerError } from '../../../src/core/errors.js';
 import { silentLogger } from '../../../src/core/logger.js';
 import { computeTaskId } from '../../../src/core/task-id.js';
 import { TaskStore } from '../../../src/peer/store/task-store.js';
 import { useTemporaryDirectory } from '../../support/temporary-directory.js';
+import { LevelMetadataStore } from '../../../src/peer/store/level-metadata.js';
+import { MAX_LISTENERS } from '../../../src/peer/store/stored-task.js';
 import { newTask, storePiece } from './fill-store.js';
 
 const PIECE = 1024;
@@ -15,6 +17,12 @@ const TASK_ID = computeTaskId({ url: 'http://example.com/file' });
 
 const WHAT = { url: 'http://example.com/file', content: CONTENT, pieceLength: PIECE };
 const NEW_TASK = newTask(WHAT);
+
+async function overwrite(path: string, text: string, offset: number): Promise<void> {
+  const file = await open(path, 'r+');
+  await file.write(text, offset);
+  await file.close();
+}
 
 describe('task store', () => {
   const directory = useTemporaryDirectory();
@@ -27,6 +35,13 @@ describe('task store', () => {
     await store.close();
   }
 
+  async function recordedTasks(): Promise<unknown[]> {
+    const metadata = await LevelMetadataStore.open(join(directory(), 'store', 'metadata'));
+    const { tasks } = await metadata.load();
+    await metadata.close();
+    return tasks;
+  }
+
   it('keeps a complete task over a restart', async () => {
     const store = await openStore();
     const task = await store.create(NEW_TASK);
@@ -37,6 +52,7 @@ describe('task store', () => {
     const found = await reopened.settled(TASK_ID);
     assert.equal(found?.complete, true);
     assert.equal(found.pieceCount, 5);
+    assert.equal(found.storedBytes, CONTENT.length);
     assert.deepEqual(found.record.responseHeader, { etag: '"one"' });
     await reopened.close();
   });
@@ -61,14 +77,98 @@ describe('task store', () => {
     for (const number of [0, 2, 4]) await storePiece(task, CONTENT, number);
     const { path } = task;
     await crash(store);
-    const file = await open(path, 'r+');
-    await file.write(Buffer.from('lies'), 0, 4, 2 * PIECE);
-    await file.close();
+    await overwrite(path, 'lies', 2 * PIECE);
     const reopened = await openStore();
     const found = await reopened.settled(TASK_ID);
     assert.ok(found);
     assert.deepEqual([...found.pieces()].map(({ number }) => number).sort(), [0, 4]);
     assert.equal(found.complete, false);
+    await reopened.close();
+  });
+
+  it('checks pieces longer than what it reads at once to their last byte, and no further', async () => {
+    const pieceLength = 2.5 * 1024 * 1024;
+    const content = randomBytes(2 * pieceLength);
+    const store = await openStore();
+    const task = await store.create(newTask({ ...WHAT, content, pieceLength }));
+    await task.beginDownload();
+    for (const number of [0, 1]) await storePiece(task, content, number);
+    await crash(store);
+    const reopened = await openStore();
+    assert.equal((await reopened.settled(TASK_ID))?.pieceCount, 2);
+    await reopened.close();
+  });
+
+  it('does not have pieces again whose bytes had changed, once the file is trusted', async () => {
+    const store = await openStore();
+    const task = await store.create(NEW_TASK);
+    await task.beginDownload();
+    for (const number of [0, 1]) await storePiece(task, CONTENT, number);
+    await crash(store);
+    await overwrite(task.path, 'lies', PIECE);
+    for (let start = 0; start < 2; start++) {
+      const reopened = await openStore();
+      const found = await reopened.settled(TASK_ID);
+      assert.deepEqual(
+        [...(found?.pieces() ?? [])].map(({ number }) => number),
+        [0],
+      );
+      await reopened.close();
+    }
+  });
+
+  it('is complete after a kill between the last piece and the record of completion', async () => {
+    const store = await openStore();
+    const task = await store.create(NEW_TASK);
+    await task.beginDownload();
+    for (let number = 0; number < 5; number++) await storePiece(task, CONTENT, number);
+    await crash(store);
+    const reopened = await openStore();
+    assert.equal((await reopened.settled(TASK_ID))?.complete, true);
+    await reopened.close();
+  });
+
+  /** A complete task of a closed store, whose file's time can be given back to it. */
+  async function storeDated(): Promise<string> {
+    const store = await openStore();
+    const task = await store.create(NEW_TASK);
+    for (let number = 0; number < 5; number++) await storePiece(task, CONTENT, number);
+    await utimes(task.path, 1, 1);
+    await task.finish();
+    await store.close();
+    return task.path;
+  }
+
+  it('checks a file that stands in place of the one it knew, though size and time are the same', async () => {
+    const path = await storeDated();
+    // Where the old one still is, the new one is another inode.
+    await rename(path, join(directory(), 'old'));
+    await writeFile(path, Buffer.concat([Buffer.from('edited'), CONTENT.subarray(6)]));
+    await utimes(path, 1, 1);
+    const reopened = await openStore();
+    assert.equal((await reopened.settled(TASK_ID))?.pieceCount, 4);
+    await reopened.close();
+  });
+
+  it('checks what looks untouched after a repair of its records: their marks prove nothing', async () => {
+    const path = await storeDated();
+    await overwrite(path, 'edited', 0);
+    await utimes(path, 1, 1);
+    await rm(join(directory(), 'store', 'metadata', 'CURRENT'));
+    const reopened = await openStore();
+    assert.equal((await reopened.settled(TASK_ID))?.pieceCount, 4);
+    await reopened.close();
+  });
+
+  it('trusts a partial file that it has left in order, until the next download begins', async () => {
+    const store = await openStore();
+    await storePiece(await store.create(NEW_TASK), CONTENT, 0);
+    await store.close();
+    const reopened = await openStore();
+    const found = await reopened.settled(TASK_ID);
+    assert.notEqual(found?.record.mark, undefined);
+    await found?.beginDownload();
+    assert.equal(found?.record.mark, undefined);
     await reopened.close();
   });
 
@@ -100,9 +200,7 @@ describe('task store', () => {
     assert.equal(await reopened.settled(TASK_ID), undefined);
     await assert.rejects(stat(path));
     await reopened.close();
-    const again = await openStore();
-    assert.equal(await again.settled(TASK_ID), undefined);
-    await again.close();
+    assert.deepEqual(await recordedTasks(), []);
   });
 
   it('quarantines a data file that nobody recorded', async () => {
@@ -179,8 +277,21 @@ describe('task store', () => {
     );
     served.release();
     served.release();
-    assert.equal(task.pinned, false);
+    assert.equal(task.pinCount, 0);
     assert.equal(store.open(TASK_ID), undefined);
+    await store.close();
+  });
+
+  it('serves the file of a task begun anew, not the one it had open', async () => {
+    const store = await openStore();
+    await storePiece(await store.create(NEW_TASK), randomBytes(CONTENT.length), 0);
+    store.open(TASK_ID)?.release();
+    await storePiece(await store.create(NEW_TASK), CONTENT, 0);
+    const served = store.open(TASK_ID);
+    assert.ok(served);
+    const bytes = await readFile(`/proc/self/fd/${served.file.fd}`);
+    assert.deepEqual(bytes.subarray(0, PIECE), CONTENT.subarray(0, PIECE));
+    served.release();
     await store.close();
   });
 
@@ -222,6 +333,38 @@ describe('task store', () => {
       (error) => error instanceof DfpeerError && error.code === 'DFP_PIECE_NOT_FOUND',
     );
     served.release();
+    await store.close();
+  });
+
+  it('reads no file of others by a link that somebody has put in place of its own', async () => {
+    const store = await openStore();
+    const task = await store.create(NEW_TASK);
+    await storePiece(task, CONTENT, 0);
+    const secret = join(directory(), 'secret');
+    await writeFile(secret, CONTENT);
+    await rm(task.path);
+    await symlink(secret, task.path);
+    assert.equal(store.open(TASK_ID), undefined);
+    await assert.rejects(task.digestOnDisk({ offset: 0, length: PIECE }), /ELOOP/);
+    await store.close();
+  });
+
+  it('forgets a task of unknown length at the next start: there is nothing to go on from', async () => {
+    const store = await openStore();
+    const { path } = await store.create({ ...NEW_TASK, contentLength: undefined });
+    await store.close();
+    const reopened = await openStore();
+    assert.equal(await reopened.settled(TASK_ID), undefined);
+    await reopened.close();
+    await assert.rejects(stat(path), { code: 'ENOENT' });
+    assert.deepEqual(await recordedTasks(), []);
+  });
+
+  it('takes so many listeners of one task, and no more', async () => {
+    const store = await openStore();
+    const task = await store.create(NEW_TASK);
+    for (let count = 0; count < MAX_LISTENERS; count++) task.subscribe({});
+    assert.throws(() => task.subscribe({}), { code: 'DFP_LIMIT' });
     await store.close();
   });
 
