@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { setMaxListeners } from 'node:events';
 import fc from 'fast-check';
 import { BandwidthLimiter } from '../../src/bandwidth/bandwidth-limiter.js';
+import type { LeaseSource } from '../../src/bandwidth/lease-source.js';
 import { manualLimiter } from './support/manual-leases.js';
 
 const MIB = 1024 * 1024;
@@ -13,6 +14,13 @@ describe('a bandwidth limiter', () => {
     const limiter = new BandwidthLimiter(undefined);
     assert.equal(await limiter.take(7 * MIB, never), 7 * MIB);
     assert.equal(limiter.spentBytes, 7 * MIB);
+  });
+
+  it('fails whoever waits when its source of leases does', async () => {
+    const next = (): Promise<never> => Promise.reject(new Error('no timers'));
+    const createLeases = (): LeaseSource => ({ leaseBytes: MIB, next, close: () => undefined });
+    const limiter = new BandwidthLimiter(MIB, { createLeases });
+    await assert.rejects(limiter.take(1, never), { code: 'DFP_INTERNAL' });
   });
 
   it('shares one lease out evenly among all who wait', async () => {

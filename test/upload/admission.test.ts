@@ -23,7 +23,9 @@ describe('admission to transfer slots', () => {
     const admission = new Admission({ maxConcurrent: 1, maxQueued: 1, queueTimeoutMs: 20 });
     admission.tryEnter('a');
     const queued = admission.enter('b', never);
-    await assert.rejects(admission.enter('c', never), { code: 'DFP_LIMIT' });
+    const refused = admission.enter('c', never);
+    assert.equal(admission.queued, 1);
+    await assert.rejects(refused, { code: 'DFP_LIMIT' });
     await assert.rejects(queued, { code: 'DFP_LIMIT' });
     assert.deepEqual([admission.running, admission.queued], [1, 0]);
   });

@@ -108,6 +108,7 @@ describe('the HTTP piece server', () => {
       [{ 'If-None-Match': '*' }, 304],
       [{ 'If-Match': etag, Range: 'bytes=0-4' }, 206],
       [{ 'If-Match': '"x"' }, 412],
+      [{ 'If-Match': `W/${etag}` }, 412],
     ];
     for (const [headers, status] of cases)
       assert.equal((await get(task, headers)).status, status, JSON.stringify(headers));
@@ -127,8 +128,11 @@ describe('the HTTP piece server', () => {
   it('serves an empty content', async () => {
     const empty = running.source.add({ content: Buffer.alloc(0) });
     assert.equal((await get(empty)).status, 200);
+    const beyondEnd = (): Promise<number> => running.metric('dfpeer_upload_refused_total', { cause: 'range' });
+    const before = await beyondEnd();
     const ranged = await get(empty, { Range: 'bytes=0-0' });
     assert.deepEqual([ranged.status, ranged.headers.get('content-range')], [416, 'bytes */0']);
+    assert.equal(await beyondEnd(), before + 1);
   });
 
   it('answers 404 to anything that is not a task id with its own prefix', async () => {
@@ -171,8 +175,10 @@ describe('the HTTP piece server', () => {
     });
     const answer = await get(streaming, { Range: 'bytes=0-9' });
     assert.deepEqual([answer.status, answer.headers.get('content-range')], [206, 'bytes 0-9/*']);
-    for (const headers of [{}, { Range: 'bytes=5-' }, { Range: 'bytes=-5' }] as Record<string, string>[])
-      assert.equal((await get(streaming, headers)).status, 503);
+    for (const headers of [{}, { Range: 'bytes=5-' }, { Range: 'bytes=-5' }] as Record<string, string>[]) {
+      const { status, body } = await get(streaming, headers);
+      assert.deepEqual([status, String(body)], [503, 'the length of this content is not known yet\n']);
+    }
   });
 
   for (const [range, status, contentRange] of [

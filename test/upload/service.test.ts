@@ -135,7 +135,7 @@ describe('the upload service', () => {
   });
 
   it('takes a limit at the speed of the interface as none', async () => {
-    running.service.setRates({ total: 50e9, interface: 125_000_000 });
+    running.service.setRates({ total: 50e9, perTask: 50e9, perChildIp: 50e9, interface: 125_000_000 });
     const task = running.source.add({ content: randomBytes(MIB) });
     await fetchPiece(httpClient, running, task.taskId, task.layout.slice(0));
     await running.settled();
@@ -144,6 +144,26 @@ describe('the upload service', () => {
       1,
     );
     assert.equal(await running.metric('dfpeer_upload_limit_bytes_per_second'), 0);
+    assert.equal(await running.metric('dragonfly_client_upload_task_total'), 1);
+    assert.equal(await running.metric('dragonfly_client_concurrent_upload_task_total'), 0);
+  });
+
+  it('lets go of its share of every limit once an upload has ended', async () => {
+    const { limits } = running.service;
+    const allow = limits.allow.bind(limits);
+    let held = 0;
+    limits.allow = (...whose) => {
+      const { budget, release } = allow(...whose);
+      held++;
+      return { budget, release: () => (held--, release()) };
+    };
+    running.service.setRates({ perChildIp: 100 * MIB });
+    const task = running.source.add({ content: randomBytes(10) });
+    const fetched = fetchPiece(httpClient, running, task.taskId, task.layout.slice(0));
+    await until('the upload to begin', async () => (await running.metric('dfpeer_upload_bytes_total')) === 10);
+    await fetched;
+    await running.settled();
+    assert.equal(held, 0);
   });
 
   for (const rates of [{ total: 1024 }, { perTask: 1024 }, { perChildIp: 1024 }])
@@ -158,6 +178,15 @@ describe('the upload service', () => {
       socket.destroy();
       await running.settled();
       assert.equal(await running.metric('dfpeer_upload_waiting_for_bandwidth'), 0);
+    });
+
+  for (const client of [httpClient, generalHttpClient, vortexClient])
+    it(`gives the only slot to one after the other (${client.name})`, async () => {
+      const narrow = await startService({ bounds: { maxConcurrentTransfers: 1, queueTimeoutMs: 1000 } });
+      const task = narrow.source.add({ content: randomBytes(10) });
+      for (let turn = 0; turn < 2; turn++)
+        assert.ok((await fetchPiece(client, narrow, task.taskId, task.layout.slice(0))).ok);
+      await narrow.stop();
     });
 
   it('refuses limits that can never be kept', () => {

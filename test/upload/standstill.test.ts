@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../src/core/clock.js';
+import { Upload, type UploadHost, type UploadSpec } from '../../src/upload/transfer/upload.js';
 import { httpClient, readToEnd } from './support/clients.js';
 import { firstLive, startService } from './support/service.js';
 
@@ -32,5 +33,16 @@ describe('an upload of a process that stood still for longer than its clients ma
     const answer = httpClient.parse(await readToEnd(socket));
     assert.ok(answer.body.equals(task.content), `${answer.body.length} bytes came`);
     await running.stop();
+  });
+});
+
+describe('an upload that waits for bandwidth', () => {
+  it('is not held for one whose client takes nothing', () => {
+    const spec = { head: Buffer.alloc(0), range: { offset: 0, length: 1 } } as unknown as UploadSpec;
+    const host = { now: () => 0, monotonicMs: () => 0, choose: () => ({}) } as unknown as UploadHost;
+    const upload = new Upload(spec, host);
+    assert.deepEqual([upload.checkProgress(1), upload.checkProgress(1)], [1, 2]);
+    upload.waitingForBudget = true;
+    assert.equal(upload.checkProgress(1), 0);
   });
 });

@@ -95,6 +95,12 @@ describe('a piece straight from an http origin', () => {
       (_, response) => response.writeHead(302, { location: '/other' }).end(),
       (_, response) => response.writeHead(200).end(bytesOf(SLICE)),
       (_, response) => response.writeHead(206, { 'transfer-encoding': 'chunked' }).end(bytesOf(SLICE)),
+      (_, response) => {
+        const { offset, length } = SLICE;
+        const range = `bytes ${offset}-${offset + length - 1}/${LAYOUT.contentLength}`;
+        response.writeHead(206, { 'transfer-encoding': 'chunked', 'content-range': range, etag: '"v1"' });
+        response.end(bytesOf(SLICE));
+      },
       (_, response) => response.writeHead(404).end(),
       (request) => request.socket.destroy(),
     ];

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { renameSync, symlinkSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
+import { asError } from '../../../src/core/errors.js';
 import { isRetryable, ParentRefusedError } from '../../../src/peer/fetch/fetch-errors.js';
 import { HttpPieceReader, MAX_REFUSAL_BYTES } from '../../../src/peer/fetch/parent/http-piece-reader.js';
 import type { ParentPiece, ParentPieceRequest } from '../../../src/peer/fetch/piece-fetcher.js';
@@ -195,7 +196,9 @@ describe('a piece from a parent over HTTP', () => {
   for (const status of [404, 416, 503])
     it(`fails with the parent's ${status}`, async () => {
       const { port } = await servers.http((_, response) => response.writeHead(status).end());
-      await assert.rejects(fetchPiece(port), coded('DFP_PARENT_REFUSED', new RegExp(`HTTP ${status} \\w+`)));
+      const refused = fetchPiece(port);
+      await assert.rejects(refused, coded('DFP_PARENT_REFUSED', new RegExp(`HTTP ${status} \\w+`)));
+      assert.equal(await refused.catch((error: unknown) => isRetryable(asError(error))), status === 503);
     });
 
   for (const [what, answer] of [

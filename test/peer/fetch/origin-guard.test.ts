@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { OriginGuard, type Resolve, type ResolvedAddress } from '../../../src/peer/fetch/origin/origin-guard.js';
 import type { JobResult } from '../../../src/peer/fetch/messages.js';
 import type { OriginTrust } from '../../../src/peer/fetch/piece-fetcher.js';
+import { ThreadedPieceFetcher } from '../../../src/peer/fetch/threaded-piece-fetcher.js';
 import { coded, CONTENT, origin, Servers } from './support/fixtures.js';
 import { runInThread } from './support/in-thread.js';
 
@@ -155,6 +156,20 @@ describe('the guard before origins', () => {
         const url = `http://outer.example:${port}/`;
         await assert.rejects(stat(url, resolve, 'network', ['127.0.0.1/32']), coded('DFP_ORIGIN_FORBIDDEN'));
       });
+
+    it('asks no proxy for a request from the network: it would connect to what was not checked', async () => {
+      const { url } = await servers.http(origin());
+      const proxy = await servers.http(() => assert.fail('asked'));
+      const fetcher = new ThreadedPieceFetcher({
+        threads: 1,
+        allowedNetworks: ['127.0.0.1'],
+        environment: { http_proxy: proxy.url },
+      });
+      const signal = new AbortController().signal;
+      const request = { url, requestHeader: {}, trust: 'network', signal, timeoutMs: 5000 } as const;
+      assert.equal((await fetcher.statOrigin(request)).contentLength, CONTENT.length);
+      await fetcher.close();
+    });
 
     it('does not let a request from the network use what a local user may reach', async () => {
       const { url } = await servers.http(origin());

@@ -84,6 +84,9 @@ describe('a piece from the origin', () => {
       return coded('DFP_ORIGIN_STATUS', /127\.0\.0\.1:\d+\/file\?Signature=redacted answers 403/)(error);
     });
     assert.equal(authorization, `Basic ${Buffer.from('me:s cret').toString('base64')}`);
+    const told = { ...content, requestHeader: { Authorization: 'Bearer t' } };
+    await assert.rejects(fetchPiece(told), coded('DFP_ORIGIN_STATUS'));
+    assert.equal(authorization, 'Bearer t', 'what the user says goes before the URL');
   });
 
   it('fails when the origin ignores Range, and says with which status', async () => {
@@ -132,6 +135,11 @@ describe('a piece from the origin', () => {
         response.writeHead(416, { 'Content-Range': `bytes */${length}` }).end();
       await assert.rejects(fetchFrom(refusing), coded(code));
     }
+  });
+
+  it('is taken from the answer that follows early hints', async () => {
+    const hinting = origin((_, response) => response.writeEarlyHints({ link: '</x>; rel=preload' }) as undefined);
+    assert.equal((await fetchFrom(hinting)).digest, digestOf(SLICE));
   });
 
   it('takes the bytes as they come of a content that its origin has encoded', async () => {

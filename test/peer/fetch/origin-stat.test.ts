@@ -69,6 +69,13 @@ describe('asking an origin what it has', () => {
     assert.deepEqual(seen, ['Größe ☃', 'Größe ☃']);
   });
 
+  it('finds no ranges when the first byte is refused of a content that has some', async () => {
+    const found = await statOf((_, response) =>
+      response.writeHead(416, { 'Content-Range': `bytes */${CONTENT.length}` }).end(),
+    );
+    assert.deepEqual([found.contentLength, found.supportsRange], [CONTENT.length, false]);
+  });
+
   it('finds no ranges when they are ignored, and does not read the content', async () => {
     let sentAll = false;
     const found = await statOf((_, response) => {

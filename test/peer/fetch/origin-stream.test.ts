@@ -3,6 +3,7 @@ import type { RequestListener } from 'node:http';
 import type { FetchedPiece, OriginContent } from '../../../src/peer/fetch/piece-fetcher.js';
 import { ThreadedPieceFetcher } from '../../../src/peer/fetch/threaded-piece-fetcher.js';
 import {
+  bytesOf,
   coded,
   CONTENT,
   digestOf,
@@ -40,12 +41,14 @@ describe('the whole content in one stream', () => {
 
   async function streamFrom(
     listener: RequestListener,
-    more: Partial<OriginContent> = {},
+    more: Partial<OriginContent> & { stored?: number[] } = {},
     onPiece = async (piece: FetchedPiece): Promise<void> => void pieces.push(piece),
   ): Promise<{ contentLength: number }> {
     const { url } = await servers.http(listener);
+    const { stored = [], ...content } = more;
     return fetcher.streamFromOrigin({
-      origin: foundAt(url, { supportsRange: false, ...more }),
+      origin: foundAt(url, { supportsRange: false, ...content }),
+      stored,
       pieceLength: PIECE_LENGTH,
       path: file.path,
       signal: new AbortController().signal,
@@ -85,6 +88,16 @@ describe('the whole content in one stream', () => {
     });
     assert.equal(contentLength, 0);
     assert.equal(pieces.length, 0);
+  });
+
+  it('writes nothing over pieces that are stored, and tells what they are now', async () => {
+    await streamFrom(origin(), { stored: [1] });
+    assert.deepEqual(
+      pieces.map(({ digest }) => digest),
+      LAYOUT.all().map((slice) => digestOf(slice)),
+    );
+    assert.ok(file.read(LAYOUT.slice(1)).every((byte) => byte === 0));
+    assert.deepEqual(file.read(LAYOUT.slice(2)), bytesOf(LAYOUT.slice(2)));
   });
 
   it('waits for each piece to be taken before the next is written', async () => {

@@ -27,6 +27,7 @@ describe('the proxy of a URL', () => {
   });
 
   it('is none for the hosts of no_proxy', () => {
+    assert.equal(choose('http://e.org/', { http_proxy: 'p:1', no_proxy: '', NO_PROXY: 'e.org' }), undefined);
     const cases: [url: string, list: string, exempt: boolean][] = [
       ['http://e.org/', '*', true],
       ['http://e.org/', 'e.org', true],

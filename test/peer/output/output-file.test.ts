@@ -201,6 +201,8 @@ describe('output file', () => {
         hasCode('DFP_STORE_DAMAGED'),
       );
     assert.deepEqual(await readdir(join(directory(), 'out')), []);
+    await link(source, path);
+    await assert.rejects(placeOutput({ ...defaults, source, path, assertUntouched }), hasCode('DFP_STORE_DAMAGED'));
   });
 
   it('is gone again when the stored file was replaced while it was linked', async () => {
@@ -286,6 +288,8 @@ describe('output file', () => {
       await assert.rejects(placeOutput({ ...request, forceHardLink: true }), hasCode('DFP_HARD_LINK', /EXDEV/));
       assert.match(await placeOutput(request), /^copy/);
       assert.deepEqual(await readFile(path), CONTENT);
+      await placeOutput({ ...request, overwrite: true, range: { offset: 10, length: 99_000 } });
+      assert.deepEqual(await readFile(path), CONTENT.subarray(10, 99_010));
       assert.deepEqual(await readdir(other), ['file']);
     } finally {
       await rm(other, { recursive: true });
