@@ -58,6 +58,17 @@ describe('matchmaking', () => {
     assert.equal(summary(await answer), 'back-to-source');
   });
 
+  it('keeps the others waiting when one of them leaves', async () => {
+    const cluster = new TestCluster();
+    const [first, second, third] = joinAll(cluster, 3);
+    await cluster.decide(first);
+    const [secondAnswer, thirdAnswer] = [cluster.decide(second), cluster.decide(third)];
+    cluster.core.deletePeer(second.id);
+    await assert.rejects(secondAnswer, { code: 'DFP_PEER_NOT_FOUND' });
+    cluster.core.report(first, STARTED);
+    assert.deepEqual(summary(await thirdAnswer), ['host0-peer']);
+  });
+
   it('sends another one when the chosen one does not start in time', async () => {
     const cluster = new TestCluster();
     const [first, second, third] = joinAll(cluster, 3);

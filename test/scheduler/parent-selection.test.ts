@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { SchedulerPeer } from '../../src/scheduler/model.js';
 import { rootedParents, selectParents, usableParents } from '../../src/scheduler/parent-selection.js';
+import { scoreParent } from '../../src/scheduler/parent-score.js';
+import { PieceCosts } from '../../src/scheduler/piece-costs.js';
 import { setParents } from '../../src/scheduler/peer-edges.js';
 import type { PeerState } from '../../src/scheduler/peer-state.js';
 import { PIECE_LENGTH, taskId, TestCluster } from './cluster-fixture.js';
@@ -195,5 +197,32 @@ describe('the choice of candidate parents', () => {
     assert.deepEqual([...rootedParents(whole, usableParents(whole))], []);
     assert.deepEqual([...rootedParents(inside, usableParents(inside))], [half]);
     assert.equal(half.task.id, taskId());
+    const same = cluster.join('same', { range: { offset: 0, length: 5 * PIECE_LENGTH } });
+    assert.ok(rootedParents(same, usableParents(same)).has(half));
+  });
+
+  it('takes no parent whose pieces have another length', () => {
+    const cluster = new TestCluster();
+    cluster.complete('parent');
+    const { content } = cluster.join('like');
+    const child = cluster.join('unlike', { content: { ...content, pieceLength: 2 * PIECE_LENGTH } });
+    assert.deepEqual(usableParents(child), []);
+  });
+
+  it('holds only the last few failures of its host against a parent', () => {
+    const cluster = new TestCluster();
+    const [some, many] = ['some', 'many'].map((host) => cluster.complete(host));
+    assert.ok(some && many);
+    [some.host.failedPieceCount, many.host.failedPieceCount] = [4, 100];
+    const child = cluster.join('child');
+    assert.equal(scoreParent(many, child, 0), scoreParent(some, child, 0));
+  });
+
+  it('calls a parent slow whose last piece took more than twenty times the mean of those before', () => {
+    const costs = new PieceCosts();
+    for (const costMs of [10, 10, 10, 10, 200]) costs.add(costMs);
+    assert.equal(costs.isSlow, false);
+    for (const costMs of [48, 961]) costs.add(costMs);
+    assert.equal(costs.isSlow, true);
   });
 });

@@ -77,6 +77,25 @@ describe('the scheduler core', () => {
     assert.deepEqual([lost.state, back.state, done.state], ['Failed', 'BackToSource', 'Succeeded']);
   });
 
+  it('waits for nothing when one stream of a peer has gone and another has taken its place', async () => {
+    const cluster = new TestCluster();
+    const peer = await cluster.source('source');
+    cluster.core.attachStream(peer);
+    cluster.core.detachStream(peer);
+    cluster.clock.advance(60_000);
+    assert.equal(peer.state, 'BackToSource');
+  });
+
+  it('takes a range that came from the source for no complete task', async () => {
+    const cluster = new TestCluster();
+    const part = cluster.join('part', { range: { offset: 0, length: 1 } });
+    await cluster.decide(part);
+    cluster.core.report(part, { kind: 'back-to-source-started' });
+    cluster.core.report(part, { kind: 'finished', from: 'source' });
+    assert.equal(part.state, 'Succeeded');
+    assert.equal(cluster.core.task(taskId()).state, 'Running');
+  });
+
   it('drops the peers of a host that leaves, and of its task when it deletes the copy', async () => {
     const cluster = new TestCluster();
     const [leaving, deleting] = [cluster.complete('leaving'), cluster.complete('deleting')];
@@ -243,6 +262,16 @@ describe('the bounds of the scheduler', () => {
     assert.deepEqual([...cluster.core.task(taskId()).peers.keys()], ['new-peer', 'third-peer']);
     cluster.join('fourth');
     assert.throws(() => cluster.join('fifth'), { code: 'DFP_LIMIT' });
+  });
+
+  it('forget a failed peer before a complete one', async () => {
+    const cluster = new TestCluster({ limits: { maxPeersPerTask: 2 } });
+    cluster.complete('old');
+    cluster.clock.advance(1);
+    const failed = await cluster.source('failed');
+    cluster.core.report(failed, { kind: 'failed', from: 'source', description: '' });
+    cluster.join('third');
+    assert.deepEqual([...cluster.core.task(taskId()).peers.keys()], ['old-peer', 'third-peer']);
   });
 
   it('hold for the peers of all tasks together', () => {

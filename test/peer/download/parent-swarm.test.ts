@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { systemClock } from '../../../src/core/clock.js';
 import { silentLogger } from '../../../src/core/logger.js';
 import { computeTaskId } from '../../../src/core/task-id.js';
-import { DistrustedHosts } from '../../../src/peer/download/distrusted-hosts.js';
-import { ParentSwarm } from '../../../src/peer/download/parent-swarm.js';
+import { DistrustedHosts, MAX_STRIKES } from '../../../src/peer/download/distrusted-hosts.js';
+import { MAX_PARENTS, ParentSwarm } from '../../../src/peer/download/parent-swarm.js';
 import { PieceBoard } from '../../../src/peer/download/piece-board.js';
 import { SilentHosts } from '../../../src/peer/download/silent-hosts.js';
 import type { ParentDialer, PieceOffer } from '../../../src/peer/parents/parent-dialer.js';
@@ -41,18 +41,42 @@ function parent(peerId: string): CandidateParent {
 }
 
 describe('a swarm of parents', () => {
-  it('takes nobody in any more once it is left, also not whom the scheduler names a moment later', () => {
-    const dialer = new PatientDialer();
+  let dialer: PatientDialer;
+  let distrusted: DistrustedHosts;
+  let swarm: ParentSwarm;
+
+  beforeEach(() => {
+    dialer = new PatientDialer();
+    distrusted = new DistrustedHosts(systemClock);
     const dependencies = {
       ...{ parents: dialer, clock: systemClock, logger: silentLogger, tracer: {} },
-      ...{ distrusted: new DistrustedHosts(systemClock), silentHosts: new SilentHosts(systemClock) },
+      ...{ distrusted, silentHosts: new SilentHosts(systemClock) },
     };
     const task = { taskId: computeTaskId({ url: 'http://example.com/' }), layout: undefined };
     const nothing = (): void => undefined;
-    const swarm = new ParentSwarm({
+    swarm = new ParentSwarm({
       ...{ dependencies, task, peerId: 'child', board: new PieceBoard(Math.random), demandsVersion: false },
       ...{ onChange: nothing, onBytes: nothing, onWord: nothing },
     } as unknown as ConstructorParameters<typeof ParentSwarm>[0]);
+  });
+  afterEach(() => swarm.close());
+
+  it('takes so many in, and no more', () => {
+    swarm.add(Array.from({ length: MAX_PARENTS + 1 }, (_, index) => parent(`parent ${index}`)));
+    assert.equal(swarm.links.length, MAX_PARENTS);
+  });
+
+  it('does not ask whom other downloads distrust, and names it to the scheduler', () => {
+    for (let strike = 0; strike < MAX_STRIKES; strike++) distrusted.strike('liar');
+    swarm.add([parent('liar')]);
+    assert.deepEqual(dialer.dialled, []);
+    assert.deepEqual(
+      swarm.takeFailed().map(({ peerId }) => peerId),
+      ['liar'],
+    );
+  });
+
+  it('takes nobody in any more once it is left, also not whom the scheduler names a moment later', () => {
     swarm.add([parent('in time')]);
     assert.ok(swarm.alive);
     swarm.close();

@@ -41,6 +41,24 @@ describe('piece board', () => {
     assert.equal(board.choose([standing('a'), standing('b')])?.number, 1);
   });
 
+  it('counts a parent once for each piece, however often it offers it, and no more once it is dropped', () => {
+    const board = new PieceBoard(() => 0);
+    for (const number of [1, 2]) board.want(number);
+    for (const parent of ['a', 'b', 'gone', 'gone too']) board.offer(parent, 1);
+    for (const parent of ['a', 'b', 'c']) board.offer(parent, 2);
+    assert.equal(board.offer('a', 1), false);
+    for (const parent of ['gone', 'gone too']) board.dropParent(parent);
+    assert.equal(board.choose([standing('a')])?.number, 1);
+  });
+
+  it('wants no piece again that is under way', () => {
+    const board = new PieceBoard(() => 0);
+    board.want(1);
+    board.start(1);
+    assert.equal(board.want(1), false);
+    assert.equal(board.missingCount, 0);
+  });
+
   it('asks no parent beyond its slots, and none for what it did not offer', () => {
     const board = new PieceBoard(() => 0);
     board.want(1);
