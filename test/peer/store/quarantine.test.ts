@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Quarantine } from '../../../src/peer/store/quarantine.js';
+import { MAX_QUARANTINED_FILES, Quarantine } from '../../../src/peer/store/quarantine.js';
 import { useTemporaryDirectory } from '../../support/temporary-directory.js';
 
 describe('a quarantine whose directory an operator has removed', () => {
@@ -17,5 +17,27 @@ describe('a quarantine whose directory an operator has removed', () => {
     assert.equal((await stat(quarantine.directory)).mode & 0o777, 0o700);
     await rm(quarantine.directory, { recursive: true });
     assert.equal(await quarantine.take('gone', (target) => rename(damaged, target)), false);
+  });
+});
+
+describe('a quarantine that is full', () => {
+  const directory = useTemporaryDirectory();
+
+  it('lets the oldest go for the next, directories too, and knows what each takes on the disk', async () => {
+    let nowMs = 5;
+    const quarantine = new Quarantine(directory(), () => nowMs);
+    const damaged = join(directory(), 'damaged');
+    for (; nowMs <= 5 + MAX_QUARANTINED_FILES; nowMs++) {
+      await mkdir(damaged);
+      await writeFile(join(damaged, 'part'), 'bits');
+      await quarantine.take('metadata', (target) => rename(damaged, target));
+    }
+    const kept = await quarantine.list();
+    assert.deepEqual(
+      kept.map(({ sinceMs }) => sinceMs),
+      Array.from({ length: MAX_QUARANTINED_FILES }, (_, index) => 6 + index),
+    );
+    const { blocks } = await stat(join(quarantine.directory, kept[0]?.name ?? ''));
+    assert.equal(kept[0]?.bytes, 512 * blocks);
   });
 });

@@ -1,6 +1,19 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { chmod, open, readFile, rename, rm, stat, symlink, truncate, utimes, writeFile, mkdir } from 'node:fs/promises';
+import {
+  chmod,
+  open,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+  mkdir,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { DfpeerError } from '../../../src/core/errors.js';
 import { silentLogger } from '../../../src/core/logger.js';
@@ -278,6 +291,8 @@ describe('task store', () => {
     served.release();
     served.release();
     assert.equal(task.pinCount, 0);
+    const openNow = await readlink(`/proc/self/fd/${served.file.fd}`).catch(() => 'closed');
+    assert.doesNotMatch(openNow, new RegExp(TASK_ID));
     assert.equal(store.open(TASK_ID), undefined);
     await store.close();
   });
