@@ -118,6 +118,9 @@ describe('the output of dfget', function () {
       assert.equal(taken.code, 0, taken.stderr);
     }
     assert.deepEqual((await readdir(out)).sort(), ['right-0', 'right-1', 'right-2']);
+    const part = `sha256:${createHash('sha256').update(origin.content.subarray(0, 10)).digest('hex')}`;
+    const ranged = await daemon.dfget(origin.url(), '-O', path('part'), '--range', '0-9', '--digest', part);
+    assert.equal(ranged.code, 0, ranged.stderr);
     const id = /[0-9a-f]{64}/.exec(daemon.output.join('\n'))?.[0] ?? '';
     const { headers } = await fetch(`http://127.0.0.1:${daemon.ports.http}/download/${id.slice(0, 3)}/${id}`);
     const base64 = Buffer.from(hex('sha256'), 'hex').toString('base64');

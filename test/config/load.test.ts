@@ -148,6 +148,11 @@ describe('a wrong dfdaemon.yaml', () => {
       'dfdaemon.yaml:1:25: upload.server.port: expected a port from 1024 to 65534, which is what schedulers accept, or 0 for any free one, found 80',
     ],
     [
+      'an announced port that is one too high for them',
+      'upload: {server: {port: 65535}}',
+      'dfdaemon.yaml:1:25: upload.server.port: expected a port from 1024 to 65534, which is what schedulers accept, or 0 for any free one, found 65535',
+    ],
+    [
       'a name where an address belongs',
       'host:\n  ip: node-1',
       'dfdaemon.yaml:2:7: host.ip: expected an IPv4 or IPv6 address, found "node-1"',

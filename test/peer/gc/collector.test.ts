@@ -130,6 +130,19 @@ describe('the collector', () => {
     assert.deepEqual(told, [task.taskId]);
   });
 
+  it('leaves a task alone that somebody begins to use while others are removed', async () => {
+    const [first, second] = await fill(2, MIB);
+    assert.ok(first && second);
+    const remove = store.remove.bind(store);
+    store.remove = (taskId) => {
+      second.pin();
+      return remove(taskId);
+    };
+    nowMs += settings.taskTtlMs + 1000;
+    await makeCollector().collect();
+    assert.deepEqual(told, [first.taskId]);
+  });
+
   it('takes none after a restart or a kill that was used not long before', async () => {
     const [restarted, killed, unused] = await fill(3, MIB);
     assert.ok(restarted && killed && unused);

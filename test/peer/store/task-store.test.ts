@@ -310,6 +310,27 @@ describe('task store', () => {
     await store.close();
   });
 
+  it('writes nothing more of a task that is removed', async () => {
+    const store = await openStore();
+    const task = await store.create(NEW_TASK);
+    await store.remove(TASK_ID);
+    await task.setContentDigest(`sha256:${'0'.repeat(64)}`);
+    await store.close();
+    assert.deepEqual(await recordedTasks(), []);
+  });
+
+  it('serves a task whose completion is just being recorded', async () => {
+    const store = await openStore();
+    const task = await store.create(NEW_TASK);
+    for (let number = 0; number < 5; number++) await storePiece(task, CONTENT, number);
+    const finished = task.finish();
+    const served = store.open(TASK_ID);
+    assert.equal(served?.complete, true);
+    served.release();
+    await finished;
+    await store.close();
+  });
+
   it('does not take the file of a task begun anew for that of the removed one', async () => {
     const store = await openStore();
     const task = await store.create(NEW_TASK);
