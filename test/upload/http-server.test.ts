@@ -70,6 +70,7 @@ describe('the HTTP piece server', () => {
     const digest = `sha-256=:${createHash('sha256').update(task.content).digest('base64')}:`;
     const part = await get(task, { Range: 'bytes=0-9' });
     assert.deepEqual([part.headers.get('repr-digest'), part.headers.get('content-digest')], [digest, undefined]);
+    assert.equal(part.headers.has('dfpeer-piece-digest'), false, 'the beginning of a piece is no piece');
     const all = await get(task, { Range: 'bytes=0-' });
     assert.deepEqual([all.headers.get('repr-digest'), all.headers.get('content-digest')], [digest, digest]);
     const head = await get(task, {}, 'HEAD');

@@ -61,6 +61,12 @@ describe('the vortex codec', () => {
     assert.deepEqual(decodeOne(Buffer.from(hex, 'hex')), { kind: 'close', packetId });
   });
 
+  it('writes no packet that is longer than one may be', () => {
+    const zeros = { offset: 0, length: 0, trafficType: 0, costSeconds: 0, createdAtSeconds: 0 };
+    const long = { number: 0, digest: '', parentId: 'x'.repeat(MAX_VALUE_LENGTH), ...zeros };
+    assert.throws(() => encodeContent(long), { code: 'DFP_INVALID_ARGUMENT' });
+  });
+
   it('cuts the words of an error to what a packet may have', () => {
     const packet = decodeOne(encodeError(2, 'x'.repeat(MAX_VALUE_LENGTH + 1)));
     assert.equal(packet?.kind === 'error' && packet.message, 'x'.repeat(MAX_VALUE_LENGTH - 1));
