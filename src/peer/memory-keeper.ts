@@ -54,7 +54,8 @@ export class MemoryKeeper {
     const isIdle = !this.#options.isBusy() && !this.#wasBusy;
     this.#wasBusy = this.#options.isBusy();
     const before = this.#residentBytes();
-    if (before === undefined || (isIdle && before < this.#settledBytes + WORTH_BYTES)) return;
+    if (before === undefined) return this.#options.logger.debug({}, 'how large the process is can not be told');
+    if (isIdle && before < this.#settledBytes + WORTH_BYTES) return;
     if (isIdle) this.#collect();
     this.#trim();
     const after = this.#residentBytes();

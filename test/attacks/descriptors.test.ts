@@ -27,7 +27,7 @@ describe('a daemon whose descriptors strangers have used up', function () {
 
     await allowFiles(TOO_FEW);
     const stranger = connect(daemon.ports.http, '127.0.0.1').on('error', () => undefined);
-    await until('the daemon to look at its memory', hasLogged('memory could not be given back'));
+    await until('the daemon to look at its memory', hasLogged('how large the process is can not be told'));
     stranger.destroy();
     await allowFiles(ENOUGH);
 
