@@ -8,7 +8,7 @@ import { type ChildName, PacedChild, type Offer, type Untold } from './paced-chi
 import { RecentTimes } from './recent-times.js';
 
 /** Pieces on their way to children, and offers that may still be taken, together: at least so many before further offers wait… */
-export const MIN_PACED_UPLOADS = 5;
+export const MIN_PACED_UPLOADS = 4;
 /** …and at most so many, on a line that carries them without a queue. */
 export const MAX_PACED_UPLOADS = 64;
 /** Of them one child gets at most this share: it may be slow. */
@@ -31,8 +31,6 @@ export const MAX_PACED_UPLOAD_MS = 10_000;
 /** A child that waits so long for what it asked of others hears of it from us as well, or longer where uploads take longer than that. */
 export const SPARE_PATIENCE_MS = 1_000;
 
-/** With this share of its places taken a line is well used. */
-const USED = 0.5;
 /** Of the times that children take for an offer the share below which they are quick: others were busy with something else. */
 const QUICK = 0.25;
 /** How often to see whether a piece was passed on. */
@@ -241,11 +239,8 @@ export class OfferPacing {
     const children = this.#childrenOf(child.taskId);
     const parents = children.filter(({ hostId }) => child.parentHostIds.has(hostId));
     const sinceMs = this.#clock.monotonicMs() - this.#uploadTimeoutMs();
-    // A second copy of it would take from the line what first copies need.
-    const isUsed = this.#uploads + this.#openOffers >= this.#window.size * USED;
     const isPassedOn = (number: number): boolean =>
-      untold.isNews(number) &&
-      parents.some((each) => each.mayHave(number) && (isUsed || each.wasToldAfter(sinceMs, number)));
+      untold.isNews(number) && parents.some((each) => each.mayHave(number) && each.wasToldAfter(sinceMs, number));
     const number = untold.choose(
       (each) => child.lacks(each) && !isPassedOn(each),
       // An offer that has lapsed may still be taken: what nobody was told of yet comes before it.

@@ -112,7 +112,7 @@ describe('offer pacing', () => {
   it('shares the first offers evenly, no more than the line takes at once', async () => {
     const all = listeners(2);
     await settled();
-    assert.deepEqual(counts(all), [Math.ceil(MIN_PACED_UPLOADS / 2), Math.floor(MIN_PACED_UPLOADS / 2)]);
+    assert.deepEqual(counts(all), [MIN_PACED_UPLOADS / 2, MIN_PACED_UPLOADS / 2]);
   });
 
   it('offers nothing more while the offers are being uploaded, and one when an upload ends', async () => {
@@ -213,7 +213,7 @@ describe('offer pacing', () => {
     await settled();
     clock.advance(CROSSED_OFFER_TIMEOUT_MS);
     await settled();
-    assert.deepEqual(counts(all), [Math.ceil(MIN_PACED_UPLOADS / 2), Math.ceil(MIN_PACED_UPLOADS * MAX_CHILD_SHARE)]);
+    assert.deepEqual(counts(all), [MIN_PACED_UPLOADS / 2, Math.ceil(MIN_PACED_UPLOADS * MAX_CHILD_SHARE)]);
   });
 
   it('tells one child only of what comes from the origin, when others have it from there', async () => {
@@ -249,8 +249,7 @@ describe('offer pacing', () => {
   it('tells a child of it that has nobody else to have it from', async () => {
     const all = newsListeners(2, ['this-host']);
     await settled();
-    const both = Math.floor(MIN_PACED_UPLOADS / 2);
-    assert.deepEqual(all[0]?.heard.slice(0, both), all[1]?.heard);
+    assert.deepEqual(all[0]?.heard, all[1]?.heard);
   });
 
   it('tells others of it when whoever was told does not pass it on in time', async () => {
@@ -264,27 +263,6 @@ describe('offer pacing', () => {
     clock.advance(MAX_PACED_UPLOAD_MS + 1000);
     await settled();
     assert.equal(total(all), 4);
-  });
-
-  it('waits longer for that while the line is well used with what nobody has yet', async () => {
-    const hosts = ['host-0', 'host-1'];
-    const all = newsListeners(2, hosts);
-    const running: ((durationMs: number) => void)[] = [];
-    const heard = new Set<number>();
-    for (let round = 0; round < 15; round++) {
-      await settled();
-      for (const [index, each] of all.entries()) {
-        for (const number of each.heard.splice(0)) {
-          assert.ok(!heard.has(number), `${number} was told twice in round ${round}`);
-          heard.add(number);
-          running.push(upload(number, each.child.ip));
-        }
-        says(index, () => false, hosts);
-      }
-      clock.advance(100);
-      for (const end of running.splice(0, 2)) end(250);
-    }
-    assert.ok(heard.size > 15 * 2, `${heard.size}`);
   });
 
   it('ends the wait of a child for which something else has happened', async () => {
@@ -337,7 +315,7 @@ describe('offer pacing', () => {
 
   for (const { takeMs, ahead } of [
     { takeMs: 0, ahead: 0 },
-    { takeMs: 250, ahead: Math.floor(MIN_PACED_UPLOADS / 2) },
+    { takeMs: 250, ahead: MIN_PACED_UPLOADS / 2 },
     { takeMs: 1500, ahead: MIN_PACED_UPLOADS },
   ])
     it(`makes ${ahead} offers more than the line takes at once when they are taken after ${takeMs} ms, and an upload takes 500`, async () => {
