@@ -30,6 +30,7 @@ export { peerCredentials } from './peer-credentials.js';
 export type { PeerCredentials } from './peer-credentials.js';
 export { MAX_UNIX_PATH_BYTES, sendUnixDatagram } from './unix-datagram.js';
 export { maxPacingRate, setMaxPacingRate } from './pacing.js';
+export { setReceiveLowWater } from './receive-low-water.js';
 export { setUnsentLimit } from './unsent-limit.js';
 export { dropCachedRange, isRangeCached } from './cached-range.js';
 export { limitMallocArenas, trimMemory } from './malloc.js';

@@ -20,6 +20,7 @@ export const SOCK_CLOEXEC = 0o2000000;
 
 export const SOL_SOCKET = 1;
 export const SO_PEERCRED = 17;
+export const SO_RCVLOWAT = 18;
 export const SO_MAX_PACING_RATE = 47;
 export const IPPROTO_TCP = 6;
 export const TCP_NOTSENT_LOWAT = 25;

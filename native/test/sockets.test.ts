@@ -6,7 +6,14 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
-import { maxPacingRate, peerCredentials, sendFile, setMaxPacingRate, setUnsentLimit } from '../index.js';
+import {
+  maxPacingRate,
+  peerCredentials,
+  sendFile,
+  setMaxPacingRate,
+  setReceiveLowWater,
+  setUnsentLimit,
+} from '../index.js';
 import { receive, requireNative, useNative, whenStalled } from './support.js';
 
 describe('sockets', () => {
@@ -67,6 +74,27 @@ describe('sockets', () => {
     assert.ok(limited < unlimited - 512 * 1024, `${limited} of ${unlimited}`);
     const { server } = await native.pair();
     for (const bytes of [0, -1, 0.5, 2 ** 32]) assert.throws(() => setUnsentLimit(server, bytes), RangeError);
+  });
+
+  it('wakes its reader once for many writes, and at the end for what there is', async () => {
+    const { server, client } = await native.pair();
+    const reads: number[] = [];
+    client.on('data', (chunk: Buffer) => reads.push(chunk.length));
+    const write = (text: string): Promise<void> =>
+      new Promise((resolve) => server.write(text, () => setImmediate(resolve)));
+    setReceiveLowWater(client, 10);
+    const ten = once(client, 'data');
+    for (let turn = 0; turn < 10; turn++) await write('x');
+    await ten;
+    for (let turn = 0; turn < 5; turn++) await write('x');
+    const five = once(client, 'data');
+    setReceiveLowWater(client, 5);
+    await five;
+    await write('xx');
+    server.end();
+    await once(client, 'end');
+    assert.deepEqual(reads, [10, 5, 2]);
+    for (const bytes of [0, -1, 0.5, 2 ** 31]) assert.throws(() => setReceiveLowWater(client, bytes), RangeError);
   });
 
   it('a TLS socket is left to others', async () => {

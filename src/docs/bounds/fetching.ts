@@ -29,6 +29,7 @@ import {
 import { HEAD_TIMEOUT_MS } from '../../peer/fetch/origin/stat-origin.js';
 import { MAX_BUFFERED_BYTES } from '../../peer/fetch/origin/response-body.js';
 import { MAX_IDLE_CONNECTIONS, MAX_IDLE_PER_PARENT } from '../../peer/fetch/connection/connection-pool.js';
+import { MAX_READ_BATCH_BYTES, MAX_READ_BATCH_WAIT_MS } from '../../peer/fetch/connection/read-batching.js';
 import { MAX_REFUSAL_BYTES } from '../../peer/fetch/parent/http-piece-reader.js';
 import { MAX_HEAD_BYTES, MAX_HEADERS } from '../../peer/fetch/connection/http-response-head.js';
 import { CONNECT_TIMEOUT_MS as PIECE_CONNECT_TIMEOUT_MS } from '../../peer/fetch/connection/piece-connection.js';
@@ -122,6 +123,13 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
       bound({ MAX_HEAD_BYTES }, 'bytes', "Head of a parent's answer.", 'DFP_PARENT_PROTOCOL'),
       bound({ MAX_HEADERS }, 'headers', "Headers of a parent's answer.", 'DFP_PARENT_PROTOCOL'),
       bound({ MAX_REFUSAL_BYTES }, 'bytes', "Text of a parent's refusal that is read.", 'the rest is not read'),
+      bound(
+        { MAX_READ_BATCH_BYTES },
+        'bytes',
+        'What the kernel keeps back of a piece, to wake us once for all of it.',
+        'they are read',
+      ),
+      bound({ MAX_READ_BATCH_WAIT_MS }, 'ms', 'How long it keeps them back.', 'what there is, is read'),
       bound({ MAX_IDLE_PER_PARENT }, 'connections', 'Idle connections kept to one parent.', 'further ones are closed'),
       bound({ MAX_IDLE_CONNECTIONS }, 'connections', 'Idle connections kept in one thread.', 'further ones are closed'),
     ],

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { renameSync, symlinkSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { asError } from '../../../src/core/errors.js';
 import { isRetryable, ParentRefusedError } from '../../../src/peer/fetch/fetch-errors.js';
 import { HttpPieceReader, MAX_REFUSAL_BYTES } from '../../../src/peer/fetch/parent/http-piece-reader.js';
@@ -273,6 +274,25 @@ describe('a piece from a parent over HTTP', () => {
     });
     await assert.rejects(fetchPiece(port, 1, { idleTimeoutMs: 700 }), coded('DFP_STALLED', /700 ms.*1000 so far/));
     await closed;
+  });
+
+  it('is not taken for silent when it gets slow in mid-piece', async () => {
+    const bytes = bytesOf(LAYOUT.slice(1));
+    const answer = async (socket: Socket): Promise<void> => {
+      socket.write(head());
+      let sent = 0;
+      const send = async (length: number, pauseMs: number): Promise<void> => {
+        socket.write(bytes.subarray(sent, (sent += length)));
+        await sleep(pauseMs);
+      };
+      // So fast that much is waited for at once, then far too little for that.
+      while (sent < bytes.length / 2) await send(8 * 1024, 2);
+      for (let turn = 0; turn < 8; turn++) await send(100, 100);
+      await send(bytes.length - sent, 0);
+    };
+    const port = await rawParent((socket) => void answer(socket));
+    await fetchPiece(port, 1, { idleTimeoutMs: 600 });
+    assert.deepEqual(file.read(LAYOUT.slice(1)), bytes);
   });
 
   it('misses its deadline when bytes drip forever', async () => {

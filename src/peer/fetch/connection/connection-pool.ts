@@ -49,6 +49,7 @@ export class ConnectionPool {
     const connection = new PieceConnection(endpoint, this.#buffer, {
       metered: transfer.metered,
       lookup: this.#lookup,
+      clock: this.#clock,
     });
     await connection.connected(transfer.waitingFor, transfer.signal, this.#connectTimeoutMs);
     return connection;

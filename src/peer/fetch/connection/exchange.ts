@@ -48,6 +48,9 @@ function receive(
           const before = reader.pieceBytes;
           const answer = reader.read(chunk);
           const mayGoOn = transfer.received(reader.pieceBytes - before);
+          // Before the body nobody knows how much will come: a refusal is short.
+          const isInBody = answer === undefined && reader.pieceBytes > 0;
+          connection.expect(chunk.length, isInBody ? reader.pieceLength - reader.pieceBytes : 0);
           if (answer !== undefined) {
             transfer.signal.removeEventListener('abort', onAbort);
             connection.consumer = undefined;

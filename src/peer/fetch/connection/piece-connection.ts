@@ -1,6 +1,10 @@
+import { setReceiveLowWater } from '../../../../native/index.js';
 import { connect, type LookupFunction, type Socket } from 'node:net';
+import type { Clock } from '../../../core/clock.js';
 import { abortReason } from '../../../core/deadline.js';
 import { DfpeerError } from '../../../core/errors.js';
+import { hint } from '../../../upload/kernel-hint.js';
+import { ReadBatching } from './read-batching.js';
 
 /** All connections of a thread read into one buffer of this size: bytes are consumed before the next read starts. */
 export const RECEIVE_BUFFER_BYTES = 1024 * 1024;
@@ -30,12 +34,14 @@ export class PieceConnection {
   /** Who gets the bytes; without one, whatever comes closes the connection. */
   consumer: ConnectionConsumer | undefined;
   readonly #socket: Socket;
+  /** Under a budget bytes wait for their lease instead. */
+  readonly #batching: ReadBatching | undefined;
   #ended = false;
 
   constructor(
     endpoint: Endpoint,
     buffer: Uint8Array,
-    { metered, lookup }: { metered: boolean; lookup?: LookupFunction | undefined },
+    { metered, lookup, clock }: { metered: boolean; lookup?: LookupFunction | undefined; clock: Clock },
   ) {
     this.endpoint = endpoint;
     this.metered = metered;
@@ -53,6 +59,7 @@ export class PieceConnection {
         callback: (length, filled) => this.#deliver(filled.subarray(0, length)),
       },
     });
+    if (!metered) this.#batching = new ReadBatching((bytes) => this.#setLowWater(bytes), clock);
     this.#socket.on('end', () => {
       this.#ended = true;
       if (this.consumer === undefined) this.destroy();
@@ -98,6 +105,11 @@ export class PieceConnection {
     this.#socket.write(bytes);
   }
 
+  /** The consumer has taken a read of `bytes`, and at least `missing` more are certain to come. */
+  expect(bytes: number, missing: number): void {
+    this.#batching?.read(bytes, missing);
+  }
+
   resume(): void {
     this.#socket.resume();
   }
@@ -105,7 +117,12 @@ export class PieceConnection {
   /** No bytes are delivered after this returns. Idempotent. */
   destroy(): void {
     this.consumer = undefined;
+    this.#batching?.close();
     this.#socket.destroy();
+  }
+
+  #setLowWater(bytes: number): void {
+    if (!this.#socket.destroyed) hint(() => setReceiveLowWater(this.#socket, bytes));
   }
 
   #deliver(chunk: Uint8Array): boolean {
