@@ -1,6 +1,6 @@
 import { lstat, rm } from 'node:fs/promises';
-import { errnoOf } from '../core/errors.js';
 import type { TaskDigest } from '../core/task-digest.js';
+import { unlessGone } from '../core/unless-gone.js';
 import { checkOutput } from '../peer/output/output-file.js';
 import { type DaemonFile, expectWritten, ownUmask, toDaemonFile } from './daemon-file.js';
 import type { DfgetOptions, Output } from './dfget-options.js';
@@ -60,11 +60,6 @@ async function byDaemon(path: string): Promise<OutputTarget> {
 
 /** Differs when another file, or other content, is under this name; undefined: nothing is. */
 async function fileIdentity(path: string): Promise<string | undefined> {
-  try {
-    const { dev, ino, mtimeMs } = await lstat(path);
-    return `${dev}:${ino}:${mtimeMs}`;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  const stats = await unlessGone(lstat(path), undefined);
+  return stats === undefined ? undefined : `${stats.dev}:${stats.ino}:${stats.mtimeMs}`;
 }

@@ -1,7 +1,7 @@
 import { ClassicLevel } from 'classic-level';
 import { link, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { DfpeerError, errnoOf, hasCode } from '../../core/errors.js';
+import { DfpeerError, hasCode } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { mapDiskError } from '../disk-error.js';
 import { lockError, openError } from './level-errors.js';
@@ -9,7 +9,7 @@ import { LevelMetadataStore } from './level-metadata.js';
 import { readLiveTables } from './live-tables.js';
 import type { Quarantine } from './quarantine.js';
 import { findBrokenTables } from './table-check.js';
-import { unlessGone } from './unless-gone.js';
+import { unlessGone } from '../../core/unless-gone.js';
 
 export interface MetadataPlace {
   directory: string;
@@ -83,10 +83,8 @@ async function whileLocked<T>(directory: string, work: () => Promise<T>): Promis
   await mkdir(scratch);
   const db = new ClassicLevel(scratch);
   try {
-    await link(join(directory, 'LOCK'), join(scratch, 'LOCK')).catch((error: unknown) => {
-      // Nobody has ever opened it.
-      if (errnoOf(error) !== 'ENOENT') throw error;
-    });
+    // None is there when nobody has ever opened it.
+    await unlessGone(link(join(directory, 'LOCK'), join(scratch, 'LOCK')), undefined);
     await db.open().catch((error: unknown) => {
       throw lockError(directory, error);
     });

@@ -1,8 +1,7 @@
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errnoOf } from '../../core/errors.js';
 import { ensurePrivateDirectory } from './private-directory.js';
-import { unlessGone } from './unless-gone.js';
+import { unlessGone } from '../../core/unless-gone.js';
 
 /** Damaged files kept for the operator; the oldest go first. */
 export const MAX_QUARANTINED_FILES = 16;
@@ -32,13 +31,8 @@ export class Quarantine {
     await ensurePrivateDirectory(this.directory);
     const kept = await this.list();
     for (const file of kept.slice(0, Math.max(0, kept.length - MAX_QUARANTINED_FILES + 1))) await this.remove(file);
-    try {
-      await move(join(this.directory, `${this.#now()}-${name}`));
-      return true;
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return false;
-      throw error;
-    }
+    const moved = move(join(this.directory, `${this.#now()}-${name}`)).then(() => true);
+    return unlessGone(moved, false);
   }
 
   /** Oldest first. */

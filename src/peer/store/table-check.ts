@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ByteCursor } from '../../core/byte-cursor.js';
 import { maskedCrc32c } from './crc32c.js';
-import { unlessGone } from './unless-gone.js';
+import { unlessGone } from '../../core/unless-gone.js';
 
 const FOOTER_BYTES = 48;
 const MAGIC = 0xdb4775248b80fb57n;

@@ -5,6 +5,7 @@ import { errnoOf } from '../../core/errors.js';
 import { formatPieceDigest, type ByteRange } from '../../core/piece.js';
 import { isTaskId, type TaskId } from '../../core/task-id.js';
 import { runningCrc32 } from '../../core/running-crc32.js';
+import { unlessGone } from '../../core/unless-gone.js';
 import { mapDiskError } from '../disk-error.js';
 import { ensurePrivateDirectory, isOwnUid } from './private-directory.js';
 import { Quarantine } from './quarantine.js';
@@ -87,21 +88,13 @@ export class DiskTaskFiles implements TaskFiles {
   }
 
   async mark(taskId: TaskId): Promise<FileMark | undefined> {
-    try {
-      const stats = await lstat(this.path(taskId));
-      if (!stats.isFile() || !isOwnUid(stats.uid)) return undefined;
-      return toMark(stats);
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return undefined;
-      throw error;
-    }
+    const stats = await unlessGone(lstat(this.path(taskId)), undefined);
+    return stats !== undefined && stats.isFile() && isOwnUid(stats.uid) ? toMark(stats) : undefined;
   }
 
   async isShared(taskId: TaskId): Promise<boolean> {
     return mapDiskError(`look at the data file of task ${taskId}`, async () => {
-      const stats = await lstat(this.path(taskId)).catch((error: unknown) => {
-        if (errnoOf(error) !== 'ENOENT') throw error;
-      });
+      const stats = await unlessGone(lstat(this.path(taskId)), undefined);
       return stats !== undefined && stats.nlink > 1;
     });
   }

@@ -1,4 +1,4 @@
-import { errnoOf } from '../../core/errors.js';
+import { errnoOf } from './errors.js';
 
 /** `otherwise` where there is no such file or directory: somebody else may have removed it just now. */
 export async function unlessGone<T, U>(reading: Promise<T>, otherwise: U): Promise<T | U> {
