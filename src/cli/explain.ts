@@ -1,3 +1,4 @@
+import { counted } from '../core/counted.js';
 import { formatBytes } from '../core/units.js';
 import type { CarriedBytes } from './daemon-call/story.js';
 import type { DownloadResult } from './download-client.js';
@@ -39,7 +40,7 @@ function describeShares({ shares, story }: DownloadResult): string[] {
   const lines = hosts.slice(0, MAX_SHOWN_SOURCES).flatMap(({ name, share }) => {
     const rate = pieceRate(share);
     const speed = rate === undefined ? '' : `, ${formatBytes(rate)}/s a piece`;
-    const pieces = share.pieces === 1 ? '1 piece' : `${share.pieces} pieces`;
+    const pieces = counted(share.pieces, 'piece');
     const line = `  ${name}: ${formatBytes(share.bytes)} in ${pieces}${speed}${name === slowest ? ', the slowest parent' : ''}`;
     return [line, ...describeCarriage(name, story.carried)];
   });

@@ -1,4 +1,5 @@
 import type { WriteStream } from 'node:tty';
+import { counted } from '../core/counted.js';
 import { printable, printableLines } from '../core/printable.js';
 import { redactText, redactUrl } from '../core/redact.js';
 import type { explain } from './explain.js';
@@ -88,7 +89,7 @@ export class ListReporter implements Reporter {
     if (!this.#options.showProgress || files < 2 || done === 0) return;
     const downloaded = { ...this.#tally.progress, outputBytes: this.#outputBytes };
     const total = summarize(downloaded, performance.now() - this.#startedMs);
-    this.#options.display.line(`${done} ${done === 1 ? 'file' : 'files'}: ${total}`);
+    this.#options.display.line(`${counted(done, 'file')}: ${total}`);
   }
 
   #say(text: string): void {

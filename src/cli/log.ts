@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import pinoPretty from 'pino-pretty';
 import type { LogConfig } from '../config/daemon-config.js';
 import type { LogLevel } from '../config/key-kinds.js';
+import { counted } from '../core/counted.js';
 import type { Logger } from '../core/logger.js';
 import { printableFields } from '../core/printable.js';
 import { LogDestination } from './log-destination.js';
@@ -65,7 +66,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
 
 /** Beside the logger, which would put it at the end of what waits. */
 function noteOfLoss(lines: number): string {
-  const msg = `${lines} line${lines === 1 ? '' : 's'} of the log ${lines === 1 ? 'is' : 'are'} missing here: they could not be written`;
+  const msg = `${counted(lines, 'line')} of the log ${lines === 1 ? 'is' : 'are'} missing here: they could not be written`;
   const entry = { level: 'warn', time: new Date().toISOString(), pid: process.pid, lostLines: lines, msg };
   return `${JSON.stringify(entry)}\n`;
 }

@@ -1,3 +1,4 @@
+import { counted } from '../core/counted.js';
 import { printable } from '../core/printable.js';
 import { formatBytes } from '../core/units.js';
 import type { ListTasksResponse__Output } from '../generated/dfpeer/v1/ListTasksResponse.js';
@@ -16,7 +17,7 @@ export function showTasks(
   width: number,
 ): string {
   const { tasks, total, storedBytes } = stored;
-  const heading = total === 0 ? 'nothing is stored\n' : `${count(total, 'task')}, ${formatBytes(storedBytes)}\n`;
+  const heading = total === 0 ? 'nothing is stored\n' : `${counted(total, 'task')}, ${formatBytes(storedBytes)}\n`;
   const table = tasks.length === 0 ? '' : renderTable(taskColumns(nowMs), tasks, width);
   return `${heading}${table}${more(total, tasks.length)}\n${showTransfers(moving, width)}`;
 }
@@ -28,7 +29,7 @@ export function showRemoved({ id, storedBytes, url }: Pick<StoredTask__Output, '
 
 function showTransfers({ transfers, total }: ListTransfersResponse__Output, width: number): string {
   if (total === 0) return 'nothing is being transferred\n';
-  return `${count(total, 'transfer')} under way\n${renderTable(TRANSFER_COLUMNS, transfers, width)}${more(total, transfers.length)}`;
+  return `${counted(total, 'transfer')} under way\n${renderTable(TRANSFER_COLUMNS, transfers, width)}${more(total, transfers.length)}`;
 }
 
 function taskColumns(nowMs: number): Column<StoredTask__Output>[] {
@@ -67,10 +68,6 @@ export function age(ms: number): string {
   if (seconds < 60) return `${seconds}s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m`;
   return seconds < 172_800 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`;
-}
-
-export function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? '' : 's'}`;
 }
 
 export function more(total: number, shown: number): string {

@@ -1,3 +1,4 @@
+import { counted } from '../../core/counted.js';
 import { messageOf } from '../../core/errors.js';
 import { loadChannelCredentials, loadServerCredentials, type TlsFiles } from '../../grpc/credentials.js';
 import { authorityFiles, readAuthorities } from '../../peer/fetch/origin/authority-files.js';
@@ -39,7 +40,7 @@ function checkOwnAuthorities({ originCaCert: path }: Settings): Finding | undefi
   if (path === undefined) return undefined;
   try {
     const count = checkCertificateFile('backend.caCert', path);
-    return found.ok(`backend.caCert: ${path} holds ${count} certificate${count === 1 ? '' : 's'}`);
+    return found.ok(`backend.caCert: ${path} holds ${counted(count, 'certificate')}`);
   } catch (error) {
     return found.fail(messageOf(error), 'the daemon does not start without it; mend the file or the key');
   }

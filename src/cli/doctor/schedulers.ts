@@ -1,4 +1,5 @@
 import type { ChannelCredentials } from '@grpc/grpc-js';
+import { counted } from '../../core/counted.js';
 import { systemClock } from '../../core/clock.js';
 import { withDeadline } from '../../core/deadline.js';
 import { messageOf } from '../../core/errors.js';
@@ -39,7 +40,7 @@ export async function checkSchedulers({ settings, running }: DoctorContext): Pro
   }
   const from = source.kind === 'manager' ? `the manager ${source.addr}` : `the configuration (${source.kind})`;
   if (listed.length === 0) return [found.fail(`${from} names no scheduler`, remedyFor(source.kind))];
-  const named = found.ok(`${from} names ${listed.length} scheduler${listed.length === 1 ? '' : 's'}`);
+  const named = found.ok(`${from} names ${counted(listed.length, 'scheduler')}`);
   // What is wrong with them is told by the check of the certificates.
   const credentials = await loadChannelCredentials(settings.schedulerClient.tls).catch(() => undefined);
   if (credentials === undefined)

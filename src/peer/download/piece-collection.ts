@@ -1,3 +1,4 @@
+import { counted } from '../../core/counted.js';
 import { toDfpeerError, type DfpeerError, OriginError } from '../../core/errors.js';
 import type { StoredPiece } from '../../core/piece.js';
 import { Wakeup } from '../../core/wakeup.js';
@@ -129,9 +130,7 @@ export class PieceCollection {
     const { links } = this.#swarm;
     const { missingCount } = this.#context.board;
     if (names.length === 0 && links.length > 0 && this.#source === 'parents')
-      names.push(
-        `an offer of ${missingCount} ${missingCount === 1 ? 'piece' : 'pieces'} from ${links.map(({ id }) => id).join(', ')}`,
-      );
+      names.push(`an offer of ${counted(missingCount, 'piece')} from ${links.map(({ id }) => id).join(', ')}`);
     return names;
   }
 

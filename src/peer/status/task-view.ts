@@ -1,3 +1,4 @@
+import { counted } from '../../core/counted.js';
 import { TrafficType } from '../../core/piece.js';
 import { redactUrl } from '../../core/redact.js';
 import type { StoredTask } from '../store/stored-task.js';
@@ -49,10 +50,6 @@ function pinsOf(task: StoredTask, uploads: number): string[] {
     ...(uploads === 0 ? [] : [counted(uploads, 'upload')]),
     ...(readers === 0 ? [] : [counted(readers, 'reader')]),
   ];
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 /** What a map is drawn of: a {@link StoredTask}. */
