@@ -31,3 +31,9 @@ export function networkList(networks: readonly string[]): BlockList {
   }
   return list;
 }
+
+/** Whether the list has this address; false for what is no address. */
+export function containsIp(list: BlockList, ip: string): boolean {
+  const version = isIP(ip);
+  return version !== 0 && list.check(ip, version === 6 ? 'ipv6' : 'ipv4');
+}

@@ -35,8 +35,7 @@ import {
 import { MAX_ASKED_OF_NEWS } from '../../peer/swarm/backlog.js';
 import { MAX_NEWS } from '../../peer/swarm/paced-child.js';
 import { MIN_TELLING_INTERVAL_MS } from '../../peer/grpc/peer-service.js';
-import { MAX_AWAITED_PIECES } from '../../peer/grpc/sync-pieces.js';
-import { MAX_INTERESTED_PIECES } from '../../peer/parents/grpc-parent-dialer.js';
+import { MAX_AWAITED_PIECES, MAX_INTERESTED_PIECES } from '../../peer/grpc/sync-pieces.js';
 import { MAX_REQUEST_FIELDS } from '../../grpc/message-fields.js';
 import { MAX_UNFINISHED_REQUEST_BYTES, REQUEST_TIMEOUT_MS } from '../../grpc/unfinished-requests.js';
 import { MEMORY_INTERVAL_MS } from '../../peer/memory-keeper.js';

@@ -7,11 +7,13 @@ import type { SyncPiecesResponse } from '../../generated/dfdaemon/v2/SyncPiecesR
 import type { TaskStore } from '../store/task-store.js';
 import { contentVersionOf } from '../store/content-version.js';
 import { peerIp } from '../../grpc/peer-ip.js';
-import { HTTP_PORT_HEADER, MAX_INTERESTED_PIECES } from '../parents/grpc-parent-dialer.js';
+import { HTTP_PORT_HEADER } from '../parents/grpc-parent-dialer.js';
 import type { SendMessage } from '../../grpc/handlers.js';
 import { announcePieces } from '../swarm/announce-pieces.js';
 import type { OfferPacing } from '../swarm/offer-pacing.js';
 
+/** Pieces that one request may name: more than any task of ours has. */
+export const MAX_INTERESTED_PIECES = 100_000;
 /** Pieces that all children together wait to hear of. */
 export const MAX_AWAITED_PIECES = 4_000_000;
 

@@ -39,7 +39,7 @@ export interface UploadServiceDependencies
 /** dfdaemon.v2.DfdaemonUpload, for other peers and schedulers (docs/WIRE.md 2). Never takes a path. */
 export function makeUploadService(dependencies: UploadServiceDependencies): GrpcService {
   const { logger, store, tracer } = dependencies;
-  const awaited = { count: 0 };
+  const forChildren: SyncPiecesDependencies = { ...dependencies, awaited: { count: 0 } };
   const assertTrusted = (peer: string, what: string): void => {
     if (!dependencies.isTrustedCaller(peer))
       throw new DfpeerError('DFP_BLOCKED', `${what} is only for this host's schedulers, and ${peer} is none`);
@@ -48,7 +48,7 @@ export function makeUploadService(dependencies: UploadServiceDependencies): Grpc
     SyncPieces: serverStream('dfdaemon.v2.SyncPiecesRequest', logger, async (request, send, call, signal) => {
       const attributes = { 'task.id': request.taskId, 'child.host.id': request.hostId };
       const span = tracer.begin('tell pieces', attributes, readTraceParent(call.metadata));
-      await endingWith(span, () => syncPieces({ ...dependencies, awaited }, request, send, call, signal));
+      await endingWith(span, () => syncPieces(forChildren, request, send, call, signal));
       return undefined;
     }),
     SyncHost: serverStream('dfdaemon.v2.SyncHostRequest', logger, async (request, send, _call, signal) => {

@@ -9,8 +9,9 @@ import { type Clock, systemClock } from '../../core/clock.js';
 import { abortReason } from '../../core/deadline.js';
 import { DfpeerError } from '../../core/errors.js';
 import { formatHostPort } from '../../core/host-port.js';
-import { networkList } from '../../core/network.js';
+import { containsIp, networkList } from '../../core/network.js';
 import { CONTENT_VERSION_HEADER } from '../../core/piece-header.js';
+import { ONE_HOST_NETWORKS } from '../../core/special-networks.js';
 import { TRACE_PARENT_HEADER } from '../../core/tracing.js';
 import type { Host__Output } from '../../generated/common/v2/Host.js';
 import type { SyncPiecesResponse__Output } from '../../generated/dfdaemon/v2/SyncPiecesResponse.js';
@@ -25,21 +26,11 @@ import { tellPieces } from './tell-pieces.js';
 
 /** Initial metadata of a dfpeer parent's SyncPieces: it also serves pieces over HTTP, on this port. */
 export const HTTP_PORT_HEADER = 'dfpeer-http-port';
-/** Pieces that one SyncPieces may name: 6 TiB of the largest. */
-export const MAX_INTERESTED_PIECES = 100_000;
 /** A parent that doesn't answer the connection within this is unreachable. */
 export const CONNECT_TIMEOUT_MS = 5_000;
 
-const ONE_HOST_NETWORKS = networkList([
-  '0.0.0.0/8',
-  '127.0.0.0/8',
-  '169.254.0.0/16',
-  '224.0.0.0/3',
-  '::/127',
-  'fe80::/10',
-  'fd00:ec2::254',
-  'ff00::/8',
-]);
+/** A parent may not have us ask the neighbours of this host, nor a cloud's metadata. */
+const oneHostNetworks = networkList(ONE_HOST_NETWORKS);
 
 type UploadClient = InstanceType<typeof DfdaemonUpload>;
 
@@ -58,19 +49,6 @@ export class GrpcParentDialer implements ParentDialer {
   }
 
   async *syncPieces(
-    parent: CandidateParent,
-    request: OffersRequest,
-    signal: AbortSignal,
-    onAnswer?: () => void,
-  ): AsyncGenerator<PieceOffer> {
-    // Parents refuse to be asked for more at once.
-    for (let from = 0; from < request.pieces.length && !signal.aborted; from += MAX_INTERESTED_PIECES) {
-      const pieces = request.pieces.slice(from, from + MAX_INTERESTED_PIECES);
-      yield* this.#syncSome(parent, { ...request, pieces }, signal, onAnswer);
-    }
-  }
-
-  async *#syncSome(
     parent: CandidateParent,
     request: OffersRequest,
     signal: AbortSignal,
@@ -178,7 +156,8 @@ function toOffer(
 ): PieceOffer {
   const host = message.ip !== '' ? message.ip : parent.ip;
   const port = httpPort ?? message.tcpPort ?? parent.port;
-  const isPlace = isIP(host) !== 0 && (isSameIp(host, parent.ip) || !isOfOneHost(host)) && port > 0 && port < 65_536;
+  const isReachable = isSameIp(host, parent.ip) || !containsIp(oneHostNetworks, host);
+  const isPlace = isIP(host) !== 0 && isReachable && port > 0 && port < 65_536;
   const valid = isPlace && Number.isSafeInteger(message.offset) && Number.isSafeInteger(message.length);
   if (!valid)
     throw new DfpeerError(
@@ -187,9 +166,4 @@ function toOffer(
     );
   const endpoint: ParentEndpoint = { protocol: httpPort === undefined ? 'vortex' : 'http', host, port };
   return { number: message.number, offset: message.offset, length: message.length, endpoint };
-}
-
-/** Loopback, link-local and the like: a parent may not have us ask the neighbours of this host, nor a cloud's metadata. */
-function isOfOneHost(ip: string): boolean {
-  return ONE_HOST_NETWORKS.check(ip, isIP(ip) === 6 ? 'ipv6' : 'ipv4');
 }

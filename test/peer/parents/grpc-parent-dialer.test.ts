@@ -9,7 +9,7 @@ import type { SyncPiecesRequest__Output } from '../../../src/generated/dfdaemon/
 import type { SyncPiecesResponse } from '../../../src/generated/dfdaemon/v2/SyncPiecesResponse.js';
 import { DfdaemonUpload } from '../../../src/grpc/protos.js';
 import { startGrpcServer, type GrpcServer } from '../../../src/grpc/server.js';
-import { GrpcParentDialer, MAX_INTERESTED_PIECES } from '../../../src/peer/parents/grpc-parent-dialer.js';
+import { GrpcParentDialer } from '../../../src/peer/parents/grpc-parent-dialer.js';
 import type { ParentEndpoint } from '../../../src/peer/fetch/piece-fetcher.js';
 import type { OffersRequest } from '../../../src/peer/parents/parent-dialer.js';
 import type { CandidateParent } from '../../../src/scheduler-client/scheduler-client.js';
@@ -75,21 +75,6 @@ describe('asking a parent', () => {
       await server.stop(0);
     }
   }
-
-  it('for more pieces than it takes in one request is done in parts', async () => {
-    const asked: number[] = [];
-    const server = await startParent((call) => {
-      asked.push(call.request.interestedPieceNumbers.length);
-      call.end();
-    });
-    const dialer = new GrpcParentDialer({ hostId: 'child' });
-    const pieces = Array.from({ length: MAX_INTERESTED_PIECES + 1 }, (_, number) => number);
-    const offers = dialer.syncPieces(parentAt(server.port), requestOf(pieces), new AbortController().signal);
-    assert.deepEqual(await offers.next(), { done: true, value: undefined });
-    assert.deepEqual(asked, [MAX_INTERESTED_PIECES, 1]);
-    dialer.close();
-    await server.stop(0);
-  });
 });
 
 describe('dialling a parent', () => {

@@ -2,9 +2,9 @@ import { lookup as systemLookup } from 'node:dns/promises';
 import { type BlockList, isIP, type LookupFunction } from 'node:net';
 import { asError, OriginError, UsageError } from '../../../core/errors.js';
 import { hostOfUrl } from '../../../core/host-port.js';
-import { networkList } from '../../../core/network.js';
+import { containsIp, networkList } from '../../../core/network.js';
+import { NON_PUBLIC_NETWORKS } from '../../../core/special-networks.js';
 import type { OriginTrust } from '../piece-fetcher.js';
-import { FORBIDDEN_NETWORKS } from './forbidden-networks.js';
 
 export interface ResolvedAddress {
   address: string;
@@ -26,7 +26,7 @@ export interface OriginGuardOptions {
  * address that was checked is the address that is connected to: a second, different DNS answer changes nothing.
  */
 export class OriginGuard {
-  readonly #forbidden = networkList(FORBIDDEN_NETWORKS);
+  readonly #forbidden = networkList(NON_PUBLIC_NETWORKS);
   readonly #allowed: BlockList;
   readonly #resolve: Resolve;
 
@@ -52,9 +52,8 @@ export class OriginGuard {
   /** @throws OriginError DFP_ORIGIN_FORBIDDEN */
   checkAddress(host: string, address: string, trust: OriginTrust): void {
     if (trust === 'local-user') return;
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-    if (isIP(address) !== 0 && (!this.#forbidden.check(address, family) || this.#allowed.check(address, family)))
-      return;
+    const isForbidden = isIP(address) === 0 || containsIp(this.#forbidden, address);
+    if (!isForbidden || containsIp(this.#allowed, address)) return;
     const name = host === address ? host : `${host} (${address})`;
     throw forbidden(`${name} is not a public address; list its network in the allow-list to permit it`);
   }
