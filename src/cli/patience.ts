@@ -19,7 +19,7 @@ export class Patience {
     this.#startedMs ??= this.#now();
   }
 
-  /** Whole ones: people are told of them. */
+  /** Whole ones: the daemon is told of them. */
   get leftMs(): number {
     return Math.max(1, Math.ceil(this.timeoutMs - (this.#now() - (this.#startedMs ?? this.#now()))));
   }

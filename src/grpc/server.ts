@@ -100,7 +100,7 @@ export interface GrpcServer {
 
 /** @throws DfpeerError DFP_LISTEN when the address can't be bound. */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
-  const limits = { ...DEFAULT_GRPC_SERVER_LIMITS, ...options.limits };
+  const limits = limitsOf(options);
   const clock = options.clock ?? systemClock;
   const health = new HealthImplementation();
   const grpc = createGrpc(options, limits, health);
@@ -136,12 +136,18 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   };
 }
 
+/** Callers of a unix socket have no IP: they share what all may have. */
+function limitsOf({ listen, limits: given }: GrpcServerOptions): GrpcServerLimits {
+  const limits = { ...DEFAULT_GRPC_SERVER_LIMITS, ...given };
+  if (!('socketPath' in listen)) return limits;
+  return { ...limits, maxConnectionsPerIp: limits.maxConnections, maxCallsPerIp: limits.maxCalls };
+}
+
 function capConnections(
   listener: NetServer,
-  { listen, logger, clock = systemClock }: GrpcServerOptions,
-  { maxConnections, maxConnectionsPerIp }: GrpcServerLimits,
+  { logger, clock = systemClock }: GrpcServerOptions,
+  { maxConnections, maxConnectionsPerIp: maxPerIp }: GrpcServerLimits,
 ): void {
-  const maxPerIp = 'socketPath' in listen ? maxConnections : maxConnectionsPerIp;
   const caps = new ConnectionCaps({ max: maxConnections, maxPerIp });
   const warn = atMostEvery(clock, WARNING_INTERVAL_MS, () =>
     logger.warn({ maxConnections, maxPerIp }, 'gRPC connections are refused'),
@@ -158,10 +164,7 @@ function capConnections(
 function createGrpc(options: GrpcServerOptions, limits: GrpcServerLimits, health: HealthImplementation): Server {
   const gate = new RequestGate(limits.requestsPerSecond, options.clock);
   const { maxCalls, maxCallsPerIp } = limits;
-  const caps = new ConnectionCaps({
-    max: maxCalls,
-    maxPerIp: 'socketPath' in options.listen ? maxCalls : maxCallsPerIp,
-  });
+  const caps = new ConnectionCaps({ max: maxCalls, maxPerIp: maxCallsPerIp });
   const unfinished = new UnfinishedRequests(options.clock ?? systemClock);
   const onBareCall: ServerInterceptor = (method, call) => {
     const stream = http2StreamOf(call);

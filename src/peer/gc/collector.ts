@@ -44,9 +44,7 @@ export class Collector {
   #running: Promise<void> = Promise.resolve();
   /** Words to the scheduler on their way; its patience bounds them. */
   readonly #telling = new Set<Promise<void>>();
-  #state: 'stopped' | 'waiting' | 'collecting' = 'stopped';
-  /** The daemon ends: what is left to remove is removed by the next one. */
-  #isEnding = false;
+  #state: 'new' | 'waiting' | 'collecting' | 'ended' = 'new';
 
   constructor(options: CollectorOptions, settings: GcSettings) {
     this.#options = options;
@@ -76,8 +74,7 @@ export class Collector {
 
   /** Ends a collection under way before its next task: with many tasks, the rest would take minutes. */
   async stop(): Promise<void> {
-    this.#state = 'stopped';
-    this.#isEnding = true;
+    this.#state = 'ended';
     this.#cancel();
     await this.#running;
     await Promise.all(this.#telling);
@@ -95,7 +92,7 @@ export class Collector {
       pinned: task.pinned,
     }));
     for (const { task, reason } of chooseVictims(tasks, policy, clock.now())) {
-      if (this.#isEnding) return;
+      if (this.#hasEnded()) return;
       await this.#remove(task, reason);
     }
   }
@@ -111,19 +108,19 @@ export class Collector {
 
   async #run(): Promise<void> {
     // It was due while room was being made, and nobody waits for it any more.
-    if (this.#state === 'stopped') return;
+    if (this.#hasEnded()) return;
     this.#state = 'collecting';
     try {
       await this.collect();
     } catch (error) {
       this.#options.logger.error({ err: error }, 'garbage collection failed; it is tried again at the next interval');
     }
-    if (this.#isCollecting()) this.#schedule();
+    if (!this.#hasEnded()) this.#schedule();
   }
 
-  /** Not stopped meanwhile. */
-  #isCollecting(): boolean {
-    return this.#state === 'collecting';
+  /** The daemon ends: what is left to remove is removed by the next one. */
+  #hasEnded(): boolean {
+    return this.#state === 'ended';
   }
 
   async #tryToMakeRoom(bytes: number): Promise<boolean> {
@@ -135,7 +132,7 @@ export class Collector {
       if (dispensable === undefined) return false;
       for (const file of dispensable.files) await this.#removeFile(file);
       for (const task of dispensable.tasks) {
-        if (this.#isEnding) return false;
+        if (this.#hasEnded()) return false;
         await this.#remove(task, 'room');
       }
       return true;
