@@ -92,7 +92,7 @@ function parseLimit(text: string): number {
 
 function asking(name: string, description: string): Command {
   return command(name, description).addOption(
-    new Option('--endpoint <path>', "the daemon's unix socket (default: where the configuration has it)"),
+    new Option('-e, --endpoint <path>', "the daemon's unix socket (default: where the configuration has it)"),
   );
 }
 

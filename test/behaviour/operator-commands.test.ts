@@ -97,6 +97,11 @@ describe('dfdaemon tasks, peers and limits', function () {
       );
     });
 
+    it('is found by its socket, as dfget finds it', async () => {
+      const { code, stderr } = await run(DFDAEMON, ['tasks', '-e', daemon.socketPath]);
+      assert.equal(code, 0, stderr);
+    });
+
     it('names the caps by their keys', async () => {
       const { caps } = await json<LimitsDocument>(daemon, 'limits');
       assert.equal(caps.find(({ name }) => name === 'upload.maxConcurrentTransfers')?.value, 77);
