@@ -52,6 +52,8 @@ describe('an aborted fetch', () => {
   let file: StoreFile;
   let httpPort: number;
   let vortexPort: number;
+  /** Ends in mid-piece. */
+  let brokenPort: number;
 
   beforeEach(async () => {
     fetcher = new ThreadedPieceFetcher({ threads: 2 });
@@ -70,6 +72,7 @@ describe('an aborted fetch', () => {
     vortexPort = await servers.tcp((socket) => {
       socket.once('data', () => void writeSlowly(socket, answer)).on('end', () => socket.end());
     });
+    brokenPort = await servers.tcp((socket) => socket.once('data', () => socket.end(answer.subarray(0, PART))));
   });
   afterEach(async () => {
     await fetcher.close();
@@ -82,6 +85,14 @@ describe('an aborted fetch', () => {
   }
 
   const slice = LAYOUT.slice(0);
+  const overVortex = (port: number, signal: AbortSignal): Promise<unknown> =>
+    fetcher.fromParent({
+      ...common(signal),
+      endpoint: { protocol: 'vortex', host: '127.0.0.1', port },
+      taskId: TASK_ID,
+      childPeerId: 'c',
+      slice,
+    });
   const ways: Record<string, (signal: AbortSignal) => Promise<unknown>> = {
     'from a parent over HTTP': (signal) =>
       fetcher.fromParent({
@@ -91,14 +102,7 @@ describe('an aborted fetch', () => {
         childPeerId: 'c',
         slice,
       }),
-    'from a parent over vortex': (signal) =>
-      fetcher.fromParent({
-        ...common(signal),
-        endpoint: { protocol: 'vortex', host: '127.0.0.1', port: vortexPort },
-        taskId: TASK_ID,
-        childPeerId: 'c',
-        slice,
-      }),
+    'from a parent over vortex': (signal) => overVortex(vortexPort, signal),
     'from the origin': (signal) =>
       fetcher.fromOrigin({ ...common(signal), origin: foundAt(`http://127.0.0.1:${httpPort}/`), slice }),
     'in a stream': (signal) =>
@@ -162,6 +166,8 @@ describe('an aborted fetch', () => {
         controller.abort();
         await Promise.all(running);
         await fetchPiece(new AbortController().signal);
+        const broken = overVortex(brokenPort, new AbortController().signal);
+        await assert.rejects(broken, coded('DFP_PARENT_UNREACHABLE', /after \d+ of/));
       }
     };
     if (process.platform !== 'linux') return this.skip();

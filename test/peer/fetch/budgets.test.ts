@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import type { ByteBudget } from '../../../src/core/byte-budget.js';
 import type { FetchCommon } from '../../../src/peer/fetch/piece-fetcher.js';
 import { ThreadedPieceFetcher } from '../../../src/peer/fetch/threaded-piece-fetcher.js';
@@ -171,6 +173,28 @@ describe('fetching under budgets', () => {
     controller.abort();
     await piece;
     assert.equal(budget.rejected, 1);
+  });
+
+  it('closes a connection whose last bytes are not paid when it is aborted', async () => {
+    const { port, server } = await servers.http(origin());
+    server.keepAliveTimeout = 0;
+    const closed = once(server, 'connection').then(([socket]) => once(socket as Socket, 'close'));
+    const controller = new AbortController();
+    const { signal } = controller;
+    const grants = [PIECE_LENGTH - 1];
+    const budget: ByteBudget = {
+      take: async () => {
+        const lease = grants.pop();
+        if (lease !== undefined) return lease;
+        controller.abort();
+        throw signal.reason;
+      },
+      giveBack: () => undefined,
+    };
+    const endpoint = { protocol: 'http', host: '127.0.0.1', port } as const;
+    const request = { ...common([budget], { signal }), endpoint, taskId: TASK_ID, childPeerId: 'c' };
+    await assert.rejects(fetcher.fromParent({ ...request, slice: LAYOUT.slice(0) }), coded('DFP_ABORTED'));
+    await closed;
   });
 
   it('reports progress now and then, never beyond the piece', async () => {

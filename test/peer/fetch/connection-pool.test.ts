@@ -1,30 +1,23 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
-import { type Clock, systemClock } from '../../../src/core/clock.js';
+import type { LookupFunction, Socket } from 'node:net';
 import {
   ConnectionPool,
   IDLE_CONNECTION_MS,
+  MAX_IDLE_CONNECTIONS,
   MAX_IDLE_PER_PARENT,
 } from '../../../src/peer/fetch/connection/connection-pool.js';
 import type { PieceConnection } from '../../../src/peer/fetch/connection/piece-connection.js';
 import type { ParentEndpoint } from '../../../src/peer/fetch/piece-fetcher.js';
 import { Transfer } from '../../../src/peer/fetch/transfer.js';
+import { ManualClock } from '../../support/manual-clock.js';
 import { coded, Servers } from './support/fixtures.js';
 
 const port = { requestLease: () => undefined, reportProgress: () => undefined, deliverPiece: () => undefined };
 
 describe('the pool of connections to parents', () => {
   const servers = new Servers();
-  const idleTimers: (() => void)[] = [];
-  const clock: Clock = {
-    ...systemClock,
-    after(delayMs, callback) {
-      assert.equal(delayMs, IDLE_CONNECTION_MS);
-      idleTimers.push(callback);
-      return () => undefined;
-    },
-  };
+  let clock: ManualClock;
   let pool: ConnectionPool;
   let accepted: Socket[];
   let endpoint: ParentEndpoint;
@@ -32,7 +25,7 @@ describe('the pool of connections to parents', () => {
 
   beforeEach(async () => {
     accepted = [];
-    idleTimers.length = 0;
+    clock = new ManualClock();
     pool = new ConnectionPool({ clock });
     const listening = await servers.tcp((socket) => accepted.push(socket.resume()));
     endpoint = { protocol: 'http', host: '127.0.0.1', port: listening };
@@ -53,6 +46,18 @@ describe('the pool of connections to parents', () => {
     for (const connection of connections) pool.giveBack(connection);
     assert.equal(pool.idleCount, MAX_IDLE_PER_PARENT);
     assert.equal(connections.filter(({ usable }) => usable).length, MAX_IDLE_PER_PARENT);
+    pool.close();
+    assert.equal(pool.idleCount, 0);
+    assert.ok(connections.every(({ usable }) => !usable));
+  });
+
+  it('keeps so many for all parents together', async () => {
+    const lookup: LookupFunction = (_, __, found) => found(null, [{ address: '127.0.0.1', family: 4 }]);
+    const named = new ConnectionPool({ clock, lookup });
+    for (let parent = 0; parent <= MAX_IDLE_CONNECTIONS; parent++)
+      named.giveBack(await named.connect({ ...endpoint, host: `parent-${parent}.invalid` }, transfer));
+    assert.equal(named.idleCount, MAX_IDLE_CONNECTIONS);
+    named.close();
   });
 
   it('gives out the one used last, and never one that was opened under other conditions', async () => {
@@ -74,9 +79,22 @@ describe('the pool of connections to parents', () => {
     const [connection] = await connectMany(1);
     assert.ok(connection !== undefined);
     pool.giveBack(connection);
-    idleTimers[0]?.();
+    clock.advance(IDLE_CONNECTION_MS - 1);
+    assert.equal(connection.usable, true);
+    clock.advance(1);
     assert.equal(pool.idleCount, 0);
     assert.equal(connection.usable, false);
+  });
+
+  it('leaves one alone that is used again', async () => {
+    const [connection] = await connectMany(1);
+    assert.ok(connection !== undefined);
+    pool.giveBack(connection);
+    pool.takeIdle(endpoint, false);
+    clock.advance(IDLE_CONNECTION_MS);
+    assert.equal(connection.usable, true);
+    assert.equal(pool.idleCount, 0);
+    connection.destroy();
   });
 
   it('does not give out one that the parent closed, or that it sent bytes on unasked', async () => {

@@ -66,10 +66,20 @@ describe('reading in batches', () => {
     assert.equal(clock.pendingTimers, 0);
   });
 
+  it('does so each time, with one timer however many reads there are', () => {
+    for (let turn = 0; turn < 3; turn++) {
+      for (let reads = 0; reads < 4; reads++) read(256 * KIB, 1);
+      assert.equal(clock.pendingTimers, 1);
+      clock.advance(MAX_READ_BATCH_WAIT_MS);
+      assert.equal(told.at(-1), 1);
+    }
+  });
+
   it('has nothing under way once closed', () => {
     read(64 * KIB, 0);
     read(64 * KIB, 1);
     batching.close();
+    assert.equal(clock.pendingTimers, 0);
     clock.advance(10 * MAX_READ_BATCH_WAIT_MS);
     assert.deepEqual(told, [MAX_READ_BATCH_BYTES]);
   });
