@@ -81,8 +81,24 @@ describe('the share of a line', () => {
     third.end();
     assert.equal(third.ceiling, undefined);
     assert.ok(Math.abs((first.ceiling ?? 0) / ofThree - 1.5) < 0.01);
+    start(1);
+    assert.equal(first.ceiling, ofThree);
+    uploads.at(-1)?.end();
     second.end();
     assert.equal(first.ceiling, undefined);
+  });
+
+  it('counts what those sent that have ended since it looked last', () => {
+    for (let turn = 0; turn < 80; turn++) {
+      const ended = uploads.splice(0);
+      start(4);
+      for (const upload of ended) {
+        upload.bytesSent = (LINE * SHARE_INTERVAL_MS) / 1000 / 4;
+        upload.end();
+      }
+      clock.advance(SHARE_INTERVAL_MS);
+    }
+    for (const { ceiling } of uploads) assert.ok(Math.abs((ceiling ?? 0) / ((HEADROOM * LINE) / 4) - 1) < 0.05);
   });
 
   it('finds out that the line carries more', () => {
@@ -108,11 +124,22 @@ describe('the share of a line', () => {
     run(2000, LINE);
     assert.ok(strangers.every(({ ceiling }) => ceiling === undefined));
     assert.equal(clock.pendingTimers, 0);
+    uploads.length = 0;
     const peers = start(4);
-    run(5000, 2 * FAST_LINE);
+    run(10_000, 2 * FAST_LINE);
     assert.ok(peers.every(({ ceiling }) => ceiling === undefined));
     for (const each of peers) each.end();
     clock.advance(SHARE_INTERVAL_MS);
     assert.equal(clock.pendingTimers, 0);
+  });
+
+  it('looks again when somebody comes after all have gone, with one timer for all', () => {
+    for (let turn = 0; turn < 2; turn++) {
+      const several = start(3);
+      assert.equal(clock.pendingTimers, 1);
+      for (const each of several) each.end();
+      clock.advance(SHARE_INTERVAL_MS);
+      assert.equal(clock.pendingTimers, 0);
+    }
   });
 });

@@ -45,6 +45,14 @@ describe('request window', () => {
     assert.equal(window.size, 8);
   });
 
+  it('takes a short piece for what it is', () => {
+    const window = new RequestWindow({ min: 2, max: 32 });
+    for (let count = 0; count < 40; count++)
+      for (const share of [1, 0.1])
+        window.finished({ peer: 'peer', bytes: share * PIECE_BYTES, durationMs: share * 800, atOnce: window.size });
+    assert.equal(window.size, 32);
+  });
+
   it('does not grow beyond what is made use of', () => {
     const window = new RequestWindow({ min: 4, max: 64 });
     for (let count = 0; count < 20; count++)
