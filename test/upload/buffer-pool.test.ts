@@ -22,6 +22,15 @@ describe('the buffers of copies', () => {
     assert.ok(pool.heldBytes <= 2 * MIB, `${pool.heldBytes} bytes are kept`);
   });
 
+  it('are counted, also those that are let go because too much is held', () => {
+    const pool = new BufferPool(2 * MIB);
+    const [first, second] = [pool.acquire(MIB), pool.acquire(MIB)];
+    const least = pool.acquire(MIB);
+    pool.release(first);
+    const next = pool.acquire(MIB);
+    assert.equal(pool.heldBytes, second.length + least.length + next.length);
+  });
+
   it('give way to others while nobody uses them: after a fast time all that copy slowly get what they want alike', () => {
     const pool = new BufferPool(4 * MIB);
     const large = Array.from({ length: 4 }, () => pool.acquire(MIB));

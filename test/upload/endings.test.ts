@@ -5,6 +5,8 @@ import { EngineError, type SendFileResult, SyscallError, type TransferEngine } f
 import { systemClock } from '../../src/core/clock.js';
 import { type LogFields, type Logger, silentLogger } from '../../src/core/logger.js';
 import { LogTail } from '../../src/peer/status/log-tail.js';
+import { runPaced } from '../../src/upload/transfer/engine-route.js';
+import type { Segment } from '../../src/upload/transfer/segment.js';
 import { httpClient, readToEnd } from './support/clients.js';
 import { type RunningService, startService } from './support/service.js';
 
@@ -80,6 +82,47 @@ describe('the end of an upload, as log and metrics tell it', () => {
     await running.settled();
     assert.equal(await running.metric('dfpeer_upload_transfers_total', { result: 'stopped' }), 1);
     assert.deepEqual(texts(), ['warn: an upload was cut off by this peer']);
+  });
+});
+
+describe('a lease of which a transfer did not send all', () => {
+  const nothingStarts: TransferEngine = {
+    ...engineThatSays({}),
+    start: () => {
+      throw new SyscallError('fcntl', EMFILE);
+    },
+  };
+  const failed = { outcome: 'failed', error: new SyscallError('sendfile', EINVAL) } as const;
+  for (const [what, engine, spent] of [
+    ['the client left', engineThatSays({ outcome: 'closed', bytesSent: 100 }), 100],
+    ['the engine failed, and the rest was copied', engineThatSays({ ...failed, bytesSent: 100 }), 1000],
+    ['the engine did not start, and all was copied', nothingStarts, 1000],
+  ] as const)
+    it(`is given back: ${what}`, async () => {
+      const rates = { total: 1024 * 1024, perTask: 1024 * 1024 };
+      const running = await startService({ engine: { available: true, engine }, rates, limitedRoute: 'paced' });
+      const task = running.source.add({ content: randomBytes(1000) });
+      await readToEnd(httpClient.ask(running, task.taskId, task.layout.slice(0)));
+      await running.settled();
+      assert.equal(running.service.limits.total.spentBytes, spent);
+      await running.stop();
+    });
+
+  it('is given back: another route was wanted before it was spent', async () => {
+    let given = 0;
+    let returned = 0;
+    const segment = {
+      ...{ socket: { writableLength: 0 }, head: new Uint8Array(0), left: 1000, signal: new AbortController().signal },
+      budget: {
+        take: async (wanted: number): Promise<number> => (given += wanted),
+        giveBack: (unspent: number): number => (returned += unspent),
+      },
+      get interrupted(): boolean {
+        return given > 0;
+      },
+    };
+    const end = await runPaced(nothingStarts, segment as unknown as Segment);
+    assert.deepEqual([end.kind, given, returned], ['interrupted', 1000, 1000]);
   });
 });
 

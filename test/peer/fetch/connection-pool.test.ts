@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { LookupFunction, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { nativeSupport } from '../../../native/index.js';
 import {
   ConnectionPool,
   IDLE_CONNECTION_MS,
@@ -112,6 +114,37 @@ describe('the pool of connections to parents', () => {
       await closed;
       assert.equal(pool.takeIdle(endpoint, false), undefined);
     }
+  });
+
+  it('ends no connection for the time that connecting might have taken', async () => {
+    const connectTimeoutMs = 500;
+    const patient = new ConnectionPool({ clock, connectTimeoutMs });
+    const connection = await patient.connect(endpoint, transfer);
+    // Begun later, so it is over later than the connection's own time.
+    await sleep(connectTimeoutMs);
+    assert.ok(connection.usable);
+    connection.destroy();
+  });
+
+  it('reads at once what is expected at once', async function () {
+    if (!nativeSupport().available) return this.skip();
+    const [connection] = await connectMany(1);
+    const [server] = accepted;
+    assert.ok(connection !== undefined && server !== undefined);
+    const reads: number[] = [];
+    const ended = new Promise<void>((resolve) => {
+      const onBytes = ({ length }: Uint8Array): boolean => reads.push(length) > 0;
+      connection.consumer = { onBytes, onEnd: resolve, onError: assert.ifError };
+    });
+    connection.expect(64 * 1024, 64 * 1024);
+    clock.advance(1);
+    connection.expect(64 * 1024, 10);
+    for (let turn = 0; turn < 10; turn++)
+      await new Promise<void>((resolve) => server.write('x', () => setImmediate(resolve)));
+    server.end();
+    await ended;
+    assert.deepEqual(reads, [10]);
+    connection.destroy();
   });
 
   it('gives up connecting after its time, and when aborted', async () => {
