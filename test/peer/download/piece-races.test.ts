@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { systemClock } from '../../../src/core/clock.js';
 import { DfpeerError } from '../../../src/core/errors.js';
 import { TrafficType, type StoredPiece } from '../../../src/core/piece.js';
 import { ParentLink } from '../../../src/peer/download/parent-link.js';
-import { PieceRaces } from '../../../src/peer/download/piece-races.js';
+import { ORIGIN, PieceRaces } from '../../../src/peer/download/piece-races.js';
 
 interface Lane {
   parent: string;
@@ -112,12 +113,43 @@ describe('piece races', () => {
     await assert.rejects(result, { code: 'DFP_STORE_FULL' });
   });
 
-  it('stop all when the download is aborted', async () => {
+  it('ask nobody twice for a piece, and nobody more for one that is over', async () => {
     const result = races.run(7, slow);
+    races.hedge(7, slow);
+    races.hedge(8, fast);
+    assert.equal(lanes.length, 1);
+    lane(0).resolve(PIECE);
+    assert.deepEqual(await result, PIECE);
+  });
+
+  it('stop all when the download is aborted, and what begins after that', async () => {
+    const results = [races.run(7, slow)];
     controller.abort();
-    assert.equal(lane(0).signal.aborted, true);
-    lane(0).resolve(undefined);
-    assert.equal(await result, undefined);
+    results.push(races.run(8, fast));
+    assert.deepEqual([lane(0).signal.aborted, lane(1).signal.aborted], [true, true]);
+    for (const { resolve } of lanes) resolve(undefined);
+    assert.deepEqual(await Promise.all(results), [undefined, undefined]);
+  });
+
+  it('count the pieces that parents and the origin are asked for, and forget them', async () => {
+    const results = [races.run(7, slow), races.run(8, ORIGIN)];
+    races.hedge(7, ORIGIN);
+    results.push(races.run(9, fast));
+    nowMs = 100;
+    assert.deepEqual([races.parentCount, races.originCount, races.hedgeCount], [2, 2, 1]);
+    assert.deepEqual(races.underWay()[0], { number: 7, sources: [slow, ORIGIN], forMs: 100 });
+    for (const { resolve } of lanes) resolve(undefined);
+    await Promise.all(results);
+    assert.deepEqual(races.underWay(), []);
+    assert.equal(getEventListeners(controller.signal, 'abort').length, 0);
+  });
+
+  it('name the slowest of several pieces', () => {
+    for (const number of [5, 3, 4]) {
+      nowMs += 100;
+      void races.run(number, slow);
+    }
+    assert.equal(races.oldest(0)?.number, 5);
   });
 
   it('name the slowest piece only after several times the usual cost, and only once', async () => {

@@ -16,12 +16,12 @@ const task = {
 };
 
 describe('children that wait for pieces', () => {
-  it('wait for a bounded number of them, all together', async () => {
+  it('wait for a bounded number of them, all together, and are forgotten when they leave', async () => {
     const awaited = { count: MAX_AWAITED_PIECES - 3 };
+    const pacing = new OfferPacing();
     const dependencies = {
       store: { settled: () => Promise.resolve(task) },
-      pacing: new OfferPacing(),
-      awaited,
+      ...{ pacing, awaited },
       address: () => ({ ip: '127.0.0.1', httpPort: 4007, tcpPort: 4005 }),
     } as unknown as SyncPiecesDependencies;
     const call = { sendMetadata: () => undefined, getPeer: () => '127.0.0.1:1' } as unknown as ServerWritableStream<
@@ -36,8 +36,11 @@ describe('children that wait for pieces', () => {
     const waiting = join([1, 2, 2]);
     await assert.rejects(join([1, 2]), { code: 'DFP_LIMIT' });
     const another = join([7]);
+    await new Promise(setImmediate);
+    assert.equal(pacing.hasChild(taskId, '127.0.0.1'), true);
     leaving.abort();
     await Promise.all([waiting, another]);
     assert.equal(awaited.count, MAX_AWAITED_PIECES - 3);
+    assert.equal(pacing.hasChild(taskId, '127.0.0.1'), false);
   });
 });
