@@ -122,7 +122,7 @@ export class ParentSwarm {
           },
           onOffer: (from, offer) => this.#onOffer(from, offer),
           onEnd: (from, error) => {
-            if (error !== undefined) this.#giveUp(from, error);
+            if (error !== undefined) this.#onFailure(from, error);
             this.#onChange();
           },
         },
@@ -224,12 +224,8 @@ export class ParentSwarm {
 
   /** Closes those that have ended and hold nothing that is missing. */
   pruneExhausted(): void {
-    for (const link of this.links) {
-      const useful = this.#board
-        .missing()
-        .some((number) => link.offerOf(number) !== undefined && this.#board.holders(number).includes(link.id));
-      if (!link.streaming && link.inFlight === 0 && !useful) this.#remove(link);
-    }
+    for (const link of this.links)
+      if (!link.streaming && link.inFlight === 0 && !this.#hasMissing(link)) this.#remove(link);
   }
 
   /** Everybody left is taken for stuck: they get on the list that a reschedule sends. */
@@ -268,6 +264,19 @@ export class ParentSwarm {
         new DfpeerError('DFP_PARENT_REFUSED', `parent ${link.id} may have another state of the origin's content`),
       );
     else if (this.#board.offer(link.id, offer.number)) this.#onChange();
+  }
+
+  #hasMissing(link: ParentLink): boolean {
+    return this.#board
+      .missing()
+      .some((number) => link.offerOf(number) !== undefined && this.#board.holders(number).includes(link.id));
+  }
+
+  /** A parent that won't get the rest of the task still gives what it has offered, and does not come back after that. */
+  #onFailure(link: ParentLink, error: DfpeerError): void {
+    if (error.code !== 'DFP_TASK_FAILED' || !this.#hasMissing(link)) return this.#giveUp(link, error);
+    this.#failed.set(link.id, link.parent);
+    this.#dependencies.logger.info({ parent: link.id }, `a parent will offer no more: ${error.message}`);
   }
 
   #mayBeOtherContent({ contentVersion }: PieceOffer): boolean {

@@ -1,22 +1,33 @@
 import assert from 'node:assert/strict';
 import { systemClock } from '../../../src/core/clock.js';
+import { DfpeerError } from '../../../src/core/errors.js';
 import { silentLogger } from '../../../src/core/logger.js';
 import { computeTaskId } from '../../../src/core/task-id.js';
 import { DistrustedHosts, MAX_STRIKES } from '../../../src/peer/download/distrusted-hosts.js';
 import { MAX_PARENTS, ParentSwarm } from '../../../src/peer/download/parent-swarm.js';
 import { PieceBoard } from '../../../src/peer/download/piece-board.js';
 import { SilentHosts } from '../../../src/peer/download/silent-hosts.js';
+import type { PieceSlice } from '../../../src/core/piece.js';
+import { Wakeup } from '../../../src/core/wakeup.js';
 import type { ParentDialer, PieceOffer } from '../../../src/peer/parents/parent-dialer.js';
 import type { CandidateParent } from '../../../src/scheduler-client/scheduler-client.js';
 
-/** Parents that answer and have nothing yet. */
+const PIECE_LENGTH = 4;
+
+/** Parents that answer, offer what they are told to, and have no more yet. */
 class PatientDialer implements ParentDialer {
   readonly dialled: string[] = [];
+  offered: number[] = [];
+  /** With what their streams end once they have offered that. */
+  failure: DfpeerError | undefined;
 
   async *syncPieces(parent: CandidateParent, _request: unknown, signal: AbortSignal): AsyncGenerator<PieceOffer> {
     this.dialled.push(parent.peerId);
+    const endpoint = { protocol: 'http', host: parent.ip, port: parent.port } as const;
+    for (const number of this.offered)
+      yield { number, offset: number * PIECE_LENGTH, length: PIECE_LENGTH, endpoint, contentVersion: undefined };
+    if (this.failure !== undefined) throw this.failure;
     await aborted(signal);
-    yield* [];
   }
 
   async *syncHost(_parent: CandidateParent, _request: unknown, signal: AbortSignal): AsyncGenerator<never> {
@@ -44,19 +55,24 @@ describe('a swarm of parents', () => {
   let dialer: PatientDialer;
   let distrusted: DistrustedHosts;
   let swarm: ParentSwarm;
+  let board: PieceBoard;
+  let changed: Wakeup;
 
   beforeEach(() => {
+    board = new PieceBoard(Math.random);
+    changed = new Wakeup();
     dialer = new PatientDialer();
     distrusted = new DistrustedHosts(systemClock);
     const dependencies = {
       ...{ parents: dialer, clock: systemClock, logger: silentLogger, tracer: {} },
-      ...{ distrusted, silentHosts: new SilentHosts(systemClock) },
+      ...{ distrusted, silentHosts: new SilentHosts(systemClock), settings: { concurrentPieceCount: 8 } },
     };
-    const task = { taskId: computeTaskId({ url: 'http://example.com/' }), layout: undefined };
+    const slice = (number: number): PieceSlice => ({ number, offset: number * PIECE_LENGTH, length: PIECE_LENGTH });
+    const task = { taskId: computeTaskId({ url: 'http://example.com/' }), layout: undefined, slice };
     const nothing = (): void => undefined;
     swarm = new ParentSwarm({
-      ...{ dependencies, task, peerId: 'child', board: new PieceBoard(Math.random), demandsVersion: false },
-      ...{ onChange: nothing, onBytes: nothing, onWord: nothing },
+      ...{ dependencies, task, peerId: 'child', board, demandsVersion: false },
+      ...{ onChange: () => changed.notify(), onBytes: nothing, onWord: nothing },
     } as unknown as ConstructorParameters<typeof ParentSwarm>[0]);
   });
   afterEach(() => swarm.close());
@@ -83,5 +99,35 @@ describe('a swarm of parents', () => {
     swarm.add([parent('too late')]);
     assert.ok(!swarm.alive);
     assert.deepEqual(dialer.dialled, ['in time']);
+  });
+
+  it('has from a parent whose task has failed what that offered before, and then does without it', async () => {
+    for (const number of [0, 1, 2]) board.want(number);
+    dialer.offered = [0, 1];
+    dialer.failure = new DfpeerError('DFP_TASK_FAILED', 'it is not being downloaded');
+    swarm.add([parent('partial')]);
+    while (!swarm.hasFailed) await changed.wait();
+    for (const expected of [0, 1]) {
+      const choice = swarm.choose();
+      assert.equal(choice?.link.id, 'partial', `nobody is asked for piece ${expected}`);
+      board.done(choice.number);
+    }
+    swarm.pruneExhausted();
+    assert.ok(!swarm.alive);
+    swarm.add([parent('partial')]);
+    assert.ok(!swarm.alive, 'it came back');
+    assert.deepEqual(
+      swarm.takeFailed().map(({ peerId }) => peerId),
+      ['partial'],
+    );
+  });
+
+  it('does at once without a parent whose stream broke', async () => {
+    board.want(0);
+    dialer.offered = [0];
+    dialer.failure = new DfpeerError('DFP_PARENT_UNREACHABLE', 'gone');
+    swarm.add([parent('gone')]);
+    while (!swarm.hasFailed) await changed.wait();
+    assert.ok(!swarm.alive);
   });
 });
