@@ -15,7 +15,7 @@ import type { OriginTrust } from '../fetch/piece-fetcher.js';
 /** What a client's `Download` asks for, checked. */
 export interface ClientDownload {
   request: DownloadRequest;
-  /** Verified against the output's bytes. */
+  /** Verified against the output's bytes; undefined also for what comes from the network, where whoever wants the output verifies it. */
   digest: TaskDigest | undefined;
   range: ((contentLength: number) => ByteRange) | undefined;
   outputPath: string | undefined;
@@ -45,7 +45,7 @@ export function readDownload(download: Download__Output, trust: OriginTrust): Cl
     throw invalid('output_path', `${outputPath} is not absolute`);
   if (download.objectStorage !== null && download.objectStorage !== undefined)
     throw invalid('object_storage', 'only http and https origins are supported');
-  const digest = download.digest === undefined || download.digest === '' ? undefined : parseTaskDigest(download.digest);
+  const digest = trust === 'network' || !download.digest ? undefined : parseTaskDigest(download.digest);
   const range = readRange(download);
   return {
     request: {

@@ -60,7 +60,7 @@ export function makeUploadService(dependencies: UploadServiceDependencies): Grpc
     DownloadTask: serverStream('dfdaemon.v2.DownloadTaskRequest', logger, async (request, send, call, signal) => {
       assertTrusted(call.getPeer(), 'DownloadTask');
       if (request.download === null) throw new DfpeerError('DFP_INVALID_ARGUMENT', 'download must be set');
-      const client = { ...readDownload(request.download, 'network'), outputPath: undefined, digest: undefined };
+      const client = { ...readDownload(request.download, 'network'), outputPath: undefined };
       const stored = await store.settled(client.request.taskId);
       if (stored?.complete === true) {
         await dependencies.reannounce(client.request.taskId);

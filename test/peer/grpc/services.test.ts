@@ -113,6 +113,17 @@ describe('the gRPC services of a daemon', function () {
     assert.equal((await answerOf((done) => local.statLocalTask({ taskId }, done))).error?.code, status.NOT_FOUND);
   });
 
+  it('leave the digest of a task that a scheduler has a seed download to whoever wants the output, also one of an algorithm that only others know', async () => {
+    origin = await Origin.start(100_000);
+    const seed = await start('seed', { download: { originAllowList: ['127.0.0.0/8'] } });
+    const md5 = `md5:${'0'.repeat(32)}`;
+    const own = await downloadTask(socketOf(seed), { url: origin.url(), digest: md5 });
+    assert.equal(own.status.code, status.INVALID_ARGUMENT);
+    const { status: ended } = await downloadTask(`127.0.0.1:${seed.ports.grpc}`, { url: origin.url(), digest: md5 });
+    assert.equal(ended.code, status.OK, ended.details);
+    assert.equal(origin.contentBytes, 100_000);
+  });
+
   it('check what they are asked by the rules of the message', async () => {
     origin = await Origin.start(10);
     const request = { taskId: taskIdOf(), remoteIp: 'nonsense' };
