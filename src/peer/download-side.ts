@@ -65,7 +65,11 @@ export async function createDownloadSide(settings: DaemonSettings, parts: Downlo
       fetcher,
       scheduler,
       parents,
-      host: { id: identity.description.id, newPeerId: identity.newPeerId },
+      host: {
+        id: identity.description.id,
+        newPeerId: identity.newPeerId,
+        isAt: ({ ip, port }) => ip === identity.description.ip && port === identity.description.port,
+      },
       budgets,
       copies: parts.copies,
       makeRoom: parts.makeRoom,

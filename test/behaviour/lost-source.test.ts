@@ -15,7 +15,7 @@ import { useTemporaryDirectory } from '../support/temporary-directory.js';
 
 const MIB = 1024 * 1024;
 
-describe('a child whose parents have nothing yet, one of which is killed', function () {
+describe('a child whose parents have nothing to give', function () {
   this.timeout(100_000);
   const directory = useTemporaryDirectory();
   const ends: (() => unknown)[] = [];
@@ -37,7 +37,22 @@ describe('a child whose parents have nothing yet, one of which is killed', funct
     return server;
   }
 
-  it('asks its scheduler again instead of waiting for the other, which may wait for it', async () => {
+  async function startChild(scheduler: ScriptedScheduler): Promise<DaemonProcess> {
+    const child = await DaemonProcess.start(join(directory(), 'child'), {
+      scheduler: { addrs: [scheduler.address], embedded: { enable: false } },
+    });
+    ends.push(() => child.end());
+    return child;
+  }
+
+  async function download(child: DaemonProcess, origin: Origin): Promise<void> {
+    const output = join(child.directory, 'output');
+    const { code, stderr } = await child.dfget(origin.url(), '-O', output, '--no-progress', '--timeout', '40s');
+    assert.equal(code, 0, stderr);
+    assert.ok((await readFile(output)).equals(origin.content));
+  }
+
+  it('asks its scheduler again when one is killed, instead of waiting for the other, which may wait for it', async () => {
     const origin = await Origin.start(24 * MIB);
     ends.push(() => origin.close());
     const [killed, stuck] = [await startParent(), await startParent()];
@@ -51,25 +66,42 @@ describe('a child whose parents have nothing yet, one of which is killed', funct
           conversation.answer({ needBackToSourceResponse: {} });
         } else if (request === 'registerPeerRequest' || request === 'reschedulePeerRequest')
           conversation.answer({
-            normalTaskResponse: { candidateParents: [candidate('killed', killed), candidate('stuck', stuck)] },
+            normalTaskResponse: {
+              candidateParents: [candidate('killed', killed.port), candidate('stuck', stuck.port)],
+            },
           });
         if (request === 'downloadPeerStartedRequest') await killed.stop(0);
       }
     });
     ends.push(() => scheduler.kill());
-    const child = await DaemonProcess.start(join(directory(), 'child'), {
-      scheduler: { addrs: [scheduler.address], embedded: { enable: false } },
-    });
-    ends.push(() => child.end());
-    const output = join(child.directory, 'output');
-    const { code, stderr } = await child.dfget(origin.url(), '-O', output, '--no-progress', '--timeout', '40s');
-    assert.equal(code, 0, stderr);
-    assert.ok((await readFile(output)).equals(origin.content));
+    await download(await startChild(scheduler), origin);
     assert.deepEqual(blocked, [['killed']]);
+  });
+
+  it('does not wait for itself, when the scheduler knows it by the name of an earlier life', async () => {
+    const origin = await Origin.start(24 * MIB);
+    ends.push(() => origin.close());
+    const blocked: string[][] = [];
+    const scheduler = await ScriptedScheduler.start(async (conversation) => {
+      for (;;) {
+        const { request, reschedulePeerRequest } = await conversation.next();
+        if (request === 'registerPeerRequest')
+          conversation.answer({
+            normalTaskResponse: { candidateParents: [candidate('former life', child.ports.grpc)] },
+          });
+        if (reschedulePeerRequest === undefined || reschedulePeerRequest === null) continue;
+        blocked.push(reschedulePeerRequest.candidateParents.map(({ id }) => id));
+        conversation.answer({ needBackToSourceResponse: {} });
+      }
+    });
+    ends.push(() => scheduler.kill());
+    const child = await startChild(scheduler);
+    await download(child, origin);
+    assert.deepEqual(blocked, [['former life']]);
   });
 });
 
-function candidate(id: string, { port }: GrpcServer): Peer {
+function candidate(id: string, port: number): Peer {
   const host = { id, hostname: id, ip: '127.0.0.1', port, downloadPort: port };
   const now = toTimestamp(Date.now());
   const task = { id: 'task', url: 'http://origin/', state: 'Running', createdAt: now, updatedAt: now };

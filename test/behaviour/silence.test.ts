@@ -94,6 +94,20 @@ describe('a download among the silent', function () {
     assert.equal(await child.metric('dragonfly_client_download_traffic', { type: 'BACK_TO_SOURCE' }), SIZE);
   });
 
+  it('says that a parent was slow where the origin gives the rest', async () => {
+    const parent = await DaemonProcess.start(join(directory(), 'parent'), { upload: { bandwidthLimit: '1MiB' } });
+    ends.push(() => parent.end());
+    const scheduler = { addrs: [`127.0.0.1:${parent.ports.scheduler ?? 0}`], embedded: { enable: false } };
+    const child = await DaemonProcess.start(join(directory(), 'child'), { download: { idleTimeout: '2s' }, scheduler });
+    ends.push(() => child.end());
+    const origin = await Origin.start(8 * MIB);
+    ends.push(() => origin.close());
+    await timeOf(parent, origin);
+    const output = join(directory(), 'output');
+    const { stderr } = await child.dfget(origin.url(), '-O', output, '--no-progress', '--explain');
+    assert.match(stderr, /^why the origin: a parent was slow$/m);
+  });
+
   it('takes nothing from an origin that it may not use', async () => {
     const origin = await startOrigin();
     const daemon = await startDaemon('waiting', await startSilentScheduler());

@@ -163,7 +163,7 @@ export class SimulatedDaemon {
       fetcher: this.#fetcher,
       scheduler: this.#scheduler,
       parents: this.#dialer,
-      host: { id: 'host', newPeerId: () => `peer-${++peers}` },
+      host: { id: 'host', newPeerId: () => `peer-${++peers}`, isAt: () => false },
       budgets: NO_BUDGETS,
       copies: () => 0,
       makeRoom: async (bytes) => this.#world.disk.makeRoom(bytes),

@@ -14,6 +14,13 @@ import type { DistrustedHosts } from './distrusted-hosts.js';
 import type { DownloadSettings } from './download-request.js';
 import type { SilentHosts } from './silent-hosts.js';
 
+export interface OwnHost {
+  id: string;
+  newPeerId(): string;
+  /** Other peers dial us there. */
+  isAt(address: { ip: string; port: number }): boolean;
+}
+
 /** What a download needs of the world; the simulator brings its own. */
 export interface DownloadDependencies {
   store: TaskStore;
@@ -22,7 +29,7 @@ export interface DownloadDependencies {
   scheduler: SchedulerClient | undefined;
   parents: ParentDialer;
   /** Ours, for registrations. */
-  host: { id: string; newPeerId(): string };
+  host: OwnHost;
   budgets: DownloadBudgets;
   /** A budget of one download's own; closed with it. */
   createBudget(bytesPerSecond: number): ByteBudget & { close(): void };

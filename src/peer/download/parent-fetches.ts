@@ -21,6 +21,8 @@ export interface ParentFetchesContext {
   /** Requests that the origin may have at once now. */
   originSlots: () => number;
   mayUseOrigin: () => boolean;
+  /** The origin is asked beside a parent, and why. */
+  onOrigin: (reason: string) => void;
   signal: AbortSignal;
   session: () => PeerSession | undefined;
 }
@@ -82,6 +84,7 @@ export class ParentFetches {
         { piece: slow.number, from: slow.asked.map(({ id }) => id).join(', '), also: source.id },
         `a piece is slow, ${source === ORIGIN ? 'the origin' : 'another parent'} is asked for it too`,
       );
+      if (source === ORIGIN) this.#context.onOrigin(this.#isSilent ? 'the parents are silent' : 'a parent was slow');
       this.#races.hedge(slow.number, source);
     }
   }

@@ -101,17 +101,19 @@ export class ParentSwarm {
     return failed;
   }
 
-  /** They are asked what they have; nobody is once this is closed. */
-  add(parents: readonly CandidateParent[]): void {
-    if (this.#isClosed) return;
+  /** They are asked what they have; nobody is once this is closed. Returns those that are new. */
+  add(parents: readonly CandidateParent[]): CandidateParent[] {
+    const added: CandidateParent[] = [];
+    if (this.#isClosed) return added;
     for (const parent of parents) {
       if (this.#links.has(parent.peerId) || this.#links.size >= MAX_PARENTS) continue;
       // The scheduler was not told yet, and names it again.
       if (this.#failed.has(parent.peerId)) continue;
-      if (this.#liars.has(parent.hostId) || this.#dependencies.distrusted.has(parent.hostId)) {
+      if (this.#isUseless(parent)) {
         this.#failed.set(parent.peerId, parent);
         continue;
       }
+      added.push(parent);
       const link = new ParentLink(parent, {
         clock: this.#dependencies.clock,
         dialer: this.#dependencies.parents,
@@ -131,6 +133,7 @@ export class ParentSwarm {
       link.open({ ...this.#requestOf(this.#board.wanted()), peerId: this.#peerId }, this.#dependencies.logger);
       this.#held.changed();
     }
+    return added;
   }
 
   /** A parent offers only what it was asked for: pieces that were not wanted before are asked of all. */
@@ -236,6 +239,15 @@ export class ParentSwarm {
   close(): void {
     this.#isClosed = true;
     for (const link of this.links) this.#remove(link);
+  }
+
+  #isUseless(parent: CandidateParent): boolean {
+    const { host, distrusted, logger } = this.#dependencies;
+    const isUs = host.isAt(parent);
+    // A container made anew has another name at the same address: the scheduler takes it for two hosts.
+    if (isUs)
+      logger.info({ parent: parent.peerId }, 'the scheduler offers a former life of this host, which is no parent');
+    return isUs || this.#liars.has(parent.hostId) || distrusted.has(parent.hostId);
   }
 
   #requestOf(pieces: readonly number[]): OffersRequest {

@@ -103,6 +103,7 @@ export class PieceCollection {
       originRace,
       originSlots: () => this.#originWindow.size,
       mayUseOrigin: () => context.wanted.mayUseOrigin,
+      onOrigin: (reason) => context.story.raced(reason),
       session: () => scheduling.session,
     });
   }
@@ -243,8 +244,8 @@ export class PieceCollection {
 
   #addParents(parents: readonly CandidateParent[]): void {
     if (this.#over.signal.aborted || this.#context.signal.aborted) return;
-    this.#context.story.moreParents(parents);
-    this.#swarm.add(parents);
+    const added = this.#swarm.add(parents);
+    if (added.length > 0) this.#context.story.moreParents(added);
     this.#wakeup.notify();
   }
 

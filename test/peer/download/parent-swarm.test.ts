@@ -66,6 +66,7 @@ describe('a swarm of parents', () => {
     const dependencies = {
       ...{ parents: dialer, clock: systemClock, logger: silentLogger, tracer: {} },
       ...{ distrusted, silentHosts: new SilentHosts(systemClock), settings: { concurrentPieceCount: 8 } },
+      host: { isAt: ({ ip }: CandidateParent) => ip === '192.0.2.9' },
     };
     const slice = (number: number): PieceSlice => ({ number, offset: number * PIECE_LENGTH, length: PIECE_LENGTH });
     const task = { taskId: computeTaskId({ url: 'http://example.com/' }), layout: undefined, slice };
@@ -90,6 +91,22 @@ describe('a swarm of parents', () => {
       swarm.takeFailed().map(({ peerId }) => peerId),
       ['liar'],
     );
+  });
+
+  it('does not ask this very host under another name, and names it to the scheduler', () => {
+    swarm.add([{ ...parent('former life'), ip: '192.0.2.9' }]);
+    assert.deepEqual(dialer.dialled, []);
+    assert.deepEqual(
+      swarm.takeFailed().map(({ peerId }) => peerId),
+      ['former life'],
+    );
+  });
+
+  it('tells who is new among those that a scheduler names again and again', () => {
+    const added = (...ids: string[]): string[] => swarm.add(ids.map(parent)).map(({ peerId }) => peerId);
+    assert.deepEqual(added('one'), ['one']);
+    assert.deepEqual(added('one', 'two'), ['two']);
+    assert.deepEqual(added('one', 'two'), []);
   });
 
   it('takes nobody in any more once it is left, also not whom the scheduler names a moment later', () => {
