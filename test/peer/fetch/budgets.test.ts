@@ -3,19 +3,9 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { ByteBudget } from '../../../src/core/byte-budget.js';
 import type { FetchCommon } from '../../../src/peer/fetch/piece-fetcher.js';
-import { ThreadedPieceFetcher } from '../../../src/peer/fetch/threaded-piece-fetcher.js';
 import { LEASE_STEP } from '../../../src/peer/fetch/transfer.js';
-import {
-  coded,
-  CONTENT,
-  foundAt,
-  LAYOUT,
-  origin,
-  PIECE_LENGTH,
-  Servers,
-  StoreFile,
-  TASK_ID,
-} from './support/fixtures.js';
+import { coded, CONTENT, foundAt, LAYOUT, origin, PIECE_LENGTH, TASK_ID } from './support/fixtures.js';
+import { useFetcher, useServers, useStoreFile } from './support/hooks.js';
 
 /** Grants at most `quantum` at a time, as often as it is asked, and keeps the books. */
 class CountingBudget implements ByteBudget {
@@ -76,21 +66,13 @@ class ClosedBudget implements ByteBudget {
 }
 
 describe('fetching under budgets', () => {
-  const servers = new Servers();
-  let fetcher: ThreadedPieceFetcher;
-  let file: StoreFile;
-
-  before(() => (fetcher = new ThreadedPieceFetcher({ threads: 1 })));
-  after(() => fetcher.close());
-  beforeEach(() => (file = new StoreFile()));
-  afterEach(() => {
-    servers.close();
-    file.clean();
-  });
+  const servers = useServers();
+  const fetcher = useFetcher();
+  const file = useStoreFile();
 
   function common(budgets: ByteBudget[], more: Partial<FetchCommon> = {}): FetchCommon {
     const signal = new AbortController().signal;
-    return { path: file.path, signal, budgets, idleTimeoutMs: 5000, timeoutMs: 10_000, ...more };
+    return { path: file().path, signal, budgets, idleTimeoutMs: 5000, timeoutMs: 10_000, ...more };
   }
 
   async function endpoint(
@@ -102,22 +84,22 @@ describe('fetching under budgets', () => {
   it('spends exactly the bytes of the pieces, from parents, the origin and streams', async () => {
     const budget = new CountingBudget(10_007);
     const parent = { endpoint: await endpoint(), taskId: TASK_ID, childPeerId: 'child' };
-    for (const slice of LAYOUT.all()) await fetcher.fromParent({ ...common([budget]), ...parent, slice });
+    for (const slice of LAYOUT.all()) await fetcher().fromParent({ ...common([budget]), ...parent, slice });
     assert.equal(budget.spent, CONTENT.length);
     const found = foundAt(`http://127.0.0.1:${parent.endpoint.port}/`);
-    for (const slice of LAYOUT.all()) await fetcher.fromOrigin({ ...common([budget]), origin: found, slice });
+    for (const slice of LAYOUT.all()) await fetcher().fromOrigin({ ...common([budget]), origin: found, slice });
     assert.equal(budget.spent, 2 * CONTENT.length);
     const onPiece = async (): Promise<void> => undefined;
-    await fetcher.streamFromOrigin({ ...common([budget]), origin: found, pieceLength: PIECE_LENGTH, onPiece });
+    await fetcher().streamFromOrigin({ ...common([budget]), origin: found, pieceLength: PIECE_LENGTH, onPiece });
     assert.equal(budget.spent, 3 * CONTENT.length);
-    assert.equal(file.readAll().compare(CONTENT), 0);
+    assert.equal(file().readAll().compare(CONTENT), 0);
     assert.ok(Math.max(...budget.asked) <= LEASE_STEP);
   });
 
   it('spends several budgets alike, the narrower one sets the pace', async () => {
     const [wide, narrow] = [new CountingBudget(100_000), new CountingBudget(3000)];
     const request = { ...common([wide, narrow]), endpoint: await endpoint(), taskId: TASK_ID, childPeerId: 'child' };
-    await fetcher.fromParent({ ...request, slice: LAYOUT.slice(0) });
+    await fetcher().fromParent({ ...request, slice: LAYOUT.slice(0) });
     assert.equal(wide.spent, PIECE_LENGTH);
     assert.equal(narrow.spent, PIECE_LENGTH);
   });
@@ -129,7 +111,7 @@ describe('fetching under budgets', () => {
       return true;
     });
     const request = { ...common([budget]), endpoint: broken, taskId: TASK_ID, childPeerId: 'child' };
-    await assert.rejects(fetcher.fromParent({ ...request, slice: LAYOUT.slice(0) }), coded('DFP_PARENT_REFUSED'));
+    await assert.rejects(fetcher().fromParent({ ...request, slice: LAYOUT.slice(0) }), coded('DFP_PARENT_REFUSED'));
     assert.ok(budget.granted > 0);
     assert.equal(budget.spent, 0);
   });
@@ -142,7 +124,7 @@ describe('fetching under budgets', () => {
     });
     const budget = new ClosedBudget();
     const limits = common([budget], { idleTimeoutMs: 1500 });
-    const piece = fetcher.fromParent({
+    const piece = fetcher().fromParent({
       ...limits,
       endpoint: parent,
       taskId: TASK_ID,
@@ -168,7 +150,7 @@ describe('fetching under budgets', () => {
       childPeerId: 'c',
       slice: LAYOUT.slice(0),
     };
-    const piece = assert.rejects(fetcher.fromParent(request), coded('DFP_ABORTED'));
+    const piece = assert.rejects(fetcher().fromParent(request), coded('DFP_ABORTED'));
     await budget.asked;
     controller.abort();
     await piece;
@@ -193,7 +175,7 @@ describe('fetching under budgets', () => {
     };
     const endpoint = { protocol: 'http', host: '127.0.0.1', port } as const;
     const request = { ...common([budget], { signal }), endpoint, taskId: TASK_ID, childPeerId: 'c' };
-    await assert.rejects(fetcher.fromParent({ ...request, slice: LAYOUT.slice(0) }), coded('DFP_ABORTED'));
+    await assert.rejects(fetcher().fromParent({ ...request, slice: LAYOUT.slice(0) }), coded('DFP_ABORTED'));
     await closed;
   });
 
@@ -209,7 +191,7 @@ describe('fetching under budgets', () => {
       return true;
     });
     const request = { ...common([]), endpoint: parent, taskId: TASK_ID, childPeerId: 'c', slice: LAYOUT.slice(0) };
-    await fetcher.fromParent({ ...request, onProgress: (bytes) => reports.push(bytes) });
+    await fetcher().fromParent({ ...request, onProgress: (bytes) => reports.push(bytes) });
     assert.ok(reports.length >= 1);
     assert.deepEqual(
       reports,

@@ -8,18 +8,8 @@ import { asError } from '../../../src/core/errors.js';
 import { isRetryable, ParentRefusedError } from '../../../src/peer/fetch/fetch-errors.js';
 import { HttpPieceReader, MAX_REFUSAL_BYTES } from '../../../src/peer/fetch/parent/http-piece-reader.js';
 import type { ParentPiece, ParentPieceRequest } from '../../../src/peer/fetch/piece-fetcher.js';
-import { ThreadedPieceFetcher } from '../../../src/peer/fetch/threaded-piece-fetcher.js';
-import {
-  bytesOf,
-  closedPort,
-  coded,
-  digestOf,
-  LAYOUT,
-  origin,
-  Servers,
-  StoreFile,
-  TASK_ID,
-} from './support/fixtures.js';
+import { bytesOf, closedPort, coded, digestOf, LAYOUT, origin, TASK_ID } from './support/fixtures.js';
+import { useFetcher, useServers, useStoreFile } from './support/hooks.js';
 
 /** A parent as our own piece server is one. */
 const honest: RequestListener = (request, response) => {
@@ -36,25 +26,17 @@ const telling: RequestListener = (request, response) => {
 };
 
 describe('a piece from a parent over HTTP', () => {
-  const servers = new Servers();
-  let fetcher: ThreadedPieceFetcher;
-  let file: StoreFile;
-
-  before(() => (fetcher = new ThreadedPieceFetcher({ threads: 1 })));
-  after(() => fetcher.close());
-  beforeEach(() => (file = new StoreFile()));
-  afterEach(() => {
-    servers.close();
-    file.clean();
-  });
+  const servers = useServers();
+  const fetcher = useFetcher();
+  const file = useStoreFile();
 
   function fetchPiece(port: number, number = 1, more: Partial<ParentPieceRequest> = {}): Promise<ParentPiece> {
-    return fetcher.fromParent({
+    return fetcher().fromParent({
       endpoint: { protocol: 'http', host: '127.0.0.1', port },
       taskId: TASK_ID,
       childPeerId: 'child 1',
       slice: LAYOUT.slice(number),
-      path: file.path,
+      path: file().path,
       signal: new AbortController().signal,
       idleTimeoutMs: 5000,
       timeoutMs: 10_000,
@@ -83,7 +65,11 @@ describe('a piece from a parent over HTTP', () => {
     const { port } = await servers.http(telling);
     const other = fetchPiece(port, 1, { contentVersion: 'b2' });
     await assert.rejects(other, coded('DFP_PARENT_REFUSED', /another state of the content/));
-    assert.ok(file.readAll().every((byte) => byte === 0));
+    assert.ok(
+      file()
+        .readAll()
+        .every((byte) => byte === 0),
+    );
     assert.equal((await fetchPiece(port, 1, { contentVersion: 'a1' })).digest, digestOf(LAYOUT.slice(1)));
     assert.equal((await fetchPiece(port, 1)).digest, digestOf(LAYOUT.slice(1)));
     const { port: silentPort } = await servers.http(honest);
@@ -91,12 +77,16 @@ describe('a piece from a parent over HTTP', () => {
   });
 
   it("is not written through a link in place of the task's file", async () => {
-    const target = `${file.path}.target`;
-    renameSync(file.path, target);
-    symlinkSync(target, file.path);
+    const target = `${file().path}.target`;
+    renameSync(file().path, target);
+    symlinkSync(target, file().path);
     const { port } = await servers.http(honest);
     await assert.rejects(fetchPiece(port), coded('DFP_STORE_IO', /ELOOP/));
-    assert.ok(file.readAll().every((byte) => byte === 0));
+    assert.ok(
+      file()
+        .readAll()
+        .every((byte) => byte === 0),
+    );
   });
 
   it('is asked for by its range, written at its offset, and summed up', async () => {
@@ -116,12 +106,18 @@ describe('a piece from a parent over HTTP', () => {
       `/download/${TASK_ID.slice(0, 3)}/${TASK_ID}?peerId=child%201`,
       `bytes=${offset}-${offset + length - 1}`,
     ]);
-    assert.deepEqual(file.read(LAYOUT.slice(1)), bytesOf(LAYOUT.slice(1)));
+    assert.deepEqual(file().read(LAYOUT.slice(1)), bytesOf(LAYOUT.slice(1)));
     assert.ok(
-      file.read(LAYOUT.slice(0)).every((byte) => byte === 0),
+      file()
+        .read(LAYOUT.slice(0))
+        .every((byte) => byte === 0),
       'nothing outside the piece is touched',
     );
-    assert.ok(file.read(LAYOUT.slice(2)).every((byte) => byte === 0));
+    assert.ok(
+      file()
+        .read(LAYOUT.slice(2))
+        .every((byte) => byte === 0),
+    );
   });
 
   it('comes over a connection that is kept for the next piece', async () => {
@@ -130,7 +126,12 @@ describe('a piece from a parent over HTTP', () => {
     server.on('connection', () => connections++);
     for (const { number } of LAYOUT.all()) await fetchPiece(port, number);
     assert.equal(connections, 1);
-    assert.equal(file.readAll().compare(bytesOf({ offset: 0, length: LAYOUT.contentLength })), 0);
+    assert.equal(
+      file()
+        .readAll()
+        .compare(bytesOf({ offset: 0, length: LAYOUT.contentLength })),
+      0,
+    );
   });
 
   it('is asked for again when the kept connection turns out to be closed', async () => {
@@ -220,14 +221,16 @@ describe('a piece from a parent over HTTP', () => {
       const port = await rawParent((socket) => socket.end(answer()));
       await assert.rejects(fetchPiece(port), coded('DFP_PARENT_PROTOCOL'));
       assert.ok(
-        file.readAll().every((byte) => byte === 0),
+        file()
+          .readAll()
+          .every((byte) => byte === 0),
         'nothing was written',
       );
     });
 
   it('fails when the parent sends more than the piece', () => {
     const slice = LAYOUT.slice(1);
-    const request = { parent: 'parent', authority: 'a', taskId: TASK_ID, childPeerId: 'c', path: file.path, slice };
+    const request = { parent: 'parent', authority: 'a', taskId: TASK_ID, childPeerId: 'c', path: file().path, slice };
     const reader = new HttpPieceReader(request);
     assert.equal(reader.read(Buffer.from(head())), undefined);
     assert.throws(() => reader.read(Buffer.alloc(slice.length + 1)), coded('DFP_PARENT_PROTOCOL', /more than/));
@@ -292,7 +295,7 @@ describe('a piece from a parent over HTTP', () => {
     };
     const port = await rawParent((socket) => void answer(socket));
     await fetchPiece(port, 1, { idleTimeoutMs: 600 });
-    assert.deepEqual(file.read(LAYOUT.slice(1)), bytes);
+    assert.deepEqual(file().read(LAYOUT.slice(1)), bytes);
   });
 
   it('misses its deadline when bytes drip forever', async () => {

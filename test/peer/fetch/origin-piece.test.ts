@@ -3,42 +3,23 @@ import type { RequestListener } from 'node:http';
 import { OriginError } from '../../../src/core/errors.js';
 import { isRetryable, retryAfterMsOf } from '../../../src/peer/fetch/fetch-errors.js';
 import type { FetchedPiece, OriginContent } from '../../../src/peer/fetch/piece-fetcher.js';
-import { ThreadedPieceFetcher } from '../../../src/peer/fetch/threaded-piece-fetcher.js';
-import {
-  bytesOf,
-  closedPort,
-  coded,
-  CONTENT,
-  digestOf,
-  foundAt,
-  LAYOUT,
-  origin,
-  Servers,
-  StoreFile,
-} from './support/fixtures.js';
+import { bytesOf, closedPort, coded, CONTENT, digestOf, foundAt, LAYOUT, origin } from './support/fixtures.js';
+import { useFetcher, useServers, useStoreFile } from './support/hooks.js';
 
 const SLICE = LAYOUT.slice(1);
 const RANGE = `bytes ${SLICE.offset}-${SLICE.offset + SLICE.length - 1}/${CONTENT.length}`;
 
 describe('a piece from the origin', () => {
-  const servers = new Servers();
-  let fetcher: ThreadedPieceFetcher;
-  let file: StoreFile;
-
-  before(() => (fetcher = new ThreadedPieceFetcher({ threads: 1 })));
-  after(() => fetcher.close());
-  beforeEach(() => (file = new StoreFile()));
-  afterEach(() => {
-    servers.close();
-    file.clean();
-  });
+  const servers = useServers();
+  const fetcher = useFetcher();
+  const file = useStoreFile();
 
   function fetchPiece(
     content: OriginContent,
     more: { idleTimeoutMs?: number; timeoutMs?: number } = {},
   ): Promise<FetchedPiece> {
-    const common = { path: file.path, signal: new AbortController().signal, idleTimeoutMs: 5000, timeoutMs: 10_000 };
-    return fetcher.fromOrigin({ ...common, origin: content, slice: SLICE, ...more });
+    const common = { path: file().path, signal: new AbortController().signal, idleTimeoutMs: 5000, timeoutMs: 10_000 };
+    return fetcher().fromOrigin({ ...common, origin: content, slice: SLICE, ...more });
   }
 
   async function fetchFrom(listener: RequestListener, more: Partial<OriginContent> = {}): Promise<FetchedPiece> {
@@ -50,11 +31,11 @@ describe('a piece from the origin', () => {
     const { costMs, ...piece } = await fetchPiece(foundAt(url));
     assert.deepEqual(piece, { slice: SLICE, digest: digestOf(SLICE) });
     assert.ok(costMs > 0);
-    assert.deepEqual(file.read(SLICE), bytesOf(SLICE));
+    assert.deepEqual(file().read(SLICE), bytesOf(SLICE));
     const signal = new AbortController().signal;
-    const common = { path: file.path, signal, idleTimeoutMs: 5000, timeoutMs: 10_000, origin: foundAt(url) };
-    await Promise.all(LAYOUT.all().map((slice) => fetcher.fromOrigin({ ...common, slice })));
-    assert.equal(file.readAll().compare(CONTENT), 0);
+    const common = { path: file().path, signal, idleTimeoutMs: 5000, timeoutMs: 10_000, origin: foundAt(url) };
+    await Promise.all(LAYOUT.all().map((slice) => fetcher().fromOrigin({ ...common, slice })));
+    assert.equal(file().readAll().compare(CONTENT), 0);
   });
 
   it("is asked for with the user's headers, but with our own Range and without compression", async () => {
@@ -121,7 +102,9 @@ describe('a piece from the origin', () => {
       });
       await assert.rejects(fetchFrom(listener), coded(code));
       assert.ok(
-        file.readAll().every((byte) => byte === 0),
+        file()
+          .readAll()
+          .every((byte) => byte === 0),
         'nothing was written',
       );
     });
@@ -207,7 +190,9 @@ describe('a piece from the origin', () => {
     await assert.rejects(fetchFrom(chunked(Buffer.alloc(7))), coded('DFP_ORIGIN_LENGTH', /sent 7 of the/));
     await assert.rejects(fetchFrom(chunked(Buffer.alloc(SLICE.length + 1))), coded('DFP_ORIGIN_LENGTH', /more than/));
     assert.ok(
-      file.read(LAYOUT.slice(2)).every((byte) => byte === 0),
+      file()
+        .read(LAYOUT.slice(2))
+        .every((byte) => byte === 0),
       'nothing is written beyond the piece',
     );
   });
@@ -268,7 +253,7 @@ describe('a piece from the origin', () => {
     });
     const url = `http://127.0.0.1:${port}/file`;
     const signal = new AbortController().signal;
-    const found = await fetcher.statOrigin({ url, requestHeader: {}, signal, timeoutMs: 5000, trust: 'local-user' });
+    const found = await fetcher().statOrigin({ url, requestHeader: {}, signal, timeoutMs: 5000, trust: 'local-user' });
     assert.equal(found.url, url);
     assert.equal(found.location?.url, `http://127.0.0.1:${port}/signed?1`);
     await fetchPiece(found);

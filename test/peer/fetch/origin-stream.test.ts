@@ -1,19 +1,8 @@
 import assert from 'node:assert/strict';
 import type { RequestListener } from 'node:http';
 import type { FetchedPiece, OriginContent } from '../../../src/peer/fetch/piece-fetcher.js';
-import { ThreadedPieceFetcher } from '../../../src/peer/fetch/threaded-piece-fetcher.js';
-import {
-  bytesOf,
-  coded,
-  CONTENT,
-  digestOf,
-  foundAt,
-  LAYOUT,
-  origin,
-  PIECE_LENGTH,
-  Servers,
-  StoreFile,
-} from './support/fixtures.js';
+import { bytesOf, coded, CONTENT, digestOf, foundAt, LAYOUT, origin, PIECE_LENGTH } from './support/fixtures.js';
+import { useFetcher, useServers, useStoreFile } from './support/hooks.js';
 
 const chunked: RequestListener = (_, response) => {
   response.writeHead(200, { ETag: '"v1"' });
@@ -23,21 +12,12 @@ const chunked: RequestListener = (_, response) => {
 };
 
 describe('the whole content in one stream', () => {
-  const servers = new Servers();
-  let fetcher: ThreadedPieceFetcher;
-  let file: StoreFile;
+  const servers = useServers();
+  const fetcher = useFetcher();
+  const file = useStoreFile();
   let pieces: FetchedPiece[];
 
-  before(() => (fetcher = new ThreadedPieceFetcher({ threads: 1 })));
-  after(() => fetcher.close());
-  beforeEach(() => {
-    file = new StoreFile();
-    pieces = [];
-  });
-  afterEach(() => {
-    servers.close();
-    file.clean();
-  });
+  beforeEach(() => (pieces = []));
 
   async function streamFrom(
     listener: RequestListener,
@@ -46,11 +26,11 @@ describe('the whole content in one stream', () => {
   ): Promise<{ contentLength: number }> {
     const { url } = await servers.http(listener);
     const { stored = [], ...content } = more;
-    return fetcher.streamFromOrigin({
+    return fetcher().streamFromOrigin({
       origin: foundAt(url, { supportsRange: false, ...content }),
       stored,
       pieceLength: PIECE_LENGTH,
-      path: file.path,
+      path: file().path,
       signal: new AbortController().signal,
       idleTimeoutMs: 5000,
       timeoutMs: 10_000,
@@ -63,7 +43,7 @@ describe('the whole content in one stream', () => {
       pieces.map(({ slice, digest }) => ({ slice, digest })),
       LAYOUT.all().map((slice) => ({ slice, digest: digestOf(slice) })),
     );
-    assert.equal(file.readAll().compare(CONTENT), 0);
+    assert.equal(file().readAll().compare(CONTENT), 0);
   }
 
   it('is cut into pieces with their digests, with a length and without', async () => {
@@ -96,8 +76,12 @@ describe('the whole content in one stream', () => {
       pieces.map(({ digest }) => digest),
       LAYOUT.all().map((slice) => digestOf(slice)),
     );
-    assert.ok(file.read(LAYOUT.slice(1)).every((byte) => byte === 0));
-    assert.deepEqual(file.read(LAYOUT.slice(2)), bytesOf(LAYOUT.slice(2)));
+    assert.ok(
+      file()
+        .read(LAYOUT.slice(1))
+        .every((byte) => byte === 0),
+    );
+    assert.deepEqual(file().read(LAYOUT.slice(2)), bytesOf(LAYOUT.slice(2)));
   });
 
   it('waits for each piece to be taken before the next is written', async () => {
@@ -106,7 +90,9 @@ describe('the whole content in one stream', () => {
     await streamFrom(origin(), {}, async (piece) => {
       assert.equal(++taking, 1, 'one at a time');
       await new Promise((resolve) => setTimeout(resolve, 20));
-      const next = file.readAll().subarray(piece.slice.offset + piece.slice.length);
+      const next = file()
+        .readAll()
+        .subarray(piece.slice.offset + piece.slice.length);
       written.push(next.some((byte) => byte !== 0));
       pieces.push(piece);
       taking--;
@@ -140,7 +126,7 @@ describe('the whole content in one stream', () => {
         response.writeHead(200).end(Buffer.alloc(length, 1));
     await assert.rejects(streamFrom(other(CONTENT.length - 1)), coded('DFP_ORIGIN_LENGTH', /instead of/));
     await assert.rejects(streamFrom(other(CONTENT.length + 1)), coded('DFP_ORIGIN_LENGTH', /more than/));
-    assert.equal(file.readAll().length, CONTENT.length, 'nothing is written beyond the content');
+    assert.equal(file().readAll().length, CONTENT.length, 'nothing is written beyond the content');
   });
 
   it('fails when the content has another length or ETag by now', async () => {

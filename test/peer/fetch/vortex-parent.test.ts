@@ -9,9 +9,9 @@ import type { PieceAnswer } from '../../../src/peer/fetch/connection/answer-read
 import { parseAnnouncedDigest } from '../../../src/peer/fetch/parent/piece-body.js';
 import { VortexPieceReader } from '../../../src/peer/fetch/parent/vortex-piece-reader.js';
 import type { ParentPiece, ParentPieceRequest } from '../../../src/peer/fetch/piece-fetcher.js';
-import { ThreadedPieceFetcher } from '../../../src/peer/fetch/threaded-piece-fetcher.js';
 import { encodeContent, type PieceMetadata, VortexTag } from '../../../src/vortex/codec.js';
-import { bytesOf, coded, digestOf, LAYOUT, Servers, StoreFile } from './support/fixtures.js';
+import { bytesOf, coded, digestOf, LAYOUT } from './support/fixtures.js';
+import { useFetcher, useServers, useStoreFile } from './support/hooks.js';
 
 /** A live exchange of two Rust peers: the last piece, one byte, of a file of 20,971,521. */
 const CAPTURED = {
@@ -34,25 +34,17 @@ function metadataOf(slice: PieceSlice, more: Partial<PieceMetadata> = {}): Piece
 }
 
 describe('a piece from a parent over vortex', () => {
-  const servers = new Servers();
-  let fetcher: ThreadedPieceFetcher;
-  let file: StoreFile;
-
-  before(() => (fetcher = new ThreadedPieceFetcher({ threads: 1 })));
-  after(() => fetcher.close());
-  beforeEach(() => (file = new StoreFile()));
-  afterEach(() => {
-    servers.close();
-    file.clean();
-  });
+  const servers = useServers();
+  const fetcher = useFetcher();
+  const file = useStoreFile();
 
   function fetchPiece(port: number, more: Partial<ParentPieceRequest> = {}): Promise<ParentPiece> {
-    return fetcher.fromParent({
+    return fetcher().fromParent({
       endpoint: { protocol: 'vortex', host: '127.0.0.1', port },
       taskId: CAPTURED.taskId,
       childPeerId: 'child',
       slice: LAYOUT.slice(2),
-      path: file.path,
+      path: file().path,
       signal: new AbortController().signal,
       idleTimeoutMs: 5000,
       timeoutMs: 10_000,
@@ -80,7 +72,7 @@ describe('a piece from a parent over vortex', () => {
     assert.equal(asked.slice(2), CAPTURED.request, 'all but the random packet id');
     const digest = 'crc32:1812594589';
     assert.deepEqual(piece, { slice: CAPTURED.slice, digest, toldRoute: undefined });
-    assert.deepEqual(file.read(CAPTURED.slice), Buffer.from('72', 'hex'));
+    assert.deepEqual(file().read(CAPTURED.slice), Buffer.from('72', 'hex'));
     assert.ok(costMs > 0);
   });
 
@@ -88,8 +80,12 @@ describe('a piece from a parent over vortex', () => {
     const slice = LAYOUT.slice(2);
     const port = await parent(Buffer.concat([encodeContent(metadataOf(slice)), bytesOf(slice)]));
     assert.equal((await fetchPiece(port)).digest, digestOf(slice));
-    assert.deepEqual(file.read(slice), bytesOf(slice));
-    assert.ok(file.read(LAYOUT.slice(1)).every((byte) => byte === 0));
+    assert.deepEqual(file().read(slice), bytesOf(slice));
+    assert.ok(
+      file()
+        .read(LAYOUT.slice(1))
+        .every((byte) => byte === 0),
+    );
   });
 
   it('is taken without a digest', async () => {
@@ -118,7 +114,9 @@ describe('a piece from a parent over vortex', () => {
       const port = await parent(encodeContent(metadataOf(LAYOUT.slice(2), more)));
       await assert.rejects(fetchPiece(port), coded('DFP_PARENT_PROTOCOL'));
       assert.ok(
-        file.readAll().every((byte) => byte === 0),
+        file()
+          .readAll()
+          .every((byte) => byte === 0),
         'nothing was written',
       );
     });
@@ -157,7 +155,7 @@ describe('a piece from a parent over vortex', () => {
     const digest = 'crc32:0';
 
     function readInCuts(bytes: Buffer, cuts: readonly number[]): PieceAnswer | undefined {
-      const reader = new VortexPieceReader({ parent: 'parent', path: file.path, slice });
+      const reader = new VortexPieceReader({ parent: 'parent', path: file().path, slice });
       try {
         const marks = [...new Set([0, ...cuts.map((cut) => cut % bytes.length), bytes.length])].sort((a, b) => a - b);
         for (const [index, from] of marks.slice(0, -1).entries()) {
@@ -181,7 +179,7 @@ describe('a piece from a parent over vortex', () => {
             const packet = encodeContent(metadataOf(slice));
             const answer = readInCuts(Buffer.concat([packet, bytesOf(slice)]), [...cuts, ...early]);
             assert.equal(answer?.digest, digestOf(slice));
-            assert.deepEqual(file.read(slice), bytesOf(slice));
+            assert.deepEqual(file().read(slice), bytesOf(slice));
           },
         ),
         { numRuns: 60 },
