@@ -1,52 +1,15 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import {
-  chmod,
-  open,
-  readFile,
-  readlink,
-  rename,
-  rm,
-  stat,
-  symlink,
-  truncate,
-  utimes,
-  writeFile,
-  mkdir,
-} from 'node:fs/promises';
+import { chmod, mkdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DfpeerError } from '../../../src/core/errors.js';
-import { silentLogger } from '../../../src/core/logger.js';
-import { computeTaskId } from '../../../src/core/task-id.js';
-import { TaskStore } from '../../../src/peer/store/task-store.js';
-import { useTemporaryDirectory } from '../../support/temporary-directory.js';
 import { LevelMetadataStore } from '../../../src/peer/store/level-metadata.js';
 import { MAX_LISTENERS } from '../../../src/peer/store/stored-task.js';
-import { newTask, storePiece } from './fill-store.js';
-
-const PIECE = 1024;
-const CONTENT = randomBytes(4 * PIECE + 100);
-const TASK_ID = computeTaskId({ url: 'http://example.com/file' });
-
-const WHAT = { url: 'http://example.com/file', content: CONTENT, pieceLength: PIECE };
-const NEW_TASK = newTask(WHAT);
-
-async function overwrite(path: string, text: string, offset: number): Promise<void> {
-  const file = await open(path, 'r+');
-  await file.write(text, offset);
-  await file.close();
-}
+import { storePiece } from './fill-store.js';
+import { CONTENT, NEW_TASK, PIECE, TASK_ID, useStore } from './use-store.js';
 
 describe('task store', () => {
-  const directory = useTemporaryDirectory();
-  const openStore = (): Promise<TaskStore> =>
-    TaskStore.openDirectory(join(directory(), 'store'), { logger: silentLogger });
-
-  /** Leaves a store behind as a killed process would: nothing sealed. */
-  async function crash(store: TaskStore): Promise<void> {
-    for (const task of store.tasks()) task.markRemoved();
-    await store.close();
-  }
+  const { directory, openStore } = useStore();
 
   async function recordedTasks(): Promise<unknown[]> {
     const metadata = await LevelMetadataStore.open(join(directory(), 'store', 'metadata'));
@@ -54,21 +17,6 @@ describe('task store', () => {
     await metadata.close();
     return tasks;
   }
-
-  it('keeps a complete task over a restart', async () => {
-    const store = await openStore();
-    const task = await store.create(NEW_TASK);
-    for (let number = 0; number < 5; number++) await storePiece(task, CONTENT, number);
-    await task.finish();
-    await store.close();
-    const reopened = await openStore();
-    const found = await reopened.settled(TASK_ID);
-    assert.equal(found?.complete, true);
-    assert.equal(found.pieceCount, 5);
-    assert.equal(found.storedBytes, CONTENT.length);
-    assert.deepEqual(found.record.responseHeader, { etag: '"one"' });
-    await reopened.close();
-  });
 
   it('gives nobody a task that is removed while its file is looked at', async () => {
     const store = await openStore();
@@ -81,175 +29,6 @@ describe('task store', () => {
     assert.equal(await found, undefined);
     assert.equal(await removed, true);
     await store.close();
-  });
-
-  it('keeps verified pieces of a partial task over a kill, and drops those whose bytes changed', async () => {
-    const store = await openStore();
-    const task = await store.create(NEW_TASK);
-    await task.beginDownload();
-    for (const number of [0, 2, 4]) await storePiece(task, CONTENT, number);
-    const { path } = task;
-    await crash(store);
-    await overwrite(path, 'lies', 2 * PIECE);
-    const reopened = await openStore();
-    const found = await reopened.settled(TASK_ID);
-    assert.ok(found);
-    assert.deepEqual([...found.pieces()].map(({ number }) => number).sort(), [0, 4]);
-    assert.equal(found.complete, false);
-    await reopened.close();
-  });
-
-  it('checks pieces longer than what it reads at once to their last byte, and no further', async () => {
-    const pieceLength = 2.5 * 1024 * 1024;
-    const content = randomBytes(2 * pieceLength);
-    const store = await openStore();
-    const task = await store.create(newTask({ ...WHAT, content, pieceLength }));
-    await task.beginDownload();
-    for (const number of [0, 1]) await storePiece(task, content, number);
-    await crash(store);
-    const reopened = await openStore();
-    assert.equal((await reopened.settled(TASK_ID))?.pieceCount, 2);
-    await reopened.close();
-  });
-
-  it('does not have pieces again whose bytes had changed, once the file is trusted', async () => {
-    const store = await openStore();
-    const task = await store.create(NEW_TASK);
-    await task.beginDownload();
-    for (const number of [0, 1]) await storePiece(task, CONTENT, number);
-    await crash(store);
-    await overwrite(task.path, 'lies', PIECE);
-    for (let start = 0; start < 2; start++) {
-      const reopened = await openStore();
-      const found = await reopened.settled(TASK_ID);
-      assert.deepEqual(
-        [...(found?.pieces() ?? [])].map(({ number }) => number),
-        [0],
-      );
-      await reopened.close();
-    }
-  });
-
-  it('is complete after a kill between the last piece and the record of completion', async () => {
-    const store = await openStore();
-    const task = await store.create(NEW_TASK);
-    await task.beginDownload();
-    for (let number = 0; number < 5; number++) await storePiece(task, CONTENT, number);
-    await crash(store);
-    const reopened = await openStore();
-    assert.equal((await reopened.settled(TASK_ID))?.complete, true);
-    await reopened.close();
-  });
-
-  /** A complete task of a closed store, whose file's time can be given back to it. */
-  async function storeDated(): Promise<string> {
-    const store = await openStore();
-    const task = await store.create(NEW_TASK);
-    for (let number = 0; number < 5; number++) await storePiece(task, CONTENT, number);
-    await utimes(task.path, 1, 1);
-    await task.finish();
-    await store.close();
-    return task.path;
-  }
-
-  it('checks a file that stands in place of the one it knew, though size and time are the same', async () => {
-    const path = await storeDated();
-    // Where the old one still is, the new one is another inode.
-    await rename(path, join(directory(), 'old'));
-    await writeFile(path, Buffer.concat([Buffer.from('edited'), CONTENT.subarray(6)]));
-    await utimes(path, 1, 1);
-    const reopened = await openStore();
-    assert.equal((await reopened.settled(TASK_ID))?.pieceCount, 4);
-    await reopened.close();
-  });
-
-  it('checks what looks untouched after a repair of its records: their marks prove nothing', async () => {
-    const path = await storeDated();
-    await overwrite(path, 'edited', 0);
-    await utimes(path, 1, 1);
-    await rm(join(directory(), 'store', 'metadata', 'CURRENT'));
-    const reopened = await openStore();
-    assert.equal((await reopened.settled(TASK_ID))?.pieceCount, 4);
-    await reopened.close();
-  });
-
-  it('trusts a partial file that it has left in order, until the next download begins', async () => {
-    const store = await openStore();
-    await storePiece(await store.create(NEW_TASK), CONTENT, 0);
-    await store.close();
-    const reopened = await openStore();
-    const found = await reopened.settled(TASK_ID);
-    assert.notEqual(found?.record.mark, undefined);
-    await found?.beginDownload();
-    assert.equal(found?.record.mark, undefined);
-    await reopened.close();
-  });
-
-  it('makes a complete task partial again when its file was edited behind its back', async () => {
-    const store = await openStore();
-    const task = await store.create(NEW_TASK);
-    for (let number = 0; number < 5; number++) await storePiece(task, CONTENT, number);
-    await task.finish();
-    const { path } = task;
-    await store.close();
-    await writeFile(path, Buffer.concat([Buffer.from('edited'), CONTENT.subarray(6)]));
-    await utimes(path, 1, 1);
-    const reopened = await openStore();
-    const found = await reopened.settled(TASK_ID);
-    assert.equal(found?.complete, false);
-    assert.equal(found.piece(0), undefined);
-    assert.equal(found.pieceCount, 4);
-    await reopened.close();
-  });
-
-  it('quarantines a truncated file and forgets its task', async () => {
-    const store = await openStore();
-    const task = await store.create(NEW_TASK);
-    await storePiece(task, CONTENT, 0);
-    const { path } = task;
-    await store.close();
-    await truncate(path, 10);
-    const reopened = await openStore();
-    assert.equal(await reopened.settled(TASK_ID), undefined);
-    await assert.rejects(stat(path));
-    await reopened.close();
-    assert.deepEqual(await recordedTasks(), []);
-  });
-
-  it('quarantines a data file that nobody recorded', async () => {
-    const store = await openStore();
-    const task = await store.create(NEW_TASK);
-    const { path } = task;
-    await store.remove(TASK_ID);
-    await store.close();
-    await mkdir(join(path, '..'), { recursive: true });
-    await writeFile(path, 'foreign');
-    const reopened = await openStore();
-    assert.equal(reopened.get(TASK_ID), undefined);
-    await assert.rejects(stat(path));
-    await reopened.close();
-  });
-
-  it('drops a record that was tampered with instead of trusting it', async () => {
-    const store = await openStore();
-    const task = await store.create(NEW_TASK);
-    await storePiece(task, CONTENT, 0);
-    await storePiece(task, CONTENT, 1);
-    await store.close();
-    const { ClassicLevel } = await import('classic-level');
-    const db = new ClassicLevel(join(directory(), 'store', 'metadata'));
-    const key = `p/${TASK_ID}/0000000000`;
-    const text = await db.get(key);
-    assert.ok(text !== undefined);
-    await db.put(key, text.replace('"costMs":1', '"costMs":7'));
-    await db.close();
-    const reopened = await openStore();
-    const found = await reopened.settled(TASK_ID);
-    assert.deepEqual(
-      [...(found?.pieces() ?? [])].map(({ number }) => number),
-      [1],
-    );
-    await reopened.close();
   });
 
   it('refuses a second process on the same directory', async () => {
@@ -385,17 +164,6 @@ describe('task store', () => {
     await store.close();
   });
 
-  it('forgets a task of unknown length at the next start: there is nothing to go on from', async () => {
-    const store = await openStore();
-    const { path } = await store.create({ ...NEW_TASK, contentLength: undefined });
-    await store.close();
-    const reopened = await openStore();
-    assert.equal(await reopened.settled(TASK_ID), undefined);
-    await reopened.close();
-    await assert.rejects(stat(path), { code: 'ENOENT' });
-    assert.deepEqual(await recordedTasks(), []);
-  });
-
   it('takes so many listeners of one task, and no more', async () => {
     const store = await openStore();
     const task = await store.create(NEW_TASK);
@@ -410,17 +178,5 @@ describe('task store', () => {
     await storePiece(task, CONTENT, 0);
     await assert.rejects(task.finish(), (error) => error instanceof DfpeerError && error.code === 'DFP_INTERNAL');
     await store.close();
-  });
-
-  it('fetches everything again when all files are gone', async () => {
-    const store = await openStore();
-    const task = await store.create(NEW_TASK);
-    for (let number = 0; number < 5; number++) await storePiece(task, CONTENT, number);
-    await task.finish();
-    await store.close();
-    await rm(join(directory(), 'store', 'content'), { recursive: true });
-    const reopened = await openStore();
-    assert.equal(await reopened.settled(TASK_ID), undefined);
-    await reopened.close();
   });
 });
