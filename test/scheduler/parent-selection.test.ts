@@ -111,6 +111,14 @@ describe('the choice of candidate parents', () => {
     );
   });
 
+  it('has the peer at the origin also where enough complete ones would be better', () => {
+    const cluster = new TestCluster();
+    for (let number = 0; number < 6; number++) cluster.complete(`parent${number}`);
+    const origin = cluster.join('origin');
+    origin.state = 'BackToSource';
+    assert.ok(select(cluster.join('child'), 4).includes(origin));
+  });
+
   it('spreads children over equal parents', () => {
     const cluster = new TestCluster({ random: Math.random });
     const parents = Array.from({ length: 8 }, (_, index) => cluster.complete(`parent${index}`));
@@ -189,6 +197,22 @@ describe('the choice of candidate parents', () => {
     );
   });
 
+  it('counts as having no root who has it from the child itself, or from a parent that it blocked', () => {
+    const cluster = new TestCluster();
+    const [origin, child, fed] = ['a', 'b', 'c'].map((host) => cluster.join(host));
+    assert.ok(origin && child && fed);
+    origin.state = 'BackToSource';
+    child.leavesRings = true;
+    setParents(child, [origin]);
+    setParents(fed, [child]);
+    assert.deepEqual(usableParents(child), [origin, fed]);
+    assert.deepEqual([...rootedParents(child, usableParents(child))], [origin]);
+    setParents(fed, [origin]);
+    assert.deepEqual([...rootedParents(child, usableParents(child))], [origin, fed]);
+    fed.blocked.add(origin.id);
+    assert.deepEqual([...rootedParents(child, usableParents(child))], [origin]);
+  });
+
   it('takes a partial copy for a root only of what it covers', () => {
     const cluster = new TestCluster();
     const half = cluster.complete('half', { range: { offset: 0, length: 5 * PIECE_LENGTH } });
@@ -199,6 +223,8 @@ describe('the choice of candidate parents', () => {
     assert.equal(half.task.id, taskId());
     const same = cluster.join('same', { range: { offset: 0, length: 5 * PIECE_LENGTH } });
     assert.ok(rootedParents(same, usableParents(same)).has(half));
+    const beyond = cluster.join('beyond', { range: { offset: PIECE_LENGTH, length: 5 * PIECE_LENGTH } });
+    assert.ok(!rootedParents(beyond, usableParents(beyond)).has(half));
   });
 
   it('takes no parent whose pieces have another length', () => {
@@ -207,6 +233,10 @@ describe('the choice of candidate parents', () => {
     const { content } = cluster.join('like');
     const child = cluster.join('unlike', { content: { ...content, pieceLength: 2 * PIECE_LENGTH } });
     assert.deepEqual(usableParents(child), []);
+    const unknown = cluster.join('unknown', {
+      content: { ...content, contentLength: undefined, pieceLength: undefined },
+    });
+    assert.ok(usableParents(unknown).length > 0);
   });
 
   it('holds only the last few failures of its host against a parent', () => {
