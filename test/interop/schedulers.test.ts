@@ -48,6 +48,11 @@ describe('schedulers', function () {
     assert.equal(seedAfter.uploaded - seedBefore.uploaded, CONTENT_BYTES);
     assert.equal(childAfter.fromPeers - childBefore.fromPeers, CONTENT_BYTES);
     assert.equal(childAfter.fromOrigin, childBefore.fromOrigin);
+
+    // What only the child is not to do, the seed is still asked for.
+    await cluster.download(child, { path: '/from-peers-only', flags: ['--disable-back-to-source'] });
+    assert.equal((await child.traffic()).fromOrigin, childBefore.fromOrigin, 'the seed did not give it');
+    assert.equal(origin.contentBytes, 2 * CONTENT_BYTES);
   });
 
   it('a dfpeer parent is found again by what it holds when the scheduler was killed and restarted', async () => {

@@ -64,7 +64,8 @@ export function readDownload(download: Download__Output, trust: OriginTrust): Cl
       pieceLength,
       digest: download.digest,
       range,
-      disableBackToSource: download.disableBackToSource,
+      // A scheduler passes on to the seed what the child asked with: the child is not to use the origin, the seed is told to.
+      disableBackToSource: download.disableBackToSource && !download.needBackToSource,
       needBackToSource: download.needBackToSource,
       trust,
       rateLimitBytesPerSecond: undefined,

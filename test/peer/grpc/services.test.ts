@@ -124,6 +124,17 @@ describe('the gRPC services of a daemon', function () {
     assert.equal(origin.contentBytes, 100_000);
   });
 
+  it('have a seed ask the origin as a scheduler tells it to, also for a child that is not to ask it', async () => {
+    origin = await Origin.start(100_000);
+    const seed = await start('seed', { download: { originAllowList: ['127.0.0.0/8'] } });
+    const asked = { url: origin.url(), disableBackToSource: true };
+    const own = await downloadTask(socketOf(seed), asked);
+    assert.match(own.status.details, /the origin is not to be asked/);
+    const { status: ended } = await downloadTask(`127.0.0.1:${seed.ports.grpc}`, { ...asked, needBackToSource: true });
+    assert.equal(ended.code, status.OK, ended.details);
+    assert.equal(origin.contentBytes, 100_000);
+  });
+
   it('check what they are asked by the rules of the message', async () => {
     origin = await Origin.start(10);
     const request = { taskId: taskIdOf(), remoteIp: 'nonsense' };
