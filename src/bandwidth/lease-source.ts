@@ -1,6 +1,6 @@
-import Bottleneck from 'bottleneck';
 import { type Clock, systemClock } from '../core/clock.js';
 import { UsageError } from '../core/errors.js';
+import { Reservoir } from './reservoir.js';
 
 /** Grants leases at one fixed rate, one at a time. */
 export interface LeaseSource {
@@ -38,7 +38,7 @@ export class BottleneckLeases implements LeaseSource {
   readonly #limitBytesPerSecond: number;
   readonly #intervalMs: number;
   readonly #clock: Clock;
-  readonly #limiter: Bottleneck;
+  readonly #reservoir: Reservoir;
   #leasesGranted = 0;
   #countingSinceMs = 0;
   #grantedBytes = 0;
@@ -52,15 +52,7 @@ export class BottleneckLeases implements LeaseSource {
     this.#clock = clock;
     this.leaseBytes = Math.max(1, Math.floor(limitBytesPerSecond / LEASES_PER_SECOND));
     this.#intervalMs = Math.max(1000 / LEASES_PER_SECOND, Math.ceil(1000 / limitBytesPerSecond));
-    const refillMs = this.#intervalMs * LEASES_PER_JOB * REFILL_SHARE;
-    this.#limiter = new Bottleneck({
-      reservoir: this.#jobBytes,
-      reservoirIncreaseAmount: this.#jobBytes,
-      reservoirIncreaseMaximum: this.#jobBytes,
-      // Shorter than the heartbeat: equal ones skip a beat whenever the two clocks round differently.
-      reservoirIncreaseInterval: Math.ceil(refillMs / 2),
-      heartbeatInterval: refillMs,
-    });
+    this.#reservoir = new Reservoir(this.#jobBytes, this.#intervalMs * LEASES_PER_JOB * REFILL_SHARE, clock);
   }
 
   async next(leases = 1): Promise<number> {
@@ -72,7 +64,7 @@ export class BottleneckLeases implements LeaseSource {
     }
     const due = this.#pause(this.#lastGrantMs + this.#intervalMs * leases - askedMs);
     if (this.#leasesGranted < leases) {
-      await Promise.all([due, this.#limiter.schedule({ weight: this.#jobBytes }, () => Promise.resolve())]);
+      await Promise.all([due, this.#reservoir.take()]);
       this.#leasesGranted += LEASES_PER_JOB;
     } else await due;
     this.#leasesGranted -= leases;
@@ -84,7 +76,7 @@ export class BottleneckLeases implements LeaseSource {
 
   close(): void {
     this.#cancelPause?.();
-    void this.#limiter.disconnect();
+    this.#reservoir.close();
   }
 
   get #jobBytes(): number {

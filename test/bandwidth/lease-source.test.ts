@@ -37,6 +37,31 @@ describe('leases in real time', function () {
     assert.ok(bytes <= 10 * MIB * (seconds + 0.021) * 1.05, `${bytes} bytes in ${seconds} s`);
   });
 
+  for (const hours of [-1, 1])
+    it(`go on when the machine's clock is set ${hours < 0 ? 'back' : 'ahead'} by an hour, and right again`, async () => {
+      const limiter = new BandwidthLimiter(MIB);
+      const take = async (forMs: number): Promise<number> => {
+        const startedMs = performance.now();
+        let bytes = 0;
+        while (performance.now() < startedMs + forMs) bytes += await limiter.take(64 * 1024, never);
+        return (bytes / (performance.now() - startedMs)) * 1000;
+      };
+      await take(300);
+      const now = Date.now;
+      try {
+        Date.now = () => now() + hours * 3_600_000;
+        await take(1000);
+        const stalls = new Stalls();
+        assertRate((await take(1000)) / MIB, 0.1, stalls.end());
+      } finally {
+        Date.now = now;
+      }
+      await take(1000);
+      const stalls = new Stalls();
+      assertRate((await take(1000)) / MIB, 0.1, stalls.end());
+      limiter.close();
+    });
+
   it('are shared fairly: Jain index of 32 equal transfers at least 0.95', async () => {
     const limiter = new BandwidthLimiter(20 * MIB);
     const stop = new AbortController();
