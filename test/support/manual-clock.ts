@@ -23,13 +23,19 @@ export class ManualClock implements Clock {
     return this.#timers.size;
   }
 
+  /** The process is held up: timers that were due meanwhile run late. */
+  holdUp(ms: number): void {
+    this.#nowMs += ms;
+    this.advance(0);
+  }
+
   advance(ms: number): void {
     const untilMs = this.#nowMs + ms;
     for (;;) {
       const [next] = [...this.#timers].filter(({ dueMs }) => dueMs <= untilMs).sort((a, b) => a.dueMs - b.dueMs);
       if (next === undefined) break;
       this.#timers.delete(next);
-      this.#nowMs = next.dueMs;
+      this.#nowMs = Math.max(this.#nowMs, next.dueMs);
       next.callback();
     }
     this.#nowMs = untilMs;

@@ -8,6 +8,8 @@ import type { FetchedPiece } from './piece-fetcher.js';
 export const LEASE_STEP = 256 * 1024;
 export const PROGRESS_STEP = 1024 * 1024;
 export const PROGRESS_INTERVAL_MS = 100;
+/** So often is looked whether anything came: what is held up for longer than between two looks counts as no silence. */
+const LOOKS_AT_IDLE = 8;
 
 /** What a transfer asks of whoever ordered it. Answers come back through grant() and pieceAccepted(). */
 export interface TransferPort {
@@ -59,7 +61,7 @@ export class Transfer {
     this.#deadline = new PausableDeadline(this.#clock, timeoutMs, () =>
       this.abort(new DeadlineError(waitingFor, timeoutMs)),
     );
-    if (options.idleTimeoutMs !== undefined) this.#watchIdle(options.idleTimeoutMs, options.idleTimeoutMs);
+    if (options.idleTimeoutMs !== undefined) this.#watchIdle(options.idleTimeoutMs);
   }
 
   /** Aborts with a coded error: by a deadline, or by who ordered the transfer. */
@@ -161,13 +163,22 @@ export class Transfer {
     this.#options.port.reportProgress(this.#bytes);
   }
 
-  /** One timer at a time looks at the clock, so that a byte costs no timer. */
-  #watchIdle(idleTimeoutMs: number, delayMs: number): void {
-    this.#cancelIdle = this.#clock.after(delayMs, () => {
-      const silentMs = this.#wakeUp === undefined ? this.#clock.monotonicMs() - this.#lastByteAtMs : 0;
-      if (silentMs < idleTimeoutMs) return this.#watchIdle(idleTimeoutMs, idleTimeoutMs - silentMs);
+  /**
+   * One timer at a time looks at the clock, so that a byte costs no timer. While this process was held up (stopped, a paused container) nobody
+   * was silent: what came is still to be read.
+   */
+  #watchIdle(idleTimeoutMs: number): void {
+    const silentMs = this.#wakeUp === undefined ? this.#clock.monotonicMs() - this.#lastByteAtMs : 0;
+    if (silentMs >= idleTimeoutMs) {
       const text = `no byte for ${idleTimeoutMs} ms from ${this.waitingFor} (${this.#bytes} so far)`;
-      this.abort(new DfpeerError('DFP_STALLED', text));
+      return this.abort(new DfpeerError('DFP_STALLED', text));
+    }
+    const delayMs = Math.min(idleTimeoutMs - silentMs, idleTimeoutMs / LOOKS_AT_IDLE);
+    const dueMs = this.#clock.monotonicMs() + delayMs;
+    this.#cancelIdle = this.#clock.after(delayMs, () => {
+      const nowMs = this.#clock.monotonicMs();
+      this.#lastByteAtMs = Math.min(this.#lastByteAtMs + Math.max(0, nowMs - dueMs), nowMs);
+      this.#watchIdle(idleTimeoutMs);
     });
   }
 }

@@ -53,6 +53,18 @@ describe('the deadlines of a transfer', () => {
     isOver('DFP_STALLED');
   });
 
+  it('count no silence while this process was stopped', () => {
+    begin({ timeoutMs: 10_000, idleTimeoutMs: 800 });
+    clock.advance(150);
+    clock.holdUp(1000);
+    transfer.throwIfAborted();
+    // As much as was between two looks may count.
+    clock.advance(540);
+    transfer.throwIfAborted();
+    clock.advance(110);
+    isOver('DFP_STALLED');
+  });
+
   it('leave no timer behind', () => {
     begin({ timeoutMs: 1000, idleTimeoutMs: 700 });
     transfer.close();
