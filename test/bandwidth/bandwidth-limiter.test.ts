@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { setMaxListeners } from 'node:events';
+import { getEventListeners, setMaxListeners } from 'node:events';
 import fc from 'fast-check';
 import { BandwidthLimiter } from '../../src/bandwidth/bandwidth-limiter.js';
 import type { LeaseSource } from '../../src/bandwidth/lease-source.js';
-import { manualLimiter } from './support/manual-leases.js';
+import { ManualLeases, manualLimiter } from './support/manual-leases.js';
 
 const MIB = 1024 * 1024;
 const never = new AbortController().signal;
@@ -20,7 +20,17 @@ describe('a bandwidth limiter', () => {
     const next = (): Promise<never> => Promise.reject(new Error('no timers'));
     const createLeases = (): LeaseSource => ({ leaseBytes: MIB, next, close: () => undefined });
     const limiter = new BandwidthLimiter(MIB, { createLeases });
-    await assert.rejects(limiter.take(1, never), { code: 'DFP_INTERNAL' });
+    // It is asked anew for whoever comes next.
+    for (let turn = 0; turn < 2; turn++) await assert.rejects(limiter.take(1, never), { code: 'DFP_INTERNAL' });
+  });
+
+  it('asks for one lease at a time, however many wait', () => {
+    let asked = 0;
+    const next = (): Promise<number> => (asked++, new Promise(() => undefined));
+    const createLeases = (): LeaseSource => ({ leaseBytes: MIB, next, close: () => undefined });
+    const limiter = new BandwidthLimiter(MIB, { createLeases });
+    for (let count = 0; count < 3; count++) void limiter.take(1, never);
+    assert.equal(asked, 1);
   });
 
   it('shares one lease out evenly among all who wait', async () => {
@@ -123,6 +133,16 @@ describe('a bandwidth limiter', () => {
     assert.equal(await limiter.take(9000, never), 1000);
   });
 
+  it('keeps one lease at most of what came for somebody who is gone', async () => {
+    const { limiter, sources } = manualLimiter(MIB);
+    const controller = new AbortController();
+    const gone = limiter.take(8 * MIB, controller.signal, 'large');
+    controller.abort();
+    await assert.rejects(gone, { code: 'DFP_ABORTED' });
+    await sources[0]?.grant();
+    assert.equal(await limiter.take(8 * MIB, never), MIB);
+  });
+
   it('moves waiting requests to a new limit, and to none', async () => {
     const { limiter, sources } = manualLimiter(10);
     const waiting = [limiter.take(500, never), limiter.take(500, never)];
@@ -135,6 +155,22 @@ describe('a bandwidth limiter', () => {
     limiter.setLimit(undefined);
     assert.equal(await waiting[1], 500);
     assert.equal(limiter.spentBytes, 900);
+  });
+
+  it('fails nobody who waits for a new limit when the source of the former one fails', async () => {
+    let fail: (error: Error) => void = () => undefined;
+    const failing = {
+      leaseBytes: 1,
+      next: () => new Promise<number>((_, reject) => (fail = reject)),
+      close: () => undefined,
+    };
+    const source = new ManualLeases(MIB);
+    const limiter = new BandwidthLimiter(1, { createLeases: (limit) => (limit === 1 ? failing : source) });
+    const waiting = limiter.take(MIB, never);
+    limiter.setLimit(2);
+    fail(new Error('closed'));
+    await source.grant();
+    assert.equal(await waiting, MIB);
   });
 
   /** Half a lease is left over, and too little for who wants a large one. */
@@ -170,20 +206,23 @@ describe('a bandwidth limiter', () => {
     const { limiter, sources } = manualLimiter(10);
     const controller = new AbortController();
     const aborted = limiter.take(10, controller.signal);
-    const patient = limiter.take(10, never);
+    const { signal } = new AbortController();
+    const patient = limiter.take(10, signal);
     controller.abort();
     await assert.rejects(aborted, { code: 'DFP_ABORTED' });
     await sources[0]?.grant();
     assert.equal(await patient, 10);
+    assert.equal(getEventListeners(signal, 'abort').length, 0);
     assert.equal(limiter.spentBytes, 10);
     await assert.rejects(limiter.take(1, controller.signal), { code: 'DFP_ABORTED' });
   });
 
   it('refuses requests beyond its bound, and all once it is closed', async () => {
-    const { limiter } = manualLimiter(10, 2);
+    const { limiter, sources } = manualLimiter(10, 2);
     const waiting = [limiter.take(1, never), limiter.take(1, never)];
     await assert.rejects(limiter.take(1, never), { code: 'DFP_LIMIT' });
     limiter.close();
+    assert.equal(sources[0]?.closed, true);
     for (const request of waiting) await assert.rejects(request, { code: 'DFP_SHUTTING_DOWN' });
     await assert.rejects(limiter.take(1, never), { code: 'DFP_SHUTTING_DOWN' });
   });
