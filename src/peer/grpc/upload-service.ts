@@ -36,7 +36,7 @@ export interface UploadServiceDependencies
   reannounce(taskId: string): Promise<void>;
 }
 
-/** dfdaemon.v2.DfdaemonUpload, for other peers and schedulers (docs/WIRE.md 2). Never takes a path. */
+/** dfdaemon.v2.DfdaemonUpload, for other peers and schedulers (docs/WIRE.md 2). Never takes a path, nor sends pieces: who asks for a download throws them away. */
 export function makeUploadService(dependencies: UploadServiceDependencies): GrpcService {
   const { logger, store, tracer } = dependencies;
   const forChildren: SyncPiecesDependencies = { ...dependencies, awaited: { count: 0 } };
@@ -60,7 +60,7 @@ export function makeUploadService(dependencies: UploadServiceDependencies): Grpc
     DownloadTask: serverStream('dfdaemon.v2.DownloadTaskRequest', logger, async (request, send, call, signal) => {
       assertTrusted(call.getPeer(), 'DownloadTask');
       if (request.download === null) throw new DfpeerError('DFP_INVALID_ARGUMENT', 'download must be set');
-      const client = { ...readDownload(request.download, 'network'), outputPath: undefined };
+      const client = { ...readDownload(request.download, 'network'), outputPath: undefined, needPieceContent: false };
       const stored = await store.settled(client.request.taskId);
       if (stored?.complete === true) {
         await dependencies.reannounce(client.request.taskId);

@@ -135,6 +135,18 @@ describe('the gRPC services of a daemon', function () {
     assert.equal(origin.contentBytes, 100_000);
   });
 
+  it('send no pieces to a scheduler that passes on a child’s wish for them', async () => {
+    origin = await Origin.start(100_000);
+    const seed = await start('seed', { download: { originAllowList: ['127.0.0.0/8'] } });
+    const asked = { url: origin.url(), needPieceContent: true };
+    const { messages } = await downloadTask(`127.0.0.1:${seed.ports.grpc}`, asked);
+    const contents = messages.flatMap(({ downloadPieceFinishedResponse: told }) => told?.piece ?? []);
+    assert.deepEqual(
+      contents.map(({ length, content }) => [length, content?.length ?? 0]),
+      [[100_000, 0]],
+    );
+  });
+
   it('check what they are asked by the rules of the message', async () => {
     origin = await Origin.start(10);
     const request = { taskId: taskIdOf(), remoteIp: 'nonsense' };
