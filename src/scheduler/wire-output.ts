@@ -3,12 +3,9 @@ import type { Peer } from '../generated/common/v2/Peer.js';
 import type { Task } from '../generated/common/v2/Task.js';
 import { SizeScope } from '../generated/common/v2/SizeScope.js';
 import type { AnnouncePeerResponse } from '../generated/scheduler/v2/AnnouncePeerResponse.js';
-import { toDuration, toTimestamp } from '../grpc/wire.js';
+import { toDuration, toTimestamp, toWireLength } from '../grpc/wire.js';
 import type { SchedulerHost, SchedulerPeer, SchedulerTask } from './model.js';
 import type { ScheduleDecision } from './scheduler-core.js';
-
-/** How the wire writes a length that nobody knows: -1 as unsigned. */
-const UNKNOWN_LENGTH = '18446744073709551615';
 
 /** Writes the core's objects as messages. Hosts are given back as they announced themselves. */
 export class WireOutput {
@@ -60,7 +57,7 @@ export class WireOutput {
       ...(tag === undefined ? {} : { tag }),
       ...(application === undefined ? {} : { application }),
       filteredQueryParams: [...filteredQueryParams],
-      contentLength: content.contentLength ?? UNKNOWN_LENGTH,
+      contentLength: toWireLength(content.contentLength),
       pieceCount: content.pieceCount ?? 0,
       sizeScope: content.contentLength === 0 ? SizeScope.EMPTY : SizeScope.NORMAL,
       state,

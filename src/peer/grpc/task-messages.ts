@@ -1,6 +1,6 @@
 import type { Task } from '../../generated/common/v2/Task.js';
 import type { StatLocalTaskResponse } from '../../generated/dfdaemon/v2/StatLocalTaskResponse.js';
-import { toTimestamp } from '../../grpc/wire.js';
+import { toTimestamp, toWireLength } from '../../grpc/wire.js';
 import type { TaskStatus } from '../../scheduler-client/index.js';
 import type { StoredTask } from '../store/stored-task.js';
 
@@ -28,7 +28,7 @@ export function toWireTask(task: TaskStatus): Task {
     tag: task.tag,
     application: task.application,
     filteredQueryParams: [...task.filteredQueryParams],
-    contentLength: task.contentLength ?? 0,
+    contentLength: toWireLength(task.contentLength),
     pieceCount: task.pieceCount,
     state: task.state,
     peerCount: task.peerCount,
