@@ -246,7 +246,10 @@ export class ParentSwarm {
     const isUs = host.isAt(parent);
     // A container made anew has another name at the same address: the scheduler takes it for two hosts.
     if (isUs)
-      logger.info({ parent: parent.peerId }, 'the scheduler offers a former life of this host, which is no parent');
+      logger.info(
+        { parent: parent.peerId, ip: parent.ip, port: parent.port },
+        'a host at our own address is no parent: it is a former life of this one, or host.ip is not unique in the cluster',
+      );
     return isUs || this.#liars.has(parent.hostId) || distrusted.has(parent.hostId);
   }
 
