@@ -1,10 +1,12 @@
 import type { Socket } from 'node:net';
 import { SO_MAX_PACING_RATE, SOL_SOCKET } from './linux-abi.js';
 import { openSocket } from './socket-fd.js';
+import { setSocketOption } from './socket-option.js';
 import { checked } from './syscall-error.js';
 
 /** What the kernel takes for no limit. */
 const UNLIMITED = 0xffff_ffff_ffff_ffffn;
+const PACING_RATE = { level: SOL_SOCKET, name: SO_MAX_PACING_RATE, doing: 'setting a pacing rate' };
 
 /**
  * Lets the kernel space out what a TCP socket sends (SO_MAX_PACING_RATE, socket(7)); may be changed at any time. A
@@ -17,9 +19,8 @@ export function setMaxPacingRate(socket: Socket, bytesPerSecond: number | 'unlim
   if (bytesPerSecond !== 'unlimited' && !(Number.isSafeInteger(bytesPerSecond) && bytesPerSecond > 0)) {
     throw new RangeError(`a pacing rate of ${bytesPerSecond} bytes per second is not a positive integer`);
   }
-  const { libc, fd } = openSocket(socket, 'pacing');
   const value = new BigUint64Array([bytesPerSecond === 'unlimited' ? UNLIMITED : BigInt(bytesPerSecond)]);
-  checked('setsockopt', libc.setSocketOption(fd, SOL_SOCKET, SO_MAX_PACING_RATE, value, 8), 'setting a pacing rate');
+  setSocketOption(socket, PACING_RATE, value);
 }
 
 /** The rate in force, in bytes per second. Throws as setMaxPacingRate does. */

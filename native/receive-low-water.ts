@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { SO_RCVLOWAT, SOL_SOCKET } from './linux-abi.js';
-import { openSocket } from './socket-fd.js';
-import { checked } from './syscall-error.js';
+import { setSocketOption } from './socket-option.js';
+
+const RECEIVE_LOW_WATER = { level: SOL_SOCKET, name: SO_RCVLOWAT, doing: 'setting what a socket waits to receive' };
 
 /**
  * How much must have come before a TCP socket turns readable (SO_RCVLOWAT, socket(7)); its end or an error always wakes. May be changed
@@ -14,11 +15,5 @@ export function setReceiveLowWater(socket: Socket, bytes: number): void {
   if (!Number.isInteger(bytes) || bytes <= 0 || bytes > 0x7fff_ffff) {
     throw new RangeError(`a receive low water of ${bytes} bytes is not a positive 31-bit integer`);
   }
-  const { libc, fd } = openSocket(socket, 'setting its receive low water');
-  const value = new Uint32Array([bytes]);
-  checked(
-    'setsockopt',
-    libc.setSocketOption(fd, SOL_SOCKET, SO_RCVLOWAT, value, 4),
-    'setting what a socket waits to receive',
-  );
+  setSocketOption(socket, RECEIVE_LOW_WATER, new Uint32Array([bytes]));
 }

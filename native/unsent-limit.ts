@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { IPPROTO_TCP, TCP_NOTSENT_LOWAT } from './linux-abi.js';
-import { openSocket } from './socket-fd.js';
-import { checked } from './syscall-error.js';
+import { setSocketOption } from './socket-option.js';
+
+const UNSENT_LIMIT = { level: IPPROTO_TCP, name: TCP_NOTSENT_LOWAT, doing: 'limiting what a socket holds unsent' };
 
 /**
  * How much a TCP socket takes that it can't send yet (TCP_NOTSENT_LOWAT, tcp(7)): it turns writable again below half of it. What is
@@ -14,11 +15,5 @@ export function setUnsentLimit(socket: Socket, bytes: number): void {
   if (!Number.isInteger(bytes) || bytes <= 0 || bytes > 0xffff_ffff) {
     throw new RangeError(`an unsent limit of ${bytes} bytes is not a positive 32-bit integer`);
   }
-  const { libc, fd } = openSocket(socket, 'limiting what it holds unsent');
-  const value = new Uint32Array([bytes]);
-  checked(
-    'setsockopt',
-    libc.setSocketOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, value, 4),
-    'limiting what a socket holds unsent',
-  );
+  setSocketOption(socket, UNSENT_LIMIT, new Uint32Array([bytes]));
 }
