@@ -6,6 +6,7 @@ import { freePort } from '../support/free-port.js';
 import { Origin } from '../support/origin.js';
 import { useTemporaryDirectory } from '../support/temporary-directory.js';
 import { until } from '../support/until.js';
+import { useEnds } from '../support/use-ends.js';
 
 const MIB = 1024 * 1024;
 const SIZE = 24 * MIB;
@@ -13,11 +14,7 @@ const SIZE = 24 * MIB;
 describe('a scheduler that is killed and restarted during a download', function () {
   this.timeout(120_000);
   const directory = useTemporaryDirectory();
-  const ends: (() => unknown)[] = [];
-
-  afterEach(async () => {
-    for (const end of ends.splice(0).reverse()) await end();
-  });
+  const ends = useEnds();
 
   async function startDaemon(name: string, scheduler: object): Promise<DaemonProcess> {
     const daemon = await DaemonProcess.start(join(directory(), name), { host: { hostname: name }, scheduler });

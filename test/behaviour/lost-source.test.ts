@@ -12,17 +12,14 @@ import { ScriptedScheduler } from '../scheduler-client/support/scripted-schedule
 import { DaemonProcess } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
 import { useTemporaryDirectory } from '../support/temporary-directory.js';
+import { useEnds } from '../support/use-ends.js';
 
 const MIB = 1024 * 1024;
 
 describe('a child whose parents have nothing to give', function () {
   this.timeout(100_000);
   const directory = useTemporaryDirectory();
-  const ends: (() => unknown)[] = [];
-
-  afterEach(async () => {
-    for (const end of ends.splice(0).reverse()) await end();
-  });
+  const ends = useEnds();
 
   /** It answers, and never has a piece. */
   async function startParent(): Promise<GrpcServer> {

@@ -5,6 +5,7 @@ import { ScriptedScheduler } from '../scheduler-client/support/scripted-schedule
 import { DaemonProcess } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
 import { useSharedDirectory, useTemporaryDirectory } from '../support/temporary-directory.js';
+import { useEnds } from '../support/use-ends.js';
 
 const MIB = 1024 * 1024;
 const SIZE = 32 * MIB;
@@ -18,19 +19,13 @@ describe('a download among the silent', function () {
   this.timeout(120_000);
   const shared = useSharedDirectory();
   const directory = useTemporaryDirectory();
-  const ends: (() => unknown)[] = [];
+  const ends = useEnds();
   let aloneMs = 0;
-
-  afterEach(endAll);
 
   before(async () => {
     aloneMs = await timeOf(await startDaemon('alone', undefined, shared()), await startOrigin());
-    await endAll();
+    await ends.endAll();
   });
-
-  async function endAll(): Promise<void> {
-    for (const end of ends.splice(0).reverse()) await end();
-  }
 
   async function startOrigin(behaviour: { ignoresRange?: boolean } = {}): Promise<Origin> {
     const origin = await Origin.start(SIZE, { bytesPerSecond: ORIGIN_RATE, ...behaviour });

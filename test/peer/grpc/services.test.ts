@@ -58,6 +58,11 @@ describe('the gRPC services of a daemon', function () {
     return daemon;
   }
 
+  /** One that schedulers may send to the test's origin. */
+  function startSeed(): Promise<DaemonProcess> {
+    return start('seed', { download: { originAllowList: ['127.0.0.0/8'] } });
+  }
+
   const keep = <C extends Client>(client: C): C => {
     clients.push(client);
     return client;
@@ -115,7 +120,7 @@ describe('the gRPC services of a daemon', function () {
 
   it('leave the digest of a task that a scheduler has a seed download to whoever wants the output, also one of an algorithm that only others know', async () => {
     origin = await Origin.start(100_000);
-    const seed = await start('seed', { download: { originAllowList: ['127.0.0.0/8'] } });
+    const seed = await startSeed();
     const md5 = `md5:${'0'.repeat(32)}`;
     const own = await downloadTask(socketOf(seed), { url: origin.url(), digest: md5 });
     assert.equal(own.status.code, status.INVALID_ARGUMENT);
@@ -126,7 +131,7 @@ describe('the gRPC services of a daemon', function () {
 
   it('have a seed ask the origin as a scheduler tells it to, also for a child that is not to ask it', async () => {
     origin = await Origin.start(100_000);
-    const seed = await start('seed', { download: { originAllowList: ['127.0.0.0/8'] } });
+    const seed = await startSeed();
     const asked = { url: origin.url(), disableBackToSource: true };
     const own = await downloadTask(socketOf(seed), asked);
     assert.match(own.status.details, /the origin is not to be asked/);
@@ -137,7 +142,7 @@ describe('the gRPC services of a daemon', function () {
 
   it('send no pieces to a scheduler that passes on a child’s wish for them', async () => {
     origin = await Origin.start(100_000);
-    const seed = await start('seed', { download: { originAllowList: ['127.0.0.0/8'] } });
+    const seed = await startSeed();
     const asked = { url: origin.url(), needPieceContent: true };
     const { messages } = await downloadTask(`127.0.0.1:${seed.ports.grpc}`, asked);
     const contents = messages.flatMap(({ downloadPieceFinishedResponse: told }) => told?.piece ?? []);
