@@ -1,7 +1,7 @@
 import Bottleneck from 'bottleneck';
 import type { Clock } from '../core/clock.js';
 
-/** A grant that is due this many refills later than the longest wait for it does not come any more. */
+/** A grant that has not come after so many refills does not come any more. */
 const LATE_REFILLS = 3;
 
 /**

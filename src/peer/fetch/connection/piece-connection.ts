@@ -1,5 +1,5 @@
-import { setReceiveLowWater } from '../../../../native/index.js';
 import { connect, type LookupFunction, type Socket } from 'node:net';
+import { setReceiveLowWater } from '../../../../native/index.js';
 import type { Clock } from '../../../core/clock.js';
 import { abortReason } from '../../../core/deadline.js';
 import { DfpeerError } from '../../../core/errors.js';
