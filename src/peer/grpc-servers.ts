@@ -64,7 +64,7 @@ export async function startUploadServer(
     pacing: dependencies.pacing,
     tracer: dependencies.tracer,
     address: () => dependencies.pieceAddress,
-    load: () => load.sample(),
+    networkLoad: () => load.network.sample(),
     isTrustedCaller: (peer) => isScheduler(scheduler, peer),
     reannounce: async (taskId) => {
       const task = store.get(parseTaskId(taskId));

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
 import { UploadService, type UploadRates, type OnUpload } from '../upload/index.js';
 import type { BandwidthLimits, DaemonSettings } from './daemon-settings.js';
-import { HostLoadSampler } from './host-load/host-load.js';
+import { NetworkLoadSampler } from './host-load/network-load.js';
 import type { Shutdown } from './shutdown.js';
 import type { TaskStore } from './store/task-store.js';
 import { createUploadEngine } from './upload-engine.js';
@@ -56,7 +56,7 @@ export async function createUploadSide(
 }
 
 /** Bytes per second of the interface that has our address: a limit at or above it limits nothing. */
-async function lineSpeed({ host, storeDirectory }: DaemonSettings): Promise<number> {
-  const { network } = await new HostLoadSampler({ ip: host.ip, dataDirectory: storeDirectory }).sample();
-  return network.maxTxBitsPerSecond / 8;
+async function lineSpeed({ host }: DaemonSettings): Promise<number> {
+  const { maxTxBitsPerSecond } = await new NetworkLoadSampler({ ip: host.ip }).sample();
+  return maxTxBitsPerSecond / 8;
 }

@@ -1,19 +1,18 @@
 import type { Metadata } from '@grpc/grpc-js';
-import { sleep } from '../../core/deadline.js';
 import { DfpeerError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { endingWith, TRACE_PARENT_HEADER, type Tracer } from '../../core/tracing.js';
-import type { Host } from '../../generated/common/v2/Host.js';
 import type { DfdaemonUploadHandlers } from '../../generated/dfdaemon/v2/DfdaemonUpload.js';
 import { serverStream } from '../../grpc/handlers.js';
 import { DfdaemonUpload } from '../../grpc/protos.js';
 import { refuseMethods } from '../../grpc/refuse-methods.js';
 import type { GrpcService } from '../../grpc/server.js';
-import type { HostLoad } from '../../scheduler-client/index.js';
+import type { NetworkLoad } from '../host-load/network-load.js';
 import { readDownload } from './download-message.js';
 import type { DownloadServiceDependencies } from './download-service.js';
 import { DownloadStream } from './download-stream.js';
 import { REFUSED_UPLOAD_METHODS, STANDARD_TASKS_ONLY } from './refused-methods.js';
+import { syncHost } from './sync-host.js';
 import { syncPieces, type SyncPiecesDependencies } from './sync-pieces.js';
 import { makeTaskMethods } from './task-methods.js';
 
@@ -23,11 +22,9 @@ export const LONG_STREAMS: ReadonlySet<string> = new Set([
   '/dfdaemon.v2.DfdaemonUpload/SyncHost',
 ]);
 
-const SYNC_HOST_INTERVAL_MS = 1_000;
-
 export interface UploadServiceDependencies
   extends DownloadServiceDependencies, Omit<SyncPiecesDependencies, 'awaited'> {
-  load(): Promise<HostLoad>;
+  networkLoad(): Promise<NetworkLoad>;
   logger: Logger;
   tracer: Tracer;
   /** Whether a caller may delete tasks or start downloads: a scheduler of ours, by its address. */
@@ -51,12 +48,9 @@ export function makeUploadService(dependencies: UploadServiceDependencies): Grpc
       await endingWith(span, () => syncPieces(forChildren, request, send, call, signal));
       return undefined;
     }),
-    SyncHost: serverStream('dfdaemon.v2.SyncHostRequest', logger, async (request, send, _call, signal) => {
-      for (;;) {
-        await send(toHostLoadMessage(await dependencies.load()));
-        await sleep(SYNC_HOST_INTERVAL_MS, signal);
-      }
-    }),
+    SyncHost: serverStream('dfdaemon.v2.SyncHostRequest', logger, (_request, send, _call, signal) =>
+      syncHost(() => dependencies.networkLoad(), send, signal),
+    ),
     DownloadTask: serverStream('dfdaemon.v2.DownloadTaskRequest', logger, async (request, send, call, signal) => {
       assertTrusted(call.getPeer(), 'DownloadTask');
       if (request.download === null) throw new DfpeerError('DFP_INVALID_ARGUMENT', 'download must be set');
@@ -72,17 +66,6 @@ export function makeUploadService(dependencies: UploadServiceDependencies): Grpc
   };
   const service = { name: 'dfdaemon.v2.DfdaemonUpload', definition: DfdaemonUpload.service, implementation };
   return refuseMethods(service, REFUSED_UPLOAD_METHODS, STANDARD_TASKS_ONLY);
-}
-
-function toHostLoadMessage({ network }: HostLoad): Host {
-  return {
-    network: {
-      maxRxBandwidth: network.maxRxBitsPerSecond,
-      rxBandwidth: network.rxBitsPerSecond,
-      maxTxBandwidth: network.maxTxBitsPerSecond,
-      txBandwidth: network.txBitsPerSecond,
-    },
-  };
 }
 
 function readTraceParent(metadata: Metadata): string | undefined {

@@ -1,36 +1,16 @@
 import { readFile, statfs } from 'node:fs/promises';
 import * as os from 'node:os';
 import { type Clock, systemClock } from '../../core/clock.js';
-import { networkInterfaces, residentBytes } from '../../core/kernel-facts.js';
-import {
-  parseInterfaceSpeed,
-  parseMemInfo,
-  parseNetDev,
-  parsePhysicalCores,
-  parseTcpInUse,
-  type InterfaceCounters,
-} from './proc-files.js';
+import { residentBytes } from '../../core/kernel-facts.js';
+import { MIN_SAMPLE_GAP_MS, type NetworkLoadOptions, NetworkLoadSampler } from './network-load.js';
+import { parseMemInfo, parsePhysicalCores, parseTcpInUse } from './proc-files.js';
 import type { HostLoad } from '../../scheduler-client/index.js';
 
-/** Assumed where neither the interface's speed nor a limit is known: 10 Gbit/s. */
-export const DEFAULT_BANDWIDTH_BITS_PER_SECOND = 10_000_000_000;
-
-/** Several schedulers are told at the same time: samples closer than this are one, rates over less are noise. */
-export const MIN_SAMPLE_GAP_MS = 1000;
-
-export interface HostLoadOptions {
-  /** The announced address: its interface is the one measured. All but loopback together when none has it. */
-  ip: string;
+export interface HostLoadOptions extends NetworkLoadOptions {
   /** Where pieces are stored; its file system is the one measured. */
   dataDirectory: string;
-  /** Bytes per second; undefined when unlimited. Asked at each sample: limits can be reloaded. */
-  uploadLimit?: () => number | undefined;
-  downloadLimit?: () => number | undefined;
   /** Connections that are being served. */
   uploadConnections?: () => number;
-  clock?: Clock;
-  /** Reads a file of /proc or /sys; rejects where there is none. */
-  readText?: (path: string) => Promise<string>;
 }
 
 interface Reading {
@@ -39,12 +19,11 @@ interface Reading {
   busyMs: number;
   totalMs: number;
   processMs: number;
-  rxBytes: number;
-  txBytes: number;
 }
 
 /** Load of this host: levels as they are, rates as the mean since the previous sample. Never rejects: what can't be read is 0. */
 export class HostLoadSampler {
+  readonly network: NetworkLoadSampler;
   readonly #options: HostLoadOptions;
   readonly #clock: Clock;
   readonly #readText: (path: string) => Promise<string>;
@@ -55,6 +34,7 @@ export class HostLoadSampler {
 
   constructor(options: HostLoadOptions) {
     this.#options = options;
+    this.network = new NetworkLoadSampler(options);
     this.#clock = options.clock ?? systemClock;
     this.#readText = options.readText ?? ((path) => readFile(path, 'latin1'));
   }
@@ -67,19 +47,18 @@ export class HostLoadSampler {
   }
 
   async #sample(): Promise<HostLoad> {
-    const [interfaces, memory, disk, physicalCount, tcpConnectionCount] = await Promise.all([
-      this.#interfaces(),
+    const [network, memory, disk, physicalCount, tcpConnectionCount] = await Promise.all([
+      this.network.sample(),
       this.#memory(),
       this.#disk(),
       (this.#physicalCores ??= this.#readPhysicalCores()),
       this.#tcpConnections(),
     ]);
-    const now = this.#read(interfaces);
+    const now = this.#read();
     const before = this.#previous ?? now;
     this.#previous = now;
     const logicalCount = Math.max(1, now.logicalCount);
     const seconds = (now.atMs - before.atMs) / 1000;
-    const bitsPerSecond = (bytes: number): number => (seconds > 0 ? Math.max(0, bytes * 8) / seconds : 0);
     return {
       cpu: {
         logicalCount,
@@ -89,9 +68,7 @@ export class HostLoadSampler {
       },
       memory,
       network: {
-        ...(await this.#limits(interfaces)),
-        rxBitsPerSecond: bitsPerSecond(now.rxBytes - before.rxBytes),
-        txBitsPerSecond: bitsPerSecond(now.txBytes - before.txBytes),
+        ...network,
         tcpConnectionCount,
         uploadTcpConnectionCount: this.#options.uploadConnections?.() ?? 0,
       },
@@ -99,7 +76,7 @@ export class HostLoadSampler {
     };
   }
 
-  #read(interfaces: readonly InterfaceCounters[]): Reading {
+  #read(): Reading {
     const times = os.cpus().map((cpu) => cpu.times);
     const totalMs = times.reduce((sum, time) => sum + time.user + time.nice + time.sys + time.irq + time.idle, 0);
     const idleMs = times.reduce((sum, time) => sum + time.idle, 0);
@@ -110,30 +87,6 @@ export class HostLoadSampler {
       busyMs: totalMs - idleMs,
       totalMs,
       processMs: (process_.user + process_.system) / 1000,
-      rxBytes: interfaces.reduce((sum, each) => sum + each.rxBytes, 0),
-      txBytes: interfaces.reduce((sum, each) => sum + each.txBytes, 0),
-    };
-  }
-
-  /** The interface that has our address; else all that lead outside. */
-  async #interfaces(): Promise<InterfaceCounters[]> {
-    const all = parseNetDev(await this.#text('/proc/net/dev'));
-    const ours = Object.entries(networkInterfaces()).find(([, addresses]) =>
-      addresses?.some((address) => address.address === this.#options.ip && !address.internal),
-    )?.[0];
-    const found = all.filter((each) => each.name === ours);
-    return found.length > 0 ? found : all.filter((each) => each.name !== 'lo');
-  }
-
-  async #limits(
-    interfaces: readonly InterfaceCounters[],
-  ): Promise<Pick<HostLoad['network'], 'maxRxBitsPerSecond' | 'maxTxBitsPerSecond'>> {
-    const texts = await Promise.all(interfaces.map((each) => this.#text(`/sys/class/net/${each.name}/speed`)));
-    const speeds = texts.map(parseInterfaceSpeed).filter((speed) => speed !== undefined);
-    const speed = speeds.length > 0 ? Math.max(...speeds) : undefined;
-    return {
-      maxRxBitsPerSecond: maxBandwidth(speed, this.#options.downloadLimit?.()),
-      maxTxBitsPerSecond: maxBandwidth(speed, this.#options.uploadLimit?.()),
     };
   }
 
@@ -176,13 +129,6 @@ export class HostLoadSampler {
   #text(path: string): Promise<string> {
     return this.#readText(path).catch(() => '');
   }
-}
-
-/** min(interface speed, limit) in bits per second, at least 1: a scheduler gives 0 no load score (docs/WIRE.md 1.1). */
-export function maxBandwidth(speedBitsPerSecond: number | undefined, limitBytesPerSecond: number | undefined): number {
-  const limit = limitBytesPerSecond === undefined ? Infinity : limitBytesPerSecond * 8;
-  const bandwidth = Math.min(speedBitsPerSecond ?? Infinity, limit);
-  return Number.isFinite(bandwidth) ? Math.max(1, Math.floor(bandwidth)) : DEFAULT_BANDWIDTH_BITS_PER_SECOND;
 }
 
 /** Percent, 0..100. */

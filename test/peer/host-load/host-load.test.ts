@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import fc from 'fast-check';
+import { HostLoadSampler } from '../../../src/peer/host-load/host-load.js';
 import {
   DEFAULT_BANDWIDTH_BITS_PER_SECOND,
-  HostLoadSampler,
   MIN_SAMPLE_GAP_MS,
   maxBandwidth,
-} from '../../../src/peer/host-load/host-load.js';
+} from '../../../src/peer/host-load/network-load.js';
 import {
   parseInterfaceSpeed,
   parseMemInfo,
