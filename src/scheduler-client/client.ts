@@ -80,7 +80,8 @@ class V2SchedulerClient implements DaemonSchedulerClient {
   readonly #pendingHooks = new Map<string, () => void>();
   readonly #set: SchedulerSet;
   #connect: ((endpoint: SchedulerConnection['endpoint']) => SchedulerConnection) | undefined;
-  #firstLook: Promise<void> | undefined;
+  /** At the schedulers; downloads wait for it until `untilMs` of the monotonic clock. */
+  #firstLook: { done: Promise<void>; untilMs: number } | undefined;
   #isStopped = false;
 
   constructor(options: SchedulerClientOptions) {
@@ -113,8 +114,9 @@ class V2SchedulerClient implements DaemonSchedulerClient {
   async start(): Promise<void> {
     const credentials = await loadChannelCredentials(this.#options.tls);
     this.#connect = (endpoint) => new SchedulerConnection(endpoint, credentials);
-    this.#firstLook = this.#set.start();
-    await this.#firstLook;
+    const done = this.#set.start();
+    this.#firstLook = { done, untilMs: this.#clock.monotonicMs() + FIRST_LOOK_TIMEOUT_MS };
+    await done;
   }
 
   async openSession(registration: PeerRegistration): Promise<PeerSession> {
@@ -190,9 +192,12 @@ class V2SchedulerClient implements DaemonSchedulerClient {
 
   async #firstLookAt(taskId: TaskId): Promise<void> {
     if (this.#firstLook === undefined || this.#set.pick(taskId) !== undefined) return;
+    const { done, untilMs } = this.#firstLook;
+    const leftMs = untilMs - this.#clock.monotonicMs();
+    if (leftMs <= 0) return;
     const over = new AbortController();
-    const patience = sleep(FIRST_LOOK_TIMEOUT_MS, over.signal, this.#clock);
-    await Promise.race([this.#firstLook, patience]).catch(() => undefined);
+    const patience = sleep(leftMs, over.signal, this.#clock);
+    await Promise.race([done, patience]).catch(() => undefined);
     over.abort();
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
@@ -9,6 +10,7 @@ import { silentLogger } from '../../src/core/logger.js';
 import type { TaskId } from '../../src/core/task-id.js';
 import {
   createSchedulerClient,
+  FIRST_LOOK_TIMEOUT_MS,
   type DaemonSchedulerClient,
   type SchedulerClientOptions,
 } from '../../src/scheduler-client/client.js';
@@ -119,6 +121,25 @@ describe('the scheduler client', () => {
     const session = await client.openSession(registration());
     assert.equal((await session.register()).kind, 'back-to-source');
     await session.finish('source');
+  });
+
+  it('lets no download wait for a scheduler that has said nothing in the first second', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const clock = new ManualClock();
+    const addrs = [`127.0.0.1:${(silent.address() as AddressInfo).port}`];
+    const starting = startClient({ source: { kind: 'static', addrs }, clock });
+    await once(silent, 'connection');
+    const atOnce = client.openSession(registration());
+    clock.advance(FIRST_LOOK_TIMEOUT_MS - 1);
+    const last = client.openSession(registration());
+    clock.advance(1);
+    await assert.rejects(atOnce, { code: 'DFP_SCHEDULER_UNREACHABLE' });
+    await assert.rejects(last, { code: 'DFP_SCHEDULER_UNREACHABLE' });
+    await assert.rejects(client.openSession(registration()), { code: 'DFP_SCHEDULER_UNREACHABLE' });
+    await client.stop();
+    await starting;
+    silent.close();
   });
 
   it('names what should list the schedulers, and why it does not, while there is no list', async () => {
