@@ -15,7 +15,7 @@ import type { OriginTrust } from '../fetch/piece-fetcher.js';
 /** What a client's `Download` asks for, checked. */
 export interface ClientDownload {
   request: DownloadRequest;
-  /** Verified against the output's bytes; undefined also for what comes from the network, where whoever wants the output verifies it. */
+  /** Verified against the output's bytes. */
   digest: TaskDigest | undefined;
   range: ((contentLength: number) => ByteRange) | undefined;
   outputPath: string | undefined;
@@ -33,8 +33,22 @@ export interface ClientDownload {
 /** TaskType STANDARD: the only one this peer handles. */
 const STANDARD = 0;
 
-/** @throws UsageError DFP_INVALID_ARGUMENT naming the field. */
-export function readDownload(download: Download__Output, trust: OriginTrust): ClientDownload {
+/** What a client on this host asks for. @throws UsageError DFP_INVALID_ARGUMENT naming the field. */
+export function readDownload(download: Download__Output): ClientDownload {
+  const digest = download.digest ? parseTaskDigest(download.digest) : undefined;
+  return { ...readUnverified(download, 'local-user'), digest };
+}
+
+/**
+ * What a scheduler asks of a seed: to have the content. Whoever wants the output writes and verifies it, by whatever digest it likes, and pieces that
+ * were sent here would be thrown away. @throws UsageError DFP_INVALID_ARGUMENT naming the field.
+ */
+export function readSeedDownload(download: Download__Output): ClientDownload {
+  const client = readUnverified(download, 'network');
+  return { ...client, digest: undefined, outputPath: undefined, needPieceContent: false };
+}
+
+function readUnverified(download: Download__Output, trust: OriginTrust): Omit<ClientDownload, 'digest'> {
   if (download.type !== STANDARD)
     throw invalid('type', `only standard tasks are handled, not type ${String(download.type)}`);
   const pieceLength = download.pieceLength === 0 ? undefined : download.pieceLength;
@@ -45,7 +59,6 @@ export function readDownload(download: Download__Output, trust: OriginTrust): Cl
     throw invalid('output_path', `${outputPath} is not absolute`);
   if (download.objectStorage !== null && download.objectStorage !== undefined)
     throw invalid('object_storage', 'only http and https origins are supported');
-  const digest = trust === 'network' || !download.digest ? undefined : parseTaskDigest(download.digest);
   const range = readRange(download);
   return {
     request: {
@@ -70,7 +83,6 @@ export function readDownload(download: Download__Output, trust: OriginTrust): Cl
       trust,
       rateLimitBytesPerSecond: undefined,
     },
-    digest,
     range,
     outputPath,
     overwrite: download.overwrite,

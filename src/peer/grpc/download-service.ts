@@ -40,7 +40,7 @@ export function makeDownloadService(dependencies: DownloadServiceDependencies): 
       // Told to every call, also when its last byte has left: a slow reader may need longer than the download.
       call.once('cancelled', dependencies.beginUse());
       if (request.download === null) throw new DfpeerError('DFP_INVALID_ARGUMENT', 'download must be set');
-      const client = readDownload(request.download, 'local-user');
+      const client = readDownload(request.download);
       client.request.rateLimitBytesPerSecond = readRateLimit(call.metadata);
       client.allowHardLink = readAllowHardLink(call.metadata);
       client.outputMode = readOutputMode(call.metadata);

@@ -8,7 +8,7 @@ import { DfdaemonUpload } from '../../grpc/protos.js';
 import { refuseMethods } from '../../grpc/refuse-methods.js';
 import type { GrpcService } from '../../grpc/server.js';
 import type { NetworkLoad } from '../host-load/network-load.js';
-import { readDownload } from './download-message.js';
+import { readSeedDownload } from './download-message.js';
 import type { DownloadServiceDependencies } from './download-service.js';
 import { DownloadStream } from './download-stream.js';
 import { REFUSED_UPLOAD_METHODS, STANDARD_TASKS_ONLY } from './refused-methods.js';
@@ -33,7 +33,7 @@ export interface UploadServiceDependencies
   reannounce(taskId: string): Promise<void>;
 }
 
-/** dfdaemon.v2.DfdaemonUpload, for other peers and schedulers (docs/WIRE.md 2). Never takes a path, nor sends pieces: who asks for a download throws them away. */
+/** dfdaemon.v2.DfdaemonUpload, for other peers and schedulers (docs/WIRE.md 2). Never takes a path. */
 export function makeUploadService(dependencies: UploadServiceDependencies): GrpcService {
   const { logger, store, tracer } = dependencies;
   const forChildren: SyncPiecesDependencies = { ...dependencies, awaited: { count: 0 } };
@@ -54,7 +54,7 @@ export function makeUploadService(dependencies: UploadServiceDependencies): Grpc
     DownloadTask: serverStream('dfdaemon.v2.DownloadTaskRequest', logger, async (request, send, call, signal) => {
       assertTrusted(call.getPeer(), 'DownloadTask');
       if (request.download === null) throw new DfpeerError('DFP_INVALID_ARGUMENT', 'download must be set');
-      const client = { ...readDownload(request.download, 'network'), outputPath: undefined, needPieceContent: false };
+      const client = readSeedDownload(request.download);
       const stored = await store.settled(client.request.taskId);
       if (stored?.complete === true) {
         await dependencies.reannounce(client.request.taskId);

@@ -1,11 +1,11 @@
 import type { Dispatcher } from 'undici';
 import { abortReason } from '../../../core/deadline.js';
 import { codeOf, DfpeerError, OriginError, UsageError } from '../../../core/errors.js';
-import { isPrivateHeader } from '../../../core/private-header.js';
 import { redactUrl } from '../../../core/redact.js';
 import type { OriginLocation } from '../piece-fetcher.js';
 import { describeConnectionTrouble } from './connection-trouble.js';
 import { ResponseBody } from './response-body.js';
+import { plainHeaders } from './plain-headers.js';
 
 export interface OriginAnswer {
   status: number;
@@ -61,7 +61,12 @@ export class OriginExchange implements Dispatcher.DispatchHandler {
     if (status < 200) return;
     controller.pause();
     this.#body = new ResponseBody(controller);
-    this.#resolve({ status, headers: plainHeaders(headers), location: this.#location, body: this.#body });
+    this.#resolve({
+      status,
+      headers: plainHeaders(Object.entries(headers)),
+      location: this.#location,
+      body: this.#body,
+    });
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Uint8Array): void {
@@ -76,13 +81,6 @@ export class OriginExchange implements Dispatcher.DispatchHandler {
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
     this.fail(error);
   }
-}
-
-function plainHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
-  const plain: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers))
-    if (value !== undefined && !isPrivateHeader(name)) plain[name] = Array.isArray(value) ? value.join(', ') : value;
-  return plain;
 }
 
 function toOriginError(error: unknown, url: string): DfpeerError {

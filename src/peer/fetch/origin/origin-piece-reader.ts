@@ -1,12 +1,12 @@
 import type { PieceSlice } from '../../../core/piece.js';
 import { OriginError } from '../../../core/errors.js';
-import { isPrivateHeader } from '../../../core/private-header.js';
 import { redactUrl } from '../../../core/redact.js';
 import { type ResponseHead, ResponseHeadParser } from '../connection/http-response-head.js';
 import type { AnswerReader, PieceAnswer } from '../connection/answer-reader.js';
 import type { OriginContent, OriginLocation } from '../piece-fetcher.js';
 import { PieceWriter } from '../piece-writer.js';
 import { checkRangeAnswer } from './answer-checks.js';
+import { plainHeaders } from './plain-headers.js';
 
 /** An answer that is more than a 206 with its bytes behind it. */
 export class UnplainAnswerError extends Error {}
@@ -67,8 +67,7 @@ export class OriginPieceReader implements AnswerReader {
     const { status } = head;
     const isPlain = status === 206 && head.headers.has('content-length') && !head.headers.has('transfer-encoding');
     if (!isPlain) throw new UnplainAnswerError(`status ${status}`);
-    const headers = Object.fromEntries([...head.headers].filter(([name]) => !isPrivateHeader(name)));
-    checkRangeAnswer({ status, headers, location }, origin, slice);
+    checkRangeAnswer({ status, headers: plainHeaders(head.headers), location }, origin, slice);
     return { head, writer: new PieceWriter(path, slice) };
   }
 
