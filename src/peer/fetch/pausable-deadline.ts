@@ -1,12 +1,19 @@
 import type { Clock } from '../../core/clock.js';
 
-/** A deadline that stands still while it is paused: what we wait for on our own side is not held against the sender. */
+/** It is looked at so often: of a time in which this process itself was held up no more than that between two looks is counted. */
+const LOOKS = 8;
+
+/**
+ * A deadline that stands still while it is paused, or while this process is stopped (a paused container): what we wait for on our own side is not
+ * held against the sender.
+ */
 export class PausableDeadline {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
   readonly #onExpired: () => void;
   #leftMs: number;
-  #runningSinceMs = 0;
+  /** The time until the next look, and since when it runs. */
+  #stretch = { sinceMs: 0, ms: 0 };
   #pauses = 0;
   #isOver = false;
   #cancelTimer: () => void = () => undefined;
@@ -23,7 +30,8 @@ export class PausableDeadline {
   pause(): void {
     if (this.#pauses++ > 0) return;
     this.#cancelTimer();
-    this.#leftMs -= this.#clock.monotonicMs() - this.#runningSinceMs;
+    const { sinceMs, ms } = this.#stretch;
+    this.#leftMs -= Math.min(this.#clock.monotonicMs() - sinceMs, ms);
   }
 
   resume(): void {
@@ -45,11 +53,15 @@ export class PausableDeadline {
 
   #run(): void {
     if (this.#isOver) return;
-    this.#runningSinceMs = this.#clock.monotonicMs();
-    const expire = (): void => {
-      this.#isOver = true;
-      this.#onExpired();
-    };
-    this.#cancelTimer = this.#clock.after(Math.max(0, this.#leftMs), expire, { unref: true });
+    const ms = Math.max(0, Math.min(this.#leftMs, this.#timeoutMs / LOOKS));
+    this.#stretch = { sinceMs: this.#clock.monotonicMs(), ms };
+    this.#cancelTimer = this.#clock.after(ms, () => this.#look(), { unref: true });
+  }
+
+  #look(): void {
+    this.#leftMs -= this.#stretch.ms;
+    if (this.#leftMs > 0) return this.#run();
+    this.#isOver = true;
+    this.#onExpired();
   }
 }

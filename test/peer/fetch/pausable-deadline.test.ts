@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { PausableDeadline } from '../../../src/peer/fetch/pausable-deadline.js';
+import { ManualClock } from '../../support/manual-clock.js';
 import { VirtualClock } from '../../simulation/virtual-clock.js';
 
 describe('a pausable deadline', () => {
@@ -43,6 +44,28 @@ describe('a pausable deadline', () => {
     deadline.restart();
     await runTo(5000);
     assert.equal(expiredAtMs, 2800);
+  });
+
+  it('counts no more of a time in which the process was stopped than that between two looks', () => {
+    const stopped = new ManualClock();
+    let isExpired = false;
+    const create = (): PausableDeadline => new PausableDeadline(stopped, 8000, () => (isExpired = true));
+    create();
+    stopped.holdUp(3_600_000);
+    stopped.advance(6999);
+    assert.ok(!isExpired);
+    stopped.advance(1);
+    assert.ok(isExpired);
+
+    isExpired = false;
+    const deadline = create();
+    stopped.after(400, () => deadline.pause());
+    stopped.holdUp(3_600_000);
+    deadline.resume();
+    stopped.advance(6999);
+    assert.ok(!isExpired, 'nor when it is paused right afterwards');
+    stopped.advance(1);
+    assert.ok(isExpired);
   });
 
   it('leaves no timer behind once cancelled', async () => {
