@@ -1,9 +1,11 @@
-import { readFile, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import * as os from 'node:os';
 import { type Clock, systemClock } from '../../core/clock.js';
 import { residentBytes } from '../../core/kernel-facts.js';
-import { MIN_SAMPLE_GAP_MS, type NetworkLoadOptions, NetworkLoadSampler } from './network-load.js';
+import { kernelText } from './kernel-text.js';
+import { type NetworkLoadOptions, NetworkLoadSampler } from './network-load.js';
 import { parseMemInfo, parsePhysicalCores, parseTcpInUse } from './proc-files.js';
+import { RecentSample } from './recent-sample.js';
 import type { HostLoad } from '../../scheduler-client/index.js';
 
 export interface HostLoadOptions extends NetworkLoadOptions {
@@ -26,24 +28,20 @@ export class HostLoadSampler {
   readonly network: NetworkLoadSampler;
   readonly #options: HostLoadOptions;
   readonly #clock: Clock;
-  readonly #readText: (path: string) => Promise<string>;
+  readonly #recent: RecentSample<HostLoad>;
   #previous: Reading | undefined;
   /** Doesn't change while we run. */
   #physicalCores: Promise<number | undefined> | undefined;
-  #latest: { atMs: number; load: Promise<HostLoad> } | undefined;
 
   constructor(options: HostLoadOptions) {
     this.#options = options;
     this.network = new NetworkLoadSampler(options);
     this.#clock = options.clock ?? systemClock;
-    this.#readText = options.readText ?? ((path) => readFile(path, 'latin1'));
+    this.#recent = new RecentSample(this.#clock, () => this.#sample());
   }
 
   sample(): Promise<HostLoad> {
-    const atMs = this.#clock.monotonicMs();
-    if (this.#latest === undefined || atMs - this.#latest.atMs >= MIN_SAMPLE_GAP_MS)
-      this.#latest = { atMs, load: this.#sample() };
-    return this.#latest.load;
+    return this.#recent.get();
   }
 
   async #sample(): Promise<HostLoad> {
@@ -125,9 +123,8 @@ export class HostLoadSampler {
     return texts.reduce((sum, text) => sum + parseTcpInUse(text), 0);
   }
 
-  /** Empty where there is no such file: another system, or a container that hides it. */
   #text(path: string): Promise<string> {
-    return this.#readText(path).catch(() => '');
+    return kernelText(path, this.#options.readText);
   }
 }
 

@@ -1,13 +1,11 @@
-import { readFile } from 'node:fs/promises';
 import { type Clock, systemClock } from '../../core/clock.js';
 import { networkInterfaces } from '../../core/kernel-facts.js';
+import { kernelText, type ReadText } from './kernel-text.js';
 import { parseInterfaceSpeed, parseNetDev, type InterfaceCounters } from './proc-files.js';
+import { RecentSample } from './recent-sample.js';
 
 /** Assumed where neither the interface's speed nor a limit is known: 10 Gbit/s. */
 export const DEFAULT_BANDWIDTH_BITS_PER_SECOND = 10_000_000_000;
-
-/** Children and schedulers are told by the same samples: closer ones are one, rates over less are noise. */
-export const MIN_SAMPLE_GAP_MS = 500;
 
 export interface NetworkLoad {
   maxRxBitsPerSecond: number;
@@ -23,8 +21,7 @@ export interface NetworkLoadOptions {
   uploadLimit?: () => number | undefined;
   downloadLimit?: () => number | undefined;
   clock?: Clock;
-  /** Reads a file of /proc or /sys; rejects where there is none. */
-  readText?: (path: string) => Promise<string>;
+  readText?: ReadText;
 }
 
 interface Reading {
@@ -37,21 +34,17 @@ interface Reading {
 export class NetworkLoadSampler {
   readonly #options: NetworkLoadOptions;
   readonly #clock: Clock;
-  readonly #readText: (path: string) => Promise<string>;
+  readonly #recent: RecentSample<NetworkLoad>;
   #previous: Reading | undefined;
-  #latest: { atMs: number; load: Promise<NetworkLoad> } | undefined;
 
   constructor(options: NetworkLoadOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#readText = options.readText ?? ((path) => readFile(path, 'latin1'));
+    this.#recent = new RecentSample(this.#clock, () => this.#sample());
   }
 
   sample(): Promise<NetworkLoad> {
-    const atMs = this.#clock.monotonicMs();
-    if (this.#latest === undefined || atMs - this.#latest.atMs >= MIN_SAMPLE_GAP_MS)
-      this.#latest = { atMs, load: this.#sample() };
-    return this.#latest.load;
+    return this.#recent.get();
   }
 
   async #sample(): Promise<NetworkLoad> {
@@ -94,9 +87,8 @@ export class NetworkLoadSampler {
     };
   }
 
-  /** Empty where there is no such file: another system, or a container that hides it. */
   #text(path: string): Promise<string> {
-    return this.#readText(path).catch(() => '');
+    return kernelText(path, this.#options.readText);
   }
 }
 

@@ -2,11 +2,8 @@ import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import fc from 'fast-check';
 import { HostLoadSampler } from '../../../src/peer/host-load/host-load.js';
-import {
-  DEFAULT_BANDWIDTH_BITS_PER_SECOND,
-  MIN_SAMPLE_GAP_MS,
-  maxBandwidth,
-} from '../../../src/peer/host-load/network-load.js';
+import { DEFAULT_BANDWIDTH_BITS_PER_SECOND, maxBandwidth } from '../../../src/peer/host-load/network-load.js';
+import { MIN_SAMPLE_GAP_MS } from '../../../src/peer/host-load/recent-sample.js';
 import {
   parseInterfaceSpeed,
   parseMemInfo,
