@@ -22,10 +22,10 @@ import { THREAD_GRACE_MS } from '../../peer/fetch/fetch-call.js';
 import {
   MAX_CONNECTIONS_PER_ORIGIN,
   MAX_ORIGIN_HEAD_BYTES,
-  MAX_ORIGINS,
   MAX_REDIRECTS,
   ORIGIN_CONNECT_TIMEOUT_MS,
 } from '../../peer/fetch/origin/origin-client.js';
+import { MAX_ORIGINS } from '../../peer/fetch/origin/renewed-agent.js';
 import { HEAD_TIMEOUT_MS } from '../../peer/fetch/origin/stat-origin.js';
 import { MAX_BUFFERED_BYTES } from '../../peer/fetch/origin/response-body.js';
 import { MAX_IDLE_CONNECTIONS, MAX_IDLE_PER_PARENT } from '../../peer/fetch/connection/connection-pool.js';
@@ -160,7 +160,12 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
         'Connections to one origin in one thread.',
         'further requests wait',
       ),
-      bound({ MAX_ORIGINS }, 'entries', 'Origins with open connections in one thread.', 'further requests fail'),
+      bound(
+        { MAX_ORIGINS },
+        'entries',
+        'Origins that one thread keeps connections to.',
+        'those that are idle are closed',
+      ),
       bound({ MAX_BUFFERED_BYTES }, 'bytes', 'Bytes of an answer read ahead.', 'reading pauses'),
     ],
   },

@@ -7,13 +7,13 @@ import { type OriginAnswer, OriginExchange } from './origin-exchange.js';
 import type { OriginGuard } from './origin-guard.js';
 import { originConnector } from './origin-connector.js';
 import { OriginProxies } from './origin-proxies.js';
+import { RenewedAgent } from './renewed-agent.js';
 import { headersOnWire, redirectedRequest } from './request-headers.js';
 import type { TrustedAuthorities } from './trusted-authorities.js';
 
 export const ORIGIN_CONNECT_TIMEOUT_MS = 10_000;
 /** In one thread; more requests wait for one of these. */
 export const MAX_CONNECTIONS_PER_ORIGIN = 8;
-export const MAX_ORIGINS = 256;
 export const MAX_REDIRECTS = 10;
 export const MAX_ORIGIN_HEAD_BYTES = 32 * 1024;
 const IDLE_CONNECTION_MS = 10_000;
@@ -44,7 +44,7 @@ export interface OriginRequest {
 export class OriginClient {
   readonly #guard: OriginGuard;
   /** Apart, so that a connection opened for a local user never serves a request from the network. */
-  readonly #agents: Readonly<Record<OriginTrust, Agent>>;
+  readonly #agents: Readonly<Record<OriginTrust, RenewedAgent>>;
   readonly #proxies: OriginProxies;
 
   constructor(options: OriginClientOptions) {
@@ -102,7 +102,7 @@ export class OriginClient {
 
   /** A proxy resolves names itself, beyond what the guard can check: requests from the network never use one. */
   #dispatcherFor(url: URL, trust: OriginTrust): Dispatcher {
-    return (trust === 'local-user' ? this.#proxies.agentFor(url) : undefined) ?? this.#agents[trust];
+    return (trust === 'local-user' ? this.#proxies.agentFor(url) : undefined) ?? this.#agents[trust].for(url.origin);
   }
 }
 
@@ -111,16 +111,15 @@ function escapeBytes(header: string): string {
   return header.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
-function makeAgent(options: OriginClientOptions, trust: OriginTrust): Agent {
+function makeAgent(options: OriginClientOptions, trust: OriginTrust): RenewedAgent {
   const timeout = options.connectTimeoutMs ?? ORIGIN_CONNECT_TIMEOUT_MS;
   const connect = originConnector({ timeout, lookup: options.guard.lookup(trust) }, options.authorities);
-  return new Agent({ ...agentBounds(options), connect });
+  return new RenewedAgent(() => new Agent({ ...agentBounds(options), connect }));
 }
 
 function agentBounds({ connectionsPerOrigin }: OriginClientOptions): Agent.Options {
   return {
     connections: connectionsPerOrigin ?? MAX_CONNECTIONS_PER_ORIGIN,
-    maxOrigins: MAX_ORIGINS,
     maxHeaderSize: MAX_ORIGIN_HEAD_BYTES,
     keepAliveTimeout: IDLE_CONNECTION_MS,
     keepAliveMaxTimeout: IDLE_CONNECTION_MS,

@@ -1,11 +1,12 @@
 import type { SecureContext } from 'node:tls';
-import { type Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { type Agent, type Dispatcher, Pool, ProxyAgent } from 'undici';
 import type { Environment } from '../../../core/environment.js';
 import { chooseProxy, mayUseProxy } from './proxy-choice.js';
+import { RenewedAgent } from './renewed-agent.js';
 import type { TrustedAuthorities } from './trusted-authorities.js';
 
 interface KnownAgent {
-  agent: ProxyAgent;
+  agent: RenewedAgent;
   secureContext: SecureContext | undefined;
 }
 
@@ -36,12 +37,12 @@ export class OriginProxies {
     const secureContext = isPlain ? undefined : this.#options.authorities.context;
     const key = `${isPlain ? 'plain' : 'TLS'} ${proxy.href}`;
     const known = this.#agents.get(key);
-    if (known !== undefined && known.secureContext === secureContext) return known.agent;
+    if (known !== undefined && known.secureContext === secureContext) return known.agent.for(url.origin);
     // Whom it trusted has changed; what is under way there may end.
-    known?.agent.close().catch(() => undefined);
-    const agent = this.#makeAgent(proxy, secureContext);
+    known?.agent.retire();
+    const agent = new RenewedAgent(() => this.#makeAgent(proxy, secureContext));
     this.#agents.set(key, { agent, secureContext });
-    return agent;
+    return agent.for(url.origin);
   }
 
   async close(): Promise<void> {
@@ -54,6 +55,8 @@ export class OriginProxies {
     return new ProxyAgent({
       ...bounds,
       uri: proxy.href,
+      // Left to itself it keeps the bounds for tunnels only.
+      factory: (origin, options: object) => new Pool(origin, { ...bounds, ...options }),
       // As curl: http origins by absolute URL, which proxies that forbid tunnels to port 80 take; https by CONNECT.
       proxyTunnel: false,
       proxyTls: { timeout: connectTimeoutMs, ...trusted },
