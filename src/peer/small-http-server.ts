@@ -1,4 +1,5 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { closeServer, listen, type ListenOptions } from '../core/listen.js';
 import { NewestConnections } from '../core/newest-connections.js';
 import type { ListenAddress } from './daemon-settings.js';
@@ -6,6 +7,8 @@ import type { ListenAddress } from './daemon-settings.js';
 /** Scrapers, probes and browsers are few. */
 export const MAX_SMALL_SERVER_CONNECTIONS = 128;
 export const MAX_SMALL_SERVER_CONNECTIONS_PER_IP = 32;
+/** Of one connection, before the first is answered: a packet of two thousand requests would keep the daemon busy for seconds. */
+export const MAX_SMALL_SERVER_PIPELINED_REQUESTS = 4;
 /** From the start of a connection, or of a further request on it, to the end of the head. */
 export const SMALL_SERVER_HEAD_TIMEOUT_MS = 5_000;
 export const SMALL_SERVER_REQUEST_TIMEOUT_MS = 10_000;
@@ -40,6 +43,7 @@ export class SmallHttpServer {
       max: MAX_SMALL_SERVER_CONNECTIONS,
       maxPerIp: MAX_SMALL_SERVER_CONNECTIONS_PER_IP,
     });
+    const underWay = new RequestsUnderWay();
     const server = createServer(
       {
         headersTimeout: headTimeoutMs,
@@ -48,7 +52,9 @@ export class SmallHttpServer {
         maxHeaderSize: MAX_HEAD_BYTES,
       },
       (request, response) => {
-        connections.renew(request.socket);
+        const { socket } = request;
+        if (underWay.add(socket, response) > MAX_SMALL_SERVER_PIPELINED_REQUESTS) return void socket.destroy();
+        connections.renew(socket);
         onRequest(request, response);
       },
     );
@@ -61,5 +67,21 @@ export class SmallHttpServer {
     const closed = closeServer(this.#server);
     this.#server.closeAllConnections();
     await closed;
+  }
+}
+
+class RequestsUnderWay {
+  readonly #counts = new WeakMap<Socket, number>();
+
+  /** Counts the request until its answer has left. Returns how many its connection has now. */
+  add(socket: Socket, response: ServerResponse): number {
+    const count = this.#of(socket) + 1;
+    this.#counts.set(socket, count);
+    response.once('close', () => this.#counts.set(socket, this.#of(socket) - 1));
+    return count;
+  }
+
+  #of(socket: Socket): number {
+    return this.#counts.get(socket) ?? 0;
   }
 }

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { Agent, get, type IncomingMessage } from 'node:http';
+import { Agent, get, type IncomingMessage, type RequestListener } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { silentLogger } from '../../src/core/logger.js';
 import {
   MAX_SMALL_SERVER_CONNECTIONS_PER_IP,
+  MAX_SMALL_SERVER_PIPELINED_REQUESTS,
   SmallHttpServer,
   type SmallHttpServerOptions,
 } from '../../src/peer/small-http-server.js';
@@ -13,12 +14,16 @@ import {
 describe('a server for scrapers and probes', () => {
   const sockets: Socket[] = [];
   let server: SmallHttpServer;
+  let asked = 0;
 
   async function start(options: Partial<SmallHttpServerOptions> = {}): Promise<void> {
-    server = await SmallHttpServer.start({ ip: '0.0.0.0', port: 0 }, (_, response) => response.end('ok'), {
-      logger: silentLogger,
-      ...options,
-    });
+    asked = 0;
+    const onRequest: RequestListener = (_, response) => {
+      asked++;
+      // As answers do that are put together first.
+      setImmediate(() => response.end('ok'));
+    };
+    server = await SmallHttpServer.start({ ip: '0.0.0.0', port: 0 }, onRequest, { logger: silentLogger, ...options });
   }
 
   afterEach(async () => {
@@ -69,5 +74,21 @@ describe('a server for scrapers and probes', () => {
     await Promise.all([once(silent, 'close'), once(half, 'close')]);
     // Node looks every 30 seconds unless it is told otherwise.
     assert.ok(performance.now() - startedMs < 15_000);
+  });
+
+  it('answers few requests that come at once on one connection, again and again, and closes one that sends more', async () => {
+    await start();
+    const socket = await open();
+    const request = 'GET /healthy HTTP/1.1\r\nHost: a\r\n\r\n';
+    for (let round = 1; round <= 3; round++) {
+      socket.write(request.repeat(MAX_SMALL_SERVER_PIPELINED_REQUESTS));
+      let answers = '';
+      while (answers.split('200 OK').length <= MAX_SMALL_SERVER_PIPELINED_REQUESTS)
+        answers += String(await once(socket, 'data'));
+    }
+    asked = 0;
+    socket.write(request.repeat(1000));
+    await once(socket, 'close');
+    assert.ok(asked <= MAX_SMALL_SERVER_PIPELINED_REQUESTS, `${asked} were answered`);
   });
 });

@@ -44,6 +44,7 @@ import { STEP_TIMEOUT_MS } from '../../peer/shutdown.js';
 import {
   MAX_SMALL_SERVER_CONNECTIONS,
   MAX_SMALL_SERVER_CONNECTIONS_PER_IP,
+  MAX_SMALL_SERVER_PIPELINED_REQUESTS,
   SMALL_SERVER_HEAD_TIMEOUT_MS,
   SMALL_SERVER_REQUEST_TIMEOUT_MS,
   SMALL_SERVER_SILENCE_TIMEOUT_MS,
@@ -194,6 +195,12 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
     bounds: [
       bound({ MAX_SMALL_SERVER_CONNECTIONS }, 'connections', 'Connections of one of these servers.', SILENT_GO),
       bound({ MAX_SMALL_SERVER_CONNECTIONS_PER_IP }, 'connections', 'The same of one IP.', SILENT_GO),
+      bound(
+        { MAX_SMALL_SERVER_PIPELINED_REQUESTS },
+        'requests',
+        'Requests of one connection before the first is answered.',
+        'the connection is closed',
+      ),
       bound({ SMALL_SERVER_HEAD_TIMEOUT_MS }, 'ms', "A request's head.", '408, the connection is closed'),
       bound({ SMALL_SERVER_REQUEST_TIMEOUT_MS }, 'ms', 'A request.', '408, the connection is closed'),
       bound({ SMALL_SERVER_SILENCE_TIMEOUT_MS }, 'ms', 'A client that takes no answer.', 'the connection is closed'),
