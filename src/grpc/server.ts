@@ -11,7 +11,7 @@ import {
 } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
-import { atMostEvery, type Clock, systemClock } from '../core/clock.js';
+import { atMostEvery, type Clock, LONGEST_TIMER_MS, systemClock } from '../core/clock.js';
 import { ConnectionCaps } from '../core/connection-caps.js';
 import { formatHostPort } from '../core/host-port.js';
 import { listen } from '../core/listen.js';
@@ -41,7 +41,7 @@ export interface GrpcServerLimits {
   maxMessageBytes: number;
   /** A connection without a call for this long is closed; clients reconnect when they need to. */
   connectionIdleMs: number;
-  /** A silent connection is pinged this often, and dropped when the answer takes longer than keepaliveTimeoutMs. */
+  /** A silent connection is pinged this often, and dropped when the answer takes longer than keepaliveTimeoutMs; not one of a unix socket. */
   keepaliveMs: number;
   keepaliveTimeoutMs: number;
 }
@@ -136,11 +136,19 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   };
 }
 
-/** Callers of a unix socket have no IP: they share what all may have. */
+/**
+ * Callers of a unix socket have no IP: they share what all may have. When one has gone the kernel says so; one that is stopped, as by Ctrl-Z,
+ * answers no ping, and goes on later.
+ */
 function limitsOf({ listen, limits: given }: GrpcServerOptions): GrpcServerLimits {
   const limits = { ...DEFAULT_GRPC_SERVER_LIMITS, ...given };
   if (!('socketPath' in listen)) return limits;
-  return { ...limits, maxConnectionsPerIp: limits.maxConnections, maxCallsPerIp: limits.maxCalls };
+  return {
+    ...limits,
+    maxConnectionsPerIp: limits.maxConnections,
+    maxCallsPerIp: limits.maxCalls,
+    keepaliveMs: LONGEST_TIMER_MS,
+  };
 }
 
 function capConnections(

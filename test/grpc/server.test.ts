@@ -13,6 +13,7 @@ import { unary } from '../../src/grpc/handlers.js';
 import { Scheduler } from '../../src/grpc/protos.js';
 import { RequestGate } from '../../src/grpc/request-gate.js';
 import { startGrpcServer, type GrpcServer, type GrpcServerOptions } from '../../src/grpc/server.js';
+import { HTTP2_PREFACE } from '../attacks/support/http2-attacker.js';
 import { ManualClock } from '../support/manual-clock.js';
 
 const NAME = 'scheduler.v2.Scheduler';
@@ -112,6 +113,24 @@ describe('a gRPC server', () => {
     assert.equal(statSync(socketPath).mode & 0o777, 0o600);
     assert.equal(await deleteHost(`unix:${server.address}`), status.OK);
     await server.stop(100);
+    rmSync(directory, { recursive: true });
+  });
+
+  it('drops who answers no ping, but not a process of this host, which may be stopped for a while', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'dfpeer-grpc-'));
+    const limits = { keepaliveMs: 50, keepaliveTimeoutMs: 50 };
+    const path = join(directory, 'socket');
+    const servers = [await start({ limits, listen: { socketPath: path } }), await start({ limits })] as const;
+    const [local, remote] = [connect(path), connect(servers[1].port, '127.0.0.1')];
+    for (const socket of [local, remote]) socket.on('error', () => undefined).resume();
+    const dropped = once(remote, 'close');
+    local.write(HTTP2_PREFACE);
+    await once(local, 'data');
+    remote.write(HTTP2_PREFACE);
+    await dropped;
+    assert.equal(local.destroyed, false);
+    local.destroy();
+    for (const server of servers) await server.stop(100);
     rmSync(directory, { recursive: true });
   });
 

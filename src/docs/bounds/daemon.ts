@@ -111,7 +111,12 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
         'the call that began first is ended with RESOURCE_EXHAUSTED',
       ),
       bound({ connectionIdleMs }, 'ms', 'A connection without a call.', 'it is closed'),
-      bound({ keepaliveTimeoutMs }, 'ms', "A silent connection's answer to a ping.", 'it is closed'),
+      bound(
+        { keepaliveTimeoutMs },
+        'ms',
+        "A silent connection's answer to a ping; not on the unix socket.",
+        'it is closed',
+      ),
       bound({ STREAM_WRITE_TIMEOUT_MS }, 'ms', 'A client that reads nothing of its stream.', 'the stream is ended'),
       bound(
         { MAX_ORIGIN_DETAILS_BYTES },
@@ -203,7 +208,12 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
       ),
       bound({ SMALL_SERVER_HEAD_TIMEOUT_MS }, 'ms', "A request's head.", '408, the connection is closed'),
       bound({ SMALL_SERVER_REQUEST_TIMEOUT_MS }, 'ms', 'A request.', '408, the connection is closed'),
-      bound({ SMALL_SERVER_SILENCE_TIMEOUT_MS }, 'ms', 'A client that takes no answer.', 'the connection is closed'),
+      bound(
+        { SMALL_SERVER_SILENCE_TIMEOUT_MS },
+        'ms',
+        'A client that takes no answer; at the second look.',
+        'the connection is closed',
+      ),
       bound({ MAX_BAD_HOSTS }, 'entries', 'Hosts with bad pieces that the metric names.', 'others count as `other`'),
     ],
   },
