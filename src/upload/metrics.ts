@@ -17,6 +17,8 @@ export type RefusalCause =
   | 'connections'
   | 'shutting-down'
   | 'timed-out'
+  | 'out-of-files'
+  | 'disk'
   | 'internal';
 
 /** Lengths that are read when somebody scrapes. */

@@ -3,7 +3,10 @@ import type { TaskId } from '../core/task-id.js';
 
 /** Where the upload side gets tasks from. The peer's store implements it; tests and other programs may too. */
 export interface PieceSource {
-  /** A pinned view of a task, or undefined when it is not known here. The caller must release it exactly once. */
+  /**
+   * A pinned view of a task, or undefined when it is not known here. The caller must release it exactly once.
+   * @throws DfpeerError DFP_STORE_IO when it is known, but can't be read now
+   */
   open(taskId: TaskId): ServedTask | undefined;
 }
 

@@ -71,10 +71,15 @@ export class Serving {
 
   /** As {@link open}, but undefined where that throws. */
   tryOpen(taskId: TaskId): ServedTask | undefined {
-    return this.#draining ? undefined : this.#options.source.open(taskId);
+    if (this.#draining) return undefined;
+    try {
+      return this.#options.source.open(taskId);
+    } catch {
+      return undefined;
+    }
   }
 
-  /** The pinned task, to be released exactly once. @throws DFP_TASK_NOT_FOUND, DFP_SHUTTING_DOWN */
+  /** The pinned task, to be released exactly once. @throws DFP_TASK_NOT_FOUND, DFP_STORE_IO, DFP_SHUTTING_DOWN */
   open(taskId: string): ServedTask {
     if (this.#draining) throw shuttingDown();
     const task = isTaskId(taskId) ? this.#options.source.open(taskId) : undefined;

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Agent, get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { computeTaskId } from '../../src/core/task-id.js';
 import { DaemonProcess, run } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
 import { hasProgram, skipLoudly } from '../support/skip.js';
@@ -25,15 +28,36 @@ describe('a daemon whose descriptors strangers have used up', function () {
     };
     const hasLogged = (text: string) => () => daemon.output.some((line) => line.includes(text));
 
-    await allowFiles(TOO_FEW);
-    const stranger = connect(daemon.ports.http, '127.0.0.1').on('error', () => undefined);
-    await until('the daemon to look at its memory', hasLogged('how large the process is can not be told'));
-    stranger.destroy();
-    await allowFiles(ENOUGH);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    try {
+      await allowFiles(TOO_FEW);
+      const stranger = connect(daemon.ports.http, '127.0.0.1').on('error', () => undefined);
+      await until('the daemon to look at its memory', hasLogged('how large the process is can not be told'));
+      stranger.destroy();
+      await allowFiles(ENOUGH);
 
-    const { code, stderr } = await daemon.dfget(origin.url(), '-O', join(directory(), 'output'));
-    assert.equal(code, 0, stderr);
-    assert.equal(await daemon.end(), 0);
-    await origin.close();
+      const { code, stderr } = await daemon.dfget(origin.url(), '-O', join(directory(), 'output'));
+      assert.equal(code, 0, stderr);
+
+      const taskId = computeTaskId({ url: origin.url() });
+      const ask = async (path: string): Promise<IncomingMessage> => {
+        const [answer] = (await once(get({ port: daemon.ports.http, path, agent }), 'response')) as [IncomingMessage];
+        answer.resume();
+        await once(answer, 'end');
+        return answer;
+      };
+      assert.equal((await ask('/')).statusCode, 404);
+      await allowFiles(TOO_FEW);
+      const refused = await ask(`/download/${taskId.slice(0, 3)}/${taskId}?peerId=p`);
+      assert.deepEqual([refused.statusCode, refused.headers['retry-after']], [503, '1'], 'the piece is not missing');
+      await allowFiles(ENOUGH);
+      assert.equal((await ask(`/download/${taskId.slice(0, 3)}/${taskId}?peerId=p`)).statusCode, 200);
+      assert.equal(await daemon.metric('dfpeer_upload_refused_total', { cause: 'out-of-files' }), 1);
+      assert.equal(await daemon.end(), 0);
+    } finally {
+      agent.destroy();
+      await daemon.end('SIGKILL');
+      await origin.close();
+    }
   });
 });

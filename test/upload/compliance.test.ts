@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { SendFileEngine } from '../../native/index.js';
+import { DfpeerError } from '../../src/core/errors.js';
 import { formatPieceDigest } from '../../src/core/piece.js';
 import type { UploadBounds } from '../../src/upload/bounds.js';
 import type { UploadServiceOptions } from '../../src/upload/index.js';
@@ -192,6 +193,24 @@ for (const client of [httpClient, vortexClient] satisfies PieceClient[])
       assert.match(answer.text, /the origin is gone/);
       await running.settled();
     });
+
+    for (const { errno, cause, code } of [
+      { errno: 'EIO', cause: 'disk', code: client.protocol === 'http' ? 500 : 3 },
+      { errno: 'EMFILE', cause: 'out-of-files', code: codes.later },
+    ])
+      it(`comes when the store can't be read, and names nothing of it: ${errno}`, async () => {
+        const systemError = Object.assign(new Error(errno), { code: errno });
+        const open = (): never => {
+          throw new DfpeerError('DFP_STORE_IO', 'a secret path', { cause: systemError });
+        };
+        await start({ source: { open } });
+        const task = running.source.add({ content: randomBytes(10) });
+        const answer = await fetchPiece(client, running, task.taskId, task.layout.slice(0));
+        assert.equal(answer.code, code);
+        assert.doesNotMatch(answer.text, /secret/);
+        const { protocol } = client;
+        assert.equal(await running.metric('dfpeer_upload_refused_total', { protocol, cause }), 1);
+      });
 
     it('comes when slots and queue are full; one that waits in the queue is served', async () => {
       await start({ bounds: { maxConcurrentTransfers: 1, maxQueuedTransfers: 1 } });

@@ -11,7 +11,7 @@ export async function ensurePrivateDirectory(path: string): Promise<void> {
       if (errnoOf(error) !== 'EEXIST') throw error;
     }),
   );
-  const stats = await lstat(path);
+  const stats = await mapDiskError(`look at the directory ${path}`, () => lstat(path));
   const refuse = (why: string): never => {
     throw new DfpeerError('DFP_STORE_UNTRUSTED', `${path} ${why}; give another storage.dir, or remove it`);
   };

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
-import { type Clock, systemClock } from '../../core/clock.js';
+import { atMostEvery, type Clock, systemClock } from '../../core/clock.js';
 import { DfpeerError, errnoOf } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import type { TaskId } from '../../core/task-id.js';
 import type { PieceSource, ServedTask } from '../../upload/piece-source.js';
-import { mapDiskError } from '../disk-error.js';
+import { diskError, mapDiskError } from '../disk-error.js';
 import type { LoadedTask, MetadataStore, TaskRecord } from './metadata.js';
 import { openMetadata } from './open-metadata.js';
 import { Quarantine } from './quarantine.js';
@@ -13,7 +13,7 @@ import { ServedView } from './served-view.js';
 import { SharedFile } from './shared-file.js';
 import { StartupChecks } from './startup-checks.js';
 import { StoredTask } from './stored-task.js';
-import { DiskTaskFiles, type TaskFiles } from './task-files.js';
+import { DiskTaskFiles, type FileMark, type TaskFiles } from './task-files.js';
 import { TaskRestorer } from './task-restorer.js';
 
 export interface TaskStoreOptions {
@@ -44,6 +44,8 @@ export type NewTask = Pick<
 export const DEFAULT_MAX_IDLE_FILES = 64;
 /** More tasks than this are not named in a log line. */
 const MAX_NAMED_TASKS = 8;
+/** A disk in trouble, or a want of descriptors, meets every request. */
+const UNREADABLE_WARNING_INTERVAL_MS = 60_000;
 
 /** All tasks of this node. One process at a time: the metadata's lock sees to it. */
 export class TaskStore implements PieceSource {
@@ -63,6 +65,7 @@ export class TaskStore implements PieceSource {
   readonly #erasing = new Map<TaskId, Promise<void>>();
   /** Removed, but something of them may be left on the disk. */
   readonly #leftovers = new Set<TaskId>();
+  readonly #tellOfUnreadable: (err: DfpeerError) => void;
   #closed = false;
 
   private constructor(options: TaskStoreOptions) {
@@ -74,6 +77,9 @@ export class TaskStore implements PieceSource {
       max: options.maxIdleFiles ?? DEFAULT_MAX_IDLE_FILES,
       dispose: (file) => file.retire(),
     });
+    this.#tellOfUnreadable = atMostEvery(this.#clock, UNREADABLE_WARNING_INTERVAL_MS, (err) =>
+      this.#logger.error({ err }, 'the data file of a task could not be read for an upload'),
+    );
     this.#restorer = new TaskRestorer({
       ...options,
       makeTask: (record) => this.#makeTask(record),
@@ -165,7 +171,7 @@ export class TaskStore implements PieceSource {
     if (task === undefined || this.#closed) return undefined;
     const file = this.#openFile(task);
     if (file === undefined) return undefined;
-    if (task.isUntouchedBy(file.mark())) return new ServedView(task, file);
+    if (task.isUntouchedBy(this.#markOf(file, taskId))) return new ServedView(task, file);
     this.#letGoMeanwhile(task);
     return undefined;
   }
@@ -257,10 +263,28 @@ export class TaskStore implements PieceSource {
       this.#openFiles.set(taskId, file);
       return file;
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') this.#letGoMeanwhile(task);
-      else this.#logger.error({ taskId, errno: errnoOf(error) }, 'the data file of a task could not be opened');
+      const errno = errnoOf(error);
+      // ELOOP: a link has its place.
+      if (errno !== 'ENOENT' && errno !== 'ELOOP')
+        throw this.#unreadable(`open the data file of task ${taskId}`, error);
+      this.#letGoMeanwhile(task);
       return undefined;
     }
+  }
+
+  /** @throws DfpeerError DFP_STORE_IO, as of a file system that has shut itself down */
+  #markOf(file: SharedFile, taskId: TaskId): FileMark {
+    try {
+      return file.mark();
+    } catch (error) {
+      throw this.#unreadable(`look at the data file of task ${taskId}`, error);
+    }
+  }
+
+  #unreadable(doing: string, cause: unknown): DfpeerError {
+    const error = diskError(doing, cause);
+    this.#tellOfUnreadable(error);
+    return error;
   }
 
   #makeTask(record: TaskRecord): StoredTask {

@@ -11,11 +11,13 @@ const STATUS_OF_CAUSE: Record<RefusalCause, number> = {
   'not-found': 404,
   range: 416,
   busy: 429,
+  disk: 500,
   internal: 500,
   'not-available': 503,
   connections: 503,
   'shutting-down': 503,
   'timed-out': 503,
+  'out-of-files': 503,
 };
 
 /** A short answer in plain text. `Retry-After` goes with whatever may change soon. */
