@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { lstat, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -71,21 +72,22 @@ export class LogFiles extends Writable {
 
   /** One line at a time: of several, nobody could tell which were written. */
   override _write(line: string, encoding: BufferEncoding, done: (error?: Error) => void): void {
+    const retry = (): void => void this.#reopen().then(() => this._write(line, encoding, done), onFailure);
+    const onFailure = (error: Error): void => {
+      if (!this.#isInTrouble) this.emit('warning', error);
+      this.#isInTrouble = true;
+      this.#cancelRetry = this.#clock.after(LOG_RETRY_MS, retry, { unref: true });
+    };
     if (this.#isStale) {
       this.#isStale = false;
       // The end waits for a rotation that has begun.
-      this.#files.end(() => void this.#reopen().then(() => this._write(line, encoding, done)));
+      this.#files.end(retry);
       return;
     }
     this.#files.write(line, encoding, (error) => {
-      if (!isError(error)) {
-        this.#isInTrouble = false;
-        return done();
-      }
-      if (!this.#isInTrouble) this.emit('warning', error);
-      this.#isInTrouble = true;
-      const retry = (): void => void this.#reopen().then(() => this._write(line, encoding, done));
-      this.#cancelRetry = this.#clock.after(LOG_RETRY_MS, retry, { unref: true });
+      if (isError(error)) return onFailure(error);
+      this.#isInTrouble = false;
+      done();
     });
   }
 
@@ -99,9 +101,12 @@ export class LogFiles extends Writable {
     done(error);
   }
 
+  /** @throws Error where a link has the file's place */
   async #reopen(): Promise<void> {
     this.#files.destroy();
-    const isCutOff = await endsWithinLine(join(this.#options.dir, this.#options.fileName));
+    const path = join(this.#options.dir, this.#options.fileName);
+    await assertNoLink(path);
+    const isCutOff = await endsWithinLine(path);
     if (this.destroyed) return;
     this.#files = openRotating(this.#options);
     this.#listen();
@@ -137,7 +142,8 @@ function isError(error: Error | null | undefined): error is Error {
 /** What the last room of a disk took of a line: the system takes less than it is given, which is no error yet. */
 async function endsWithinLine(path: string): Promise<boolean> {
   try {
-    const file = await open(path);
+    // A pipe in its place would hold an open(2) that waits for a writer for ever, and with it the end of the process.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const { size } = await file.stat();
       const { buffer, bytesRead } = await file.read(Buffer.alloc(1), 0, 1, Math.max(0, size - 1));

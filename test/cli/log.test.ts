@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
@@ -166,6 +167,27 @@ describe('log files', () => {
       assert.match(await readFile(join(dir, 'dfdaemon.log-1'), 'utf8'), /before"\}\n$/);
       assert.match(await readFile(current, 'utf8'), /^\{[^\n]*"after"\}\n$/);
     }));
+
+  for (const what of ['link', 'pipe'])
+    it(`wait for their name to be free where a ${what} has taken it meanwhile`, () =>
+      withLogDirectory(async (dir) => {
+        const failures: Error[] = [];
+        const onFailure = (error: Error): void => void failures.push(error);
+        const log = await openLog({ ...OPTIONS, dir, console: false, onFailure });
+        const [current, victim] = [join(dir, 'dfdaemon.log'), join(dir, 'victim')];
+        await writeFile(victim, '');
+        await rm(current);
+        if (what === 'link') await symlink(victim, current);
+        else assert.equal(spawnSync('mkfifo', [current]).status, 0);
+        log.reopen();
+        log.logger.info({}, 'meanwhile');
+        await until('trouble', () => failures.length > 0);
+        assert.match(failures[0]?.message ?? '', /is a symbolic link|is not a file/);
+        await rm(current);
+        await until('the line', async () => (await readFile(current, 'utf8').catch(() => '')).includes('meanwhile'));
+        await log.close();
+        assert.equal(await readFile(victim, 'utf8'), '');
+      }));
 
   it('are no more than asked for, and readable by owner and group only', () =>
     withLogDirectory(async (dir) => {
