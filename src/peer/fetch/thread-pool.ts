@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../../core/clock.js';
-import { asError } from '../../core/errors.js';
+import { asError, DfpeerError } from '../../core/errors.js';
 
 export interface ThreadPoolOptions<Report> {
   entry: URL;
@@ -43,7 +43,7 @@ export class ThreadPool<Order, Report> {
     return this.#threads.size;
   }
 
-  /** Gives a job to a thread. While a thread has jobs it keeps the process alive. */
+  /** Gives a job to a thread. While a thread has jobs it keeps the process alive. @throws DFP_LIMIT when there is none and none can be had */
   begin(job: number, order: Order): void {
     const thread = this.#leastBusy();
     thread.stopEnding();
@@ -53,7 +53,7 @@ export class ThreadPool<Order, Report> {
     thread.worker.postMessage(order);
   }
 
-  /** Starts a thread, if there is none; it does not keep the process alive. */
+  /** Starts a thread, if there is none; it does not keep the process alive. @throws DFP_LIMIT */
   warmUp(): void {
     if (this.#threads.size === 0) this.#startThread().worker.unref();
   }
@@ -99,16 +99,18 @@ export class ThreadPool<Order, Report> {
 
   #leastBusy(): PoolThread {
     const [least] = [...this.#threads].sort((a, b) => a.jobs.size - b.jobs.size);
-    const mayStart = this.#threads.size < this.#options.size;
-    return least === undefined || (least.jobs.size > 0 && mayStart) ? this.#startThread() : least;
+    if (least === undefined) return this.#startThread();
+    if (least.jobs.size === 0 || this.#threads.size >= this.#options.size) return least;
+    try {
+      return this.#startThread();
+    } catch {
+      // Where the system gives no more of them, those that run do all the work.
+      return least;
+    }
   }
 
   #startThread(): PoolThread {
-    const worker = new Worker(this.#options.entry, {
-      workerData: this.#options.data,
-      name: 'fetch',
-      resourceLimits: THREAD_HEAP,
-    });
+    const worker = this.#startWorker();
     const thread: PoolThread = { worker, jobs: new Set(), stopEnding: () => undefined };
     this.#threads.add(thread);
     worker.on('message', this.#options.onReport);
@@ -116,6 +118,22 @@ export class ThreadPool<Order, Report> {
     worker.on('error', (error: unknown) => (cause = asError(error)));
     worker.on('exit', () => this.#bury(thread, cause));
     return thread;
+  }
+
+  #startWorker(): Worker {
+    try {
+      const { entry, data: workerData } = this.#options;
+      return new Worker(entry, { workerData, name: 'fetch', resourceLimits: THREAD_HEAP });
+    } catch (cause) {
+      const why = asError(cause).message;
+      throw new DfpeerError(
+        'DFP_LIMIT',
+        `can't start a thread (${why}); raise the limit of tasks (TasksMax, ulimit -u)`,
+        {
+          cause,
+        },
+      );
+    }
   }
 
   #bury(thread: PoolThread, cause: Error): void {
