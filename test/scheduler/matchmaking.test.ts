@@ -122,6 +122,45 @@ describe('matchmaking', () => {
     const answer = cluster.decide(lonely);
     cluster.clock.advance(2000);
     assert.equal(summary(await answer), 'back-to-source');
+    void cluster.decide(cluster.join('other', { content: unlike() }));
+    assert.equal(cluster.core.matchmaker.waitingCount, 0, 'it will not go, so nobody waits for it');
+  });
+
+  it('gives a peer that must not go to the source whoever there is when its time is up', async () => {
+    const cluster = new TestCluster();
+    const shy = { disableBackToSource: true };
+    const answers = ['a', 'b'].map((host) => cluster.decide(cluster.join(host, shy)));
+    cluster.clock.advance(2000);
+    assert.deepEqual((await Promise.all(answers)).map(summary), [['b-peer'], ['a-peer']]);
+  });
+
+  it('gives a peer that waits, when its time is up, one that has come to be fed meanwhile', async () => {
+    const cluster = new TestCluster();
+    const source = await cluster.source('source');
+    const waiting = cluster.join('waiting', { disableBackToSource: true });
+    const answer = cluster.reschedule(waiting, [source]);
+    assert.deepEqual(summary(await cluster.decide(cluster.join('fed'))), ['source-peer', 'waiting-peer']);
+    cluster.clock.advance(2000);
+    assert.deepEqual(summary(await answer), ['fed-peer']);
+  });
+
+  it('lets nobody wait for a peer whose part comes from the source already', async () => {
+    const cluster = new TestCluster();
+    const part = cluster.join('part', { needBackToSource: true, range: { offset: 0, length: 1 } });
+    await cluster.decide(part);
+    cluster.core.report(part, STARTED);
+    assert.equal(summary(await cluster.reschedule(part)), 'back-to-source');
+    void cluster.decide(cluster.join('whole'));
+    assert.equal(cluster.core.matchmaker.waitingCount, 0);
+  });
+
+  it('lets nobody wait for a peer whose stream had ended before it could be answered', async () => {
+    const cluster = new TestCluster();
+    const [first, second] = joinAll(cluster, 2);
+    const stream = new AbortController();
+    stream.abort();
+    await assert.rejects(cluster.decide(first, stream), { code: 'DFP_ABORTED' });
+    assert.equal(summary(await cluster.decide(second)), 'back-to-source');
   });
 
   it('sends peers to the source that say so themselves', async () => {
@@ -178,6 +217,7 @@ describe('matchmaking', () => {
     assert.deepEqual(summary(await cluster.reschedule(first)), ['b-peer', 'source-peer']);
     cluster.core.report(source, FAILED_AT_SOURCE);
     assert.equal(summary(await cluster.reschedule(first)), 'back-to-source');
+    assert.equal(second.children.size, 0, 'whoever is sent to the source takes nothing from others');
     const answer = cluster.reschedule(second);
     cluster.core.report(first, STARTED);
     assert.deepEqual(summary(await answer), ['a-peer']);

@@ -65,6 +65,9 @@ describe('parent updates', () => {
     cluster.clock.advance(GATHER_JOINS_MS);
     assert.equal(told.flat().length, 1);
     assert.equal(peer.parents.size, 2);
+    cluster.join('e', {}, { disableShared: true });
+    cluster.clock.advance(MIN_UPDATE_INTERVAL_MS);
+    assert.equal(told.length, 1, 'nor does it hear of none');
     const failed = others.find((other) => peer.parents.has(other));
     assert.ok(failed);
     cluster.core.report(failed, { kind: 'failed', from: 'parents', description: 'gone' });
