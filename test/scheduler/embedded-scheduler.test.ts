@@ -264,7 +264,8 @@ describe('the embedded scheduler, used by grpc-js clients', () => {
   });
 
   it('refuses calls and streams beyond its rate', async () => {
-    await using scheduler = await TestScheduler.start({ serverLimits: { requestsPerSecond: 2 } });
+    const registry = new Registry();
+    await using scheduler = await TestScheduler.start({ registry, serverLimits: { requestsPerSecond: 2 } });
     const client = scheduler.client();
     const results = await Promise.allSettled(
       Array.from({ length: 6 }, () => call((done) => client.listHosts({}, done))),
@@ -273,6 +274,7 @@ describe('the embedded scheduler, used by grpc-js clients', () => {
     assert.ok(refused.length >= 3, `${refused.length} of 6 refused`);
     for (const { reason } of refused as PromiseRejectedResult[])
       assert.equal((reason as { code: status }).code, status.RESOURCE_EXHAUSTED);
+    assert.ok((await registry.metrics()).includes(`dfpeer_scheduler_refused_requests_total ${refused.length}\n`));
   });
 
   it('refuses a stream too many', async () => {
