@@ -74,6 +74,12 @@ describe('the end of an upload, as log and metrics tell it', () => {
     assert.match(tail.entries()[0]?.message ?? '', /not certain: gone$/, 'the cause is told');
   });
 
+  it('a file that ends too early: an error of ours, and logged as one', async () => {
+    const { metric } = await uploadBy({ outcome: 'truncated' });
+    assert.equal(await metric('dfpeer_upload_transfers_total', { result: 'file-error' }), 1);
+    assert.deepEqual(texts(), ['error: an upload ended: its file could not be read']);
+  });
+
   it('a limiter that refuses: cut off, and not called a copy', async () => {
     running = await startService({ rates: { total: 1024 }, logger: loggerInto() });
     running.service.limits.close();

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { Socket } from 'node:net';
+import type { SendFileResult, TransferEngine } from '../../native/index.js';
+import { Uploads, type UploadsOptions } from '../../src/upload/transfer/uploads.js';
+import type { UploadOutcome, UploadSpec } from '../../src/upload/transfer/upload.js';
+import { ManualClock } from '../support/manual-clock.js';
+
+const TIMEOUT_MS = 3000;
+const CHECK_MS = TIMEOUT_MS / 30;
+const MIN_BYTES = 100;
+
+/** Transfers that send as much as they are told, and end when they are stopped. */
+class TestEngine {
+  readonly transfers: { bytesSent: number; done: Promise<SendFileResult>; stop: () => void }[] = [];
+
+  start(): object {
+    let end: (result: SendFileResult) => void = () => undefined;
+    const done = new Promise<SendFileResult>((resolve) => (end = resolve));
+    const stop = (): void => end({ bytesSent: transfer.bytesSent, headBytesSent: 0, outcome: 'stopped' });
+    const transfer = { bytesSent: 0, done, stop };
+    this.transfers.push(transfer);
+    return transfer;
+  }
+}
+
+describe('running uploads', () => {
+  let clock: ManualClock;
+  let engine: TestEngine;
+  let onLimits: (() => void) | undefined;
+  let limitBytesPerSecond: number | undefined;
+  let grants: Record<string, Promise<number>>;
+  let ended: string[];
+  let uploads: Uploads;
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    engine = new TestEngine();
+    limitBytesPerSecond = undefined;
+    [grants, ended] = [{}, []];
+    const told = (who: string) => (outcome: UploadOutcome) => void ended.push(`${who}: ${outcome.result}`);
+    const options = {
+      engine: { available: true, engine: engine as unknown as TransferEngine },
+      limits: {
+        get limitBytesPerSecond() {
+          return limitBytesPerSecond;
+        },
+        rates: {},
+        onChange: (listener: () => void) => {
+          onLimits = listener;
+          return () => (onLimits = undefined);
+        },
+        allow: (_taskId: string, childIp: string) => ({
+          budget: { take: () => grants[childIp], giveBack: () => undefined },
+          release: () => undefined,
+        }),
+      },
+      metrics: {
+        started: () => undefined,
+        bytes: () => undefined,
+        finished: (_protocol: string, _task: object, outcome: UploadOutcome) => told('metrics')(outcome),
+      },
+      onUpload: () => told('listener'),
+      dropBehind: { begin: () => told('page cache') },
+      ...{ clock, limitedRoute: 'paced', noProgressTimeoutMs: TIMEOUT_MS, minProgressBytes: MIN_BYTES },
+    };
+    uploads = new Uploads(options as unknown as UploadsOptions);
+  });
+
+  async function send(childIp = '192.0.2.1'): Promise<UploadOutcome> {
+    const task = { taskId: 'a'.repeat(64), file: { fd: 0 } };
+    const spec = { protocol: 'http', socket: new Socket(), head: new Uint8Array(0), task, childIp, childPeerId: 'c' };
+    return uploads.send({ ...spec, range: { offset: 0, length: 1000 } } as unknown as UploadSpec);
+  }
+
+  it('are cut off where the client took too little for the whole timeout, however many run, and leave no timer', async () => {
+    const idle = send();
+    const slow = send();
+    assert.equal(uploads.list()[0]?.sinceMs, clock.now());
+    const [, busy] = engine.transfers;
+    assert.ok(busy);
+    clock.advance(TIMEOUT_MS);
+    assert.equal(uploads.list().length, 2);
+    busy.bytesSent += MIN_BYTES;
+    clock.advance(CHECK_MS);
+    const { result, durationMs } = await idle;
+    assert.deepEqual([result, durationMs], ['timed-out', TIMEOUT_MS + CHECK_MS]);
+    assert.deepEqual(ended, ['metrics: timed-out', 'listener: timed-out', 'page cache: timed-out']);
+    busy.bytesSent += MIN_BYTES - 1;
+    clock.advance(TIMEOUT_MS + CHECK_MS);
+    assert.deepEqual([(await slow).result, uploads.size], ['timed-out', 0]);
+    clock.advance(CHECK_MS);
+    assert.equal(clock.pendingTimers, 0);
+  });
+
+  it('tell who waits for bandwidth and who for the client', async () => {
+    limitBytesPerSecond = 1;
+    grants = { '192.0.2.1': new Promise(() => undefined), '192.0.2.2': Promise.resolve(1000) };
+    void send('192.0.2.1');
+    void send('192.0.2.2');
+    await new Promise(setImmediate);
+    assert.deepEqual(
+      uploads.list().map(({ waitingFor }) => waitingFor),
+      ['bandwidth', 'client'],
+    );
+    assert.deepEqual([uploads.size, uploads.waitingForBandwidth], [2, 1]);
+  });
+
+  it('end all together, and hear of no limit and no time any more', async () => {
+    const running = [send(), send()];
+    assert.ok(onLimits);
+    await uploads.stopAll();
+    assert.deepEqual([uploads.size, onLimits, clock.pendingTimers], [0, undefined, 0]);
+    for (const { result } of await Promise.all(running)) assert.equal(result, 'stopped');
+  });
+});
