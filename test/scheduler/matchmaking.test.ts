@@ -231,6 +231,15 @@ describe('matchmaking', () => {
     assert.deepEqual(summary(await cluster.reschedule(first, [source])), ['b-peer']);
   });
 
+  it('does not give the peer at the source those that live on it', async () => {
+    const cluster = new TestCluster();
+    const source = cluster.join('source');
+    await cluster.decide(source);
+    cluster.core.report(source, STARTED);
+    await joinAndStart(cluster, 'a');
+    assert.equal(summary(await cluster.reschedule(source)), 'back-to-source');
+  });
+
   it('makes no ring of peers that wait in it for good, and sends the first of them to the source when that one fails', async () => {
     const cluster = new TestCluster();
     const source = await cluster.source('source');

@@ -225,6 +225,8 @@ describe('the choice of candidate parents', () => {
     assert.ok(rootedParents(same, usableParents(same)).has(half));
     const beyond = cluster.join('beyond', { range: { offset: PIECE_LENGTH, length: 5 * PIECE_LENGTH } });
     assert.ok(!rootedParents(beyond, usableParents(beyond)).has(half));
+    const middle = cluster.complete('middle', { range: { offset: PIECE_LENGTH, length: 5 * PIECE_LENGTH } });
+    assert.ok(!rootedParents(same, usableParents(same)).has(middle));
   });
 
   it('takes no parent whose pieces have another length', () => {
@@ -246,6 +248,31 @@ describe('the choice of candidate parents', () => {
     [some.host.failedPieceCount, many.host.failedPieceCount] = [4, 100];
     const child = cluster.join('child');
     assert.equal(scoreParent(many, child, 0), scoreParent(some, child, 0));
+  });
+
+  it('prefers the one with fewer children where their lines could carry many', () => {
+    const cluster = new TestCluster();
+    const line = { maxTxBitsPerSecond: 1e15 };
+    const [busiest, busy] = ['busiest', 'busy'].map((host) => cluster.complete(host, {}, line));
+    assert.ok(busiest && busy);
+    for (const [index, parents] of [[busiest], [busiest, busy], [busiest, busy]].entries())
+      setParents(cluster.join(`fed${index}`, { concurrentPieceCount: 0 }, { disableShared: true }), parents);
+    assert.equal(select(cluster.join('child'), 1, () => 0.5)[0], busy);
+  });
+
+  it('takes a parent that does not know the length yet', () => {
+    const cluster = new TestCluster();
+    const content = { contentLength: undefined, pieceLength: undefined, pieceCount: undefined };
+    const parent = cluster.join('parent', { content });
+    assert.deepEqual(usableParents(cluster.join('child')), [parent]);
+  });
+
+  it('calls no parent slow before its fifth piece', () => {
+    const costs = new PieceCosts();
+    for (const costMs of [10, 10, 10, 400]) costs.add(costMs);
+    assert.equal(costs.isSlow, false);
+    costs.add(10_000);
+    assert.equal(costs.isSlow, true);
   });
 
   it('calls a parent slow whose last piece took more than twenty times the mean of those before', () => {
