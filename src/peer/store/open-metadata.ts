@@ -81,10 +81,10 @@ async function whileLocked<T>(directory: string, work: () => Promise<T>): Promis
   const scratch = join(dirname(directory), 'repair');
   await rm(scratch, { recursive: true, force: true });
   await mkdir(scratch);
+  // None is there when nobody has ever opened it. The database opens by itself once it is made, and would make one of its own.
+  await unlessGone(link(join(directory, 'LOCK'), join(scratch, 'LOCK')), undefined);
   const db = new ClassicLevel(scratch);
   try {
-    // None is there when nobody has ever opened it.
-    await unlessGone(link(join(directory, 'LOCK'), join(scratch, 'LOCK')), undefined);
     await db.open().catch((error: unknown) => {
       throw lockError(directory, error);
     });

@@ -79,11 +79,12 @@ describe('a fetcher', () => {
       coded('DFP_STORE_IO', /has not answered for 40000 ms/),
     );
     await new Promise(setImmediate);
-    assert.deepEqual(
-      timers.map(({ delayMs }) => delayMs),
-      [10_000 + THREAD_GRACE_MS],
-    );
-    timers[0]?.callback();
+    let leftMs = 10_000 + THREAD_GRACE_MS;
+    for (let next = timers.shift(); next !== undefined; next = leftMs > 0 ? timers.shift() : undefined) {
+      leftMs -= next.delayMs;
+      next.callback();
+    }
+    assert.equal(leftMs, 0);
     await piece;
     await fetcher.close();
   });
