@@ -7,8 +7,6 @@ export const DEFAULT_PREFETCH_BYTES = 1024 * 1024;
 export const DEFAULT_MAX_ENGINE_QUEUE = 16_384;
 export const DEFAULT_PROGRESS_INTERVAL_MS = 100;
 
-export const DEFAULT_SMALL_REST_DELAY_MS = 1;
-
 /** All optional; lengths in bytes. */
 export interface EngineOptions {
   /** Worker threads, started when first needed. Default: one per two processors. */
@@ -17,8 +15,6 @@ export interface EngineOptions {
   quantumBytes?: number;
   /** Up to this length, data found in the page cache is sent by the main thread at once. Default 128 KiB, 0 never. */
   inlineBytes?: number;
-  /** When the main thread tries again to send the last few bytes that a socket had no room for. Default 1. */
-  smallRestDelayMs?: number;
   /** How far ahead a file that is not in memory is read from the disk. Default 1 MiB, 0 leaves it to the kernel. */
   prefetchBytes?: number;
   /** Transfers that may wait when all slots (2048 a worker) are taken; beyond, they are refused. Default 16,384. */
@@ -38,9 +34,9 @@ const MAX_SLOTS_PER_WORKER = 65_536;
 
 /** @throws RangeError for an option that no engine could work with */
 export function checkEngineOptions(options: EngineOptions): void {
-  const { workers, quantumBytes, inlineBytes, prefetchBytes, smallRestDelayMs } = options;
+  const { workers, quantumBytes, inlineBytes, prefetchBytes } = options;
   const { maxQueuedTransfers, progressIntervalMs, slotsPerWorker } = options;
-  checkAtLeast(0, { inlineBytes, prefetchBytes, smallRestDelayMs });
+  checkAtLeast(0, { inlineBytes, prefetchBytes });
   // Every transfer is in the queue for a moment, also where a slot is free: it must have a place.
   checkAtLeast(1, { workers, quantumBytes, maxQueuedTransfers, progressIntervalMs, slotsPerWorker });
   // The rings between the threads wrap around by masking.

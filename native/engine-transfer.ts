@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net';
 import type { DuplicatedFd } from './duplicated-fd.js';
 import type { NativeError } from './errors.js';
-import type { Libc } from './libc.js';
 import type { ProgressListener } from './progress-ticker.js';
 import type { SendState } from './send-state.js';
 import type { SlotRequest, SlotResult } from './slot-table.js';
@@ -42,7 +41,6 @@ export class EngineTransfer implements Transfer, LaneJob, ProgressListener {
     this.#socket = socket;
     this.#duplicate = duplicate;
     this.#state = state;
-    state.outputFd = duplicate.fd;
     this.#options = options;
     this.#owner = owner;
     this.hasProgress = options.onProgress !== undefined;
@@ -62,20 +60,11 @@ export class EngineTransfer implements Transfer, LaneJob, ProgressListener {
     else this.#leaveQueue({ ...this.#initialCounts, outcome: 'stopped' });
   }
 
-  /** Sends a rest from the main thread, as far as the socket takes it. True: it has ended. */
-  sendHere(libc: Libc): boolean {
-    if (this.#result !== undefined) return true;
-    const step = this.#state.step(libc, this.#state.remaining);
-    if (step === 'more' || step === 'wait') return false;
-    this.#settle(this.#state.result(step), false);
-    return true;
-  }
-
   /** Leaves the queue for a slot of the lane. */
   enter(lane: WorkerLane): void {
-    const { outputFd, inputFd, offset, length, sent, headSent } = this.#state;
+    const { inputFd, offset, length, sent, headSent } = this.#state;
     const request: SlotRequest = {
-      outputFd,
+      outputFd: this.#duplicate.fd,
       inputFd,
       offset,
       length,

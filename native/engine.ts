@@ -8,7 +8,6 @@ import {
   DEFAULT_PREFETCH_BYTES,
   DEFAULT_PROGRESS_INTERVAL_MS,
   DEFAULT_QUANTUM_BYTES,
-  DEFAULT_SMALL_REST_DELAY_MS,
   type EngineOptions,
 } from './engine-options.js';
 import { EngineTransfer } from './engine-transfer.js';
@@ -21,6 +20,7 @@ import { SendState } from './send-state.js';
 import type { SendStep } from './send-state.js';
 import { MAX_HEAD_BYTES, SLOTS_PER_WORKER } from './slot-table.js';
 import { socketFd } from './socket-fd.js';
+import { SyscallError } from './syscall-error.js';
 import type { SendFileOptions, SendFileResult, Transfer, TransferEngine, TransferFile } from './transfer.js';
 import { spawnEngineWorker, WorkerLane } from './worker-lane.js';
 import type { LaneOptions } from './worker-lane.js';
@@ -30,14 +30,11 @@ export const MAX_WORKER_DEATHS_IN_A_ROW = 5;
 /** How long it then starts none: what they lacked, descriptors or memory, may be there again. */
 export const WORKER_REST_MS = 60_000;
 
-/** What is left of a transfer that the main thread began, and so little that waking a worker would cost more than the bytes. */
-const SMALL_REST_BYTES = 64 * 1024;
-
 /** Counters since the engine was made, except `queued` and `workers`, which are now. */
 export interface EngineStats {
   workers: number;
   queued: number;
-  /** Transfers that ended on the main thread, whatever their outcome. */
+  /** Transfers that ended on the main thread at once, whatever their outcome. */
   inlineTransfers: number;
   /** Transfers that went to a worker. */
   workerTransfers: number;
@@ -51,7 +48,6 @@ export class SendFileEngine implements TransferEngine {
   readonly #maxWorkers: number;
   readonly #inlineBytes: number;
   readonly #quantumBytes: number;
-  readonly #smallRestDelayMs: number;
   readonly #maxQueued: number;
   readonly #laneOptions: LaneOptions;
   readonly #nowMs: () => number;
@@ -77,7 +73,6 @@ export class SendFileEngine implements TransferEngine {
     this.#maxWorkers = options.workers ?? Math.max(1, Math.floor(availableParallelism() / 2));
     this.#inlineBytes = options.inlineBytes ?? DEFAULT_INLINE_BYTES;
     this.#quantumBytes = options.quantumBytes ?? DEFAULT_QUANTUM_BYTES;
-    this.#smallRestDelayMs = options.smallRestDelayMs ?? DEFAULT_SMALL_REST_DELAY_MS;
     this.#maxQueued = options.maxQueuedTransfers ?? DEFAULT_MAX_ENGINE_QUEUE;
     this.#nowMs = options.nowMs ?? (() => performance.now());
     this.#ticker = new ProgressTicker(options.progressIntervalMs ?? DEFAULT_PROGRESS_INTERVAL_MS);
@@ -135,18 +130,12 @@ export class SendFileEngine implements TransferEngine {
     const step = this.#sendInline(state, options.inlineBytes ?? this.#inlineBytes);
     if (step !== 'more' && step !== 'wait') {
       this.#stats.inlineTransfers++;
-      return settled(state.result(step));
+      return settled(resultOf(state, step));
     }
     try {
-      const duplicate = new DuplicatedFd(this.#libc, outputFd);
-      const transfer = new EngineTransfer(socket, duplicate, state, options, this.#owner);
-      this.#active.add(transfer);
-      if (transfer.hasProgress) this.#ticker.add(transfer);
-      if (state.sent > 0 && state.remaining <= SMALL_REST_BYTES) this.#sendRestSoon(transfer);
-      else this.#enqueue(transfer);
-      return transfer;
+      return this.#enqueue(socket, new DuplicatedFd(this.#libc, outputFd), state, options);
     } catch (thrown) {
-      return settled({ ...state.result('unsupported'), error: asNativeError(thrown) });
+      return settled({ ...resultOf(state, 'unsupported'), error: asNativeError(thrown) });
     }
   }
 
@@ -157,21 +146,17 @@ export class SendFileEngine implements TransferEngine {
     return state.step(this.#libc, maxBytes);
   }
 
-  /** The socket had no room for the last few bytes: a reader that is awake makes some before a worker would be. */
-  #sendRestSoon(transfer: EngineTransfer): void {
-    setTimeout(() => {
-      if (transfer.sendHere(this.#libc)) this.#stats.inlineTransfers++;
-      else this.#enqueue(transfer);
-    }, this.#smallRestDelayMs);
-  }
-
-  #enqueue(transfer: EngineTransfer): void {
-    if (this.#queue.size >= this.#maxQueued)
-      return transfer.refuse(
-        new EngineError('ERR_ENGINE_OVERLOADED', `${this.#maxQueued} transfers are waiting already`),
-      );
+  #enqueue(socket: Socket, duplicate: DuplicatedFd, state: SendState, options: SendFileOptions): Transfer {
+    const transfer = new EngineTransfer(socket, duplicate, state, options, this.#owner);
+    this.#active.add(transfer);
+    if (transfer.hasProgress) this.#ticker.add(transfer);
+    if (this.#queue.size >= this.#maxQueued) {
+      transfer.refuse(new EngineError('ERR_ENGINE_OVERLOADED', `${this.#maxQueued} transfers are waiting already`));
+      return transfer;
+    }
     this.#queue.add(transfer);
     this.#dispatch();
+    return transfer;
   }
 
   readonly #owner = {
@@ -246,6 +231,12 @@ function checkOptions(socket: Socket, file: TransferFile, { offset, length, head
     const text = `${socket.writableLength} bytes are pending in the socket's write buffer: wait for 'drain' first`;
     throw new EngineError('ERR_SOCKET_BUSY', text);
   }
+}
+
+function resultOf(state: SendState, outcome: SendFileResult['outcome']): SendFileResult {
+  const result: SendFileResult = { bytesSent: state.sent, headBytesSent: state.headSent, outcome };
+  if (state.errno !== 0) result.error = new SyscallError(state.syscall, state.errno, 'sending a file');
+  return result;
 }
 
 function refused(error: NativeError): Transfer {

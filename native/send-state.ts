@@ -1,8 +1,8 @@
 import type { Libc } from './libc.js';
 import { EAGAIN, EINTR, MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL } from './linux-abi.js';
 import type { SlotRequest, TransferSyscall } from './slot-table.js';
-import { errnoName, SyscallError } from './syscall-error.js';
-import type { SendFileOutcome, SendFileResult } from './transfer.js';
+import { errnoName } from './syscall-error.js';
+import type { SendFileOutcome } from './transfer.js';
 
 /** What to do after a step: go on, go on once the socket is writable, or nothing because it has ended so. */
 export type SendStep = 'more' | 'wait' | SendFileOutcome;
@@ -14,8 +14,7 @@ const UNSUPPORTED = new Set(['EINVAL', 'ENOSYS', 'EOVERFLOW', 'EOPNOTSUPP', 'ESP
 
 /** How far one transfer has come, and the way to bring it forward by one syscall or two. */
 export class SendState {
-  /** Set anew when a transfer goes on with a duplicate. */
-  outputFd: number;
+  readonly outputFd: number;
   readonly inputFd: number;
   readonly offset: number;
   readonly length: number;
@@ -63,13 +62,6 @@ export class SendState {
     if (result === 0) return 'truncated';
     this.sent += result;
     return this.remaining === 0 ? 'complete' : 'more';
-  }
-
-  /** What the caller is told when it ends so. */
-  result(outcome: SendFileOutcome): SendFileResult {
-    const result: SendFileResult = { bytesSent: this.sent, headBytesSent: this.headSent, outcome };
-    if (this.errno !== 0) result.error = new SyscallError(this.syscall, this.errno, 'sending a file');
-    return result;
   }
 
   /** Takes note of a failed syscall and tells what follows from it. */
