@@ -125,14 +125,8 @@ export class ThreadPool<Order, Report> {
       const { entry, data: workerData } = this.#options;
       return new Worker(entry, { workerData, name: 'fetch', resourceLimits: THREAD_HEAP });
     } catch (cause) {
-      const why = asError(cause).message;
-      throw new DfpeerError(
-        'DFP_LIMIT',
-        `can't start a thread (${why}); raise the limit of tasks (TasksMax, ulimit -u)`,
-        {
-          cause,
-        },
-      );
+      const text = `can't start a thread (${asError(cause).message}); raise the limit of tasks (TasksMax, ulimit -u)`;
+      throw new DfpeerError('DFP_LIMIT', text, { cause });
     }
   }
 

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../../core/clock.js';
 import { networkInterfaces } from '../../core/kernel-facts.js';
+import type { HostLoad } from '../../scheduler-client/index.js';
 import { kernelText, type ReadText } from './kernel-text.js';
 import { parseInterfaceSpeed, parseNetDev, type InterfaceCounters } from './proc-files.js';
 import { RecentSample } from './recent-sample.js';
@@ -7,12 +8,8 @@ import { RecentSample } from './recent-sample.js';
 /** Assumed where neither the interface's speed nor a limit is known: 10 Gbit/s. */
 export const DEFAULT_BANDWIDTH_BITS_PER_SECOND = 10_000_000_000;
 
-export interface NetworkLoad {
-  maxRxBitsPerSecond: number;
-  rxBitsPerSecond: number;
-  maxTxBitsPerSecond: number;
-  txBitsPerSecond: number;
-}
+/** What of the host's load is the line's. */
+export type NetworkLoad = Omit<HostLoad['network'], 'tcpConnectionCount' | 'uploadTcpConnectionCount'>;
 
 export interface NetworkLoadOptions {
   /** The announced address: its interface is the one measured. All but loopback together when none has it. */

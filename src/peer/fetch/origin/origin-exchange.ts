@@ -4,8 +4,8 @@ import { codeOf, DfpeerError, OriginError, UsageError } from '../../../core/erro
 import { redactUrl } from '../../../core/redact.js';
 import type { OriginLocation } from '../piece-fetcher.js';
 import { describeConnectionTrouble } from './connection-trouble.js';
-import { ResponseBody } from './response-body.js';
 import { plainHeaders } from './plain-headers.js';
+import { ResponseBody } from './response-body.js';
 
 export interface OriginAnswer {
   status: number;
