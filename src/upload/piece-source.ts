@@ -10,6 +10,21 @@ export interface PieceSource {
   open(taskId: TaskId): ServedTask | undefined;
 }
 
+/** A piece whose blocks can be verified one by one (`core/piece-blocks.ts`); the last of them may still be on their way here. */
+export interface PieceBlocks {
+  readonly slice: PieceSlice;
+  readonly blockLength: number;
+  /** The piece is stored and verified: no block is waited for. */
+  readonly complete: boolean;
+  /**
+   * The sum of a block, once its bytes and all before them are in the file and verified. Rejects with a coded error when the piece comes no
+   * further (its bytes in the file are undefined from then on), or with the signal's reason.
+   */
+  sum(index: number, signal: AbortSignal): number | Promise<number>;
+  /** Called at most once, as soon as the piece comes no further: nothing more may be served of it. Returns how to unsubscribe. */
+  onBroken(listener: () => void): () => void;
+}
+
 /** A task while somebody reads it: pinned against garbage collection, its file open. */
 export interface ServedTask {
   readonly taskId: TaskId;
@@ -29,6 +44,8 @@ export interface ServedTask {
 
   /** The piece's record, if it is stored and verified. */
   piece(number: number): StoredPiece | undefined;
+  /** The piece in blocks: while it arrives, once its first block is here; when it is stored, as long as the sums of its blocks are known. */
+  blocks(number: number): PieceBlocks | undefined;
   /** Where a piece lies, if the task has such a piece. */
   slice(number: number): PieceSlice | undefined;
   /** Every byte of the range is in verified pieces. */

@@ -1,4 +1,5 @@
 import type { ByteBudget } from '../../core/byte-budget.js';
+import type { BlocksWish } from '../../core/piece-blocks.js';
 import type { PieceSlice } from '../../core/piece.js';
 import type { TaskId } from '../../core/task-id.js';
 import type { ToldRoute } from '../../core/told-route.js';
@@ -24,6 +25,17 @@ export interface FetchCommon {
   timeoutMs: number;
   /** Called now and then with the bytes of this piece so far. */
   onProgress?: (bytes: number) => void;
+  /** Tells the blocks of the piece as they come (`core/piece-blocks.ts`); absent: nobody wants to know. Not of streams. */
+  blocks?: BlocksRequest | undefined;
+}
+
+export interface BlocksRequest {
+  blockLength: number;
+  /**
+   * Called in order with the sum of each block that is in the file and verified: what comes from an origin by nothing but its place, what comes
+   * from a parent against the sum that the parent sent with it. Never for a parent that sends the piece as a whole.
+   */
+  onBlock: (sum: number) => void;
 }
 
 export interface FetchedPiece {
@@ -41,6 +53,8 @@ export interface ParentPieceRequest extends FetchCommon {
   slice: PieceSlice;
   /** Of the content that the task has; a parent that tells another one is refused. */
   contentVersion?: string | undefined;
+  /** Whether a parent that serves over HTTP may send blocks. Absent: it may not. */
+  blocksWish?: BlocksWish | undefined;
   /** Of the span that the request belongs to; for parents that serve over HTTP. */
   traceParent?: string | undefined;
 }

@@ -1,6 +1,6 @@
 import type { ByteRange, PieceSlice, StoredPiece } from '../../core/piece.js';
 import { blobDigestOf, type TaskId } from '../../core/task-id.js';
-import type { ServedTask } from '../../upload/piece-source.js';
+import type { PieceBlocks, ServedTask } from '../../upload/piece-source.js';
 import type { SharedFile } from './shared-file.js';
 import type { StoredTask } from './stored-task.js';
 
@@ -55,6 +55,10 @@ export class ServedView implements ServedTask {
 
   piece(number: number): StoredPiece | undefined {
     return this.#task.piece(number);
+  }
+
+  blocks(number: number): PieceBlocks | undefined {
+    return this.#task.arrivals.blocks(number);
   }
 
   slice(number: number): PieceSlice | undefined {

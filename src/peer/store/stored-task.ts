@@ -2,6 +2,7 @@ import { DfpeerError } from '../../core/errors.js';
 import { abortReason } from '../../core/deadline.js';
 import { PieceLayout, type ByteRange, type PieceSlice, type StoredPiece } from '../../core/piece.js';
 import type { TaskId } from '../../core/task-id.js';
+import { Arrivals } from './arrivals.js';
 import { contentVersionOf } from './content-version.js';
 import { mapDiskError } from '../disk-error.js';
 import type { MetadataStore, StoredPieceRecord, TaskRecord } from './metadata.js';
@@ -26,6 +27,7 @@ export const MAX_LISTENERS = 4096;
  */
 export class StoredTask {
   readonly taskId: TaskId;
+  readonly arrivals = new Arrivals();
   readonly #files: TaskFiles;
   readonly #metadata: MetadataStore;
   readonly #now: () => number;
@@ -336,6 +338,7 @@ export class StoredTask {
     this.#removed = true;
     this.#record.drop();
     this.#pieces.clear();
+    this.arrivals.clear();
     const reason = this.#removal();
     for (const listener of [...this.#listeners]) listener.onStopped?.(reason);
   }

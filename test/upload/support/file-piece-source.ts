@@ -119,6 +119,7 @@ export class FileTask {
       pieceLength: this.layout.pieceLength,
       contentDigest: this.#contentDigest,
       piece: (number: number) => (this.#stored.has(number) ? this.#record(number) : undefined),
+      blocks: () => undefined,
       slice: (number: number): PieceSlice | undefined =>
         this.layout.has(number) ? this.layout.slice(number) : undefined,
       has,

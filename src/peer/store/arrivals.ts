@@ -1,0 +1,155 @@
+import { abortReason } from '../../core/deadline.js';
+import { DfpeerError } from '../../core/errors.js';
+import { blockCount } from '../../core/piece-blocks.js';
+import type { PieceSlice } from '../../core/piece.js';
+import type { PieceBlocks } from '../../upload/piece-source.js';
+
+/** Pieces of one task whose sums are remembered after they were stored; the oldest are forgotten first. */
+export const MAX_REMEMBERED_SUMS = 1024;
+
+export interface ArrivalListener {
+  /** The first block of a piece is here. */
+  onArriving?(slice: PieceSlice): void;
+}
+
+/** One attempt to bring a piece into the file, as it comes block by block. */
+export class Arrival implements PieceBlocks {
+  readonly slice: PieceSlice;
+  readonly blockLength: number;
+  readonly isFromOrigin: boolean;
+  readonly #sums: number[] = [];
+  readonly #onFirst: (arrival: Arrival) => void;
+  readonly #waiting = new Set<() => void>();
+  readonly #broken = new Set<() => void>();
+  #isBroken = false;
+
+  constructor(
+    { slice, blockLength, isFromOrigin }: Pick<Arrival, 'slice' | 'blockLength' | 'isFromOrigin'>,
+    onFirst: (arrival: Arrival) => void,
+  ) {
+    this.slice = slice;
+    this.blockLength = blockLength;
+    this.isFromOrigin = isFromOrigin;
+    this.#onFirst = onFirst;
+  }
+
+  get complete(): boolean {
+    return !this.#isBroken && this.#sums.length === blockCount(this.slice.length, this.blockLength);
+  }
+
+  /** A block of it is here, and more may come. */
+  get hasBlocks(): boolean {
+    return this.#sums.length > 0 && !this.#isBroken;
+  }
+
+  /** One block more is in the file and verified. */
+  add(sum: number): void {
+    if (this.#isBroken || this.complete) return;
+    this.#sums.push(sum);
+    for (const look of [...this.#waiting]) look();
+    if (this.#sums.length === 1) this.#onFirst(this);
+  }
+
+  /** Nothing of it may be served any more. Idempotent. */
+  break(): void {
+    if (this.#isBroken) return;
+    this.#isBroken = true;
+    for (const look of [...this.#waiting]) look();
+    for (const listener of [...this.#broken]) listener();
+    this.#broken.clear();
+  }
+
+  onBroken(listener: () => void): () => void {
+    if (this.#isBroken) listener();
+    else this.#broken.add(listener);
+    return () => void this.#broken.delete(listener);
+  }
+
+  sum(index: number, signal: AbortSignal): number | Promise<number> {
+    if (!this.#isBroken && !signal.aborted) return this.#sums[index] ?? this.#wait(index, signal);
+    return Promise.reject(signal.aborted ? abortReason(signal, 'the wait for a block') : this.#breakage());
+  }
+
+  #wait(index: number, signal: AbortSignal): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const sum = this.#sums[index];
+        if (sum === undefined && !this.#isBroken && !signal.aborted) return;
+        this.#waiting.delete(look);
+        signal.removeEventListener('abort', look);
+        if (signal.aborted) reject(abortReason(signal, 'the wait for a block'));
+        else if (this.#isBroken || sum === undefined) reject(this.#breakage());
+        else resolve(sum);
+      };
+      this.#waiting.add(look);
+      signal.addEventListener('abort', look, { once: true });
+    });
+  }
+
+  #breakage(): DfpeerError {
+    return new DfpeerError('DFP_ABORTED', `piece ${this.slice.number} comes no further; ask again`);
+  }
+}
+
+/**
+ * Pieces of one task that are on their way into its file, block by block, and the sums of those that came like that. Two attempts at one piece
+ * write to the same place: then neither is told of.
+ */
+export class Arrivals {
+  readonly #underWay = new Map<number, Set<Arrival>>();
+  readonly #remembered = new Map<number, Arrival>();
+  readonly #listeners = new Set<ArrivalListener>();
+
+  /** The attempt must end exactly once. */
+  begin(of: Pick<Arrival, 'slice' | 'blockLength' | 'isFromOrigin'>): Arrival {
+    const { number } = of.slice;
+    const arrival = new Arrival(of, ({ slice }) => {
+      for (const listener of [...this.#listeners]) listener.onArriving?.(slice);
+    });
+    const attempts = this.#underWay.get(number) ?? new Set();
+    this.#underWay.set(number, attempts.add(arrival));
+    this.#forget(number);
+    if (attempts.size > 1) for (const attempt of attempts) attempt.break();
+    return arrival;
+  }
+
+  /** Nothing writes for it any more. What is not complete comes no further. */
+  end(arrival: Arrival): void {
+    const { number } = arrival.slice;
+    const attempts = this.#underWay.get(number);
+    attempts?.delete(arrival);
+    if (attempts?.size === 0) this.#underWay.delete(number);
+    if (!arrival.complete) return arrival.break();
+    this.#remembered.set(number, arrival);
+    const [oldest] = this.#remembered.keys();
+    if (this.#remembered.size > MAX_REMEMBERED_SUMS && oldest !== undefined) this.#remembered.delete(oldest);
+  }
+
+  /** The task is gone. */
+  clear(): void {
+    for (const attempts of this.#underWay.values()) for (const attempt of attempts) attempt.break();
+    for (const number of [...this.#remembered.keys()]) this.#forget(number);
+  }
+
+  /** The piece with at least its first block here. */
+  blocks(number: number): Arrival | undefined {
+    for (const arrival of this.#underWay.get(number) ?? []) if (arrival.hasBlocks) return arrival;
+    return this.#remembered.get(number);
+  }
+
+  /** The piece is on its way, and its first block is here. */
+  isArriving(number: number): boolean {
+    return this.blocks(number) !== undefined;
+  }
+
+  subscribe(listener: ArrivalListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Its place in the file may be written to again. */
+  #forget(number: number): void {
+    this.#remembered.get(number)?.break();
+    this.#remembered.delete(number);
+  }
+}
