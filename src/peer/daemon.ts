@@ -221,6 +221,7 @@ export class Daemon {
       store,
       cluster,
       copies: (taskId, number) => pacing.copies(taskId, number),
+      hasChildren: (taskId) => pacing.hasChildren(taskId),
       makeRoom: async (bytes) => this.#collector?.makeRoom(bytes) ?? false,
       limits: this.#limits.current,
       interfaceBytesPerSecond: uploads.interfaceBytesPerSecond,

@@ -29,7 +29,7 @@ export interface DownloadSide {
   setLimits(limits: BandwidthLimits): void;
 }
 
-export interface DownloadSideParts extends Pick<DownloadDependencies, 'copies' | 'makeRoom'> {
+export interface DownloadSideParts extends Pick<DownloadDependencies, 'copies' | 'hasChildren' | 'makeRoom'> {
   store: TaskStore;
   cluster: ClusterSide;
   limits: BandwidthLimits;
@@ -72,6 +72,7 @@ export async function createDownloadSide(settings: DaemonSettings, parts: Downlo
       },
       budgets,
       copies: parts.copies,
+      hasChildren: parts.hasChildren,
       makeRoom: parts.makeRoom,
       createBudget: (bytesPerSecond) => new BandwidthLimiter(bytesPerSecond, { clock }),
       ...(scheduler === undefined ? {} : { announceCopy: (task) => announcer.announceSoon(scheduler, task) }),

@@ -166,6 +166,7 @@ export class SimulatedDaemon {
       host: { id: 'host', newPeerId: () => `peer-${++peers}`, isAt: () => false },
       budgets: NO_BUDGETS,
       copies: () => 0,
+      hasChildren: () => false,
       makeRoom: async (bytes) => this.#world.disk.makeRoom(bytes),
       createBudget: () => {
         throw new Error('no download has a limit of its own');

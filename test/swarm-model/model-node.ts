@@ -1,10 +1,14 @@
+import assert from 'node:assert/strict';
 import type { Clock } from '../../src/core/clock.js';
+import { blockCount } from '../../src/core/piece-blocks.js';
+import type { PieceSlice } from '../../src/core/piece.js';
 import { PieceSet } from '../../src/core/piece-set.js';
 import type { TaskId } from '../../src/core/task-id.js';
 import { maxRequestsToOne } from '../../src/peer/download/parent-swarm.js';
 import { PieceBoard } from '../../src/peer/download/piece-board.js';
 import { MIN_ORIGIN_REQUESTS, MIN_PARENT_REQUESTS } from '../../src/peer/download/piece-collection.js';
 import { TELL_INTERVAL_MS } from '../../src/peer/parents/tell-pieces.js';
+import type { Arrival } from '../../src/peer/store/arrivals.js';
 import { announcePieces } from '../../src/peer/swarm/announce-pieces.js';
 import { OfferPacing } from '../../src/peer/swarm/offer-pacing.js';
 import { RequestWindow } from '../../src/peer/swarm/request-window.js';
@@ -22,6 +26,7 @@ export interface ModelSurroundings {
   taskId: TaskId;
   pieceCount: number;
   pieceBytes: number;
+  blockBytes: number;
   /** From a message's cause to what it brings about, in milliseconds: the network's time and that of busy processors. */
   latencyMs: () => number;
   /** Of a transfer on a crowded line. */
@@ -56,7 +61,7 @@ export class ModelNode {
     this.#surroundings = surroundings;
     this.#pacing = new OfferPacing(clock);
     this.#board = new PieceBoard(random, (number) => this.#pacing.copies(taskId, number));
-    this.#task = new ModelTask(taskId, pieceCount);
+    this.#task = new ModelTask(taskId, pieceCount, surroundings.blockBytes);
     for (let number = 0; number < pieceCount; number++) this.#board.want(number);
   }
 
@@ -84,7 +89,7 @@ export class ModelNode {
       return Promise.resolve();
     };
     const interested = new Set(Array.from({ length: pieceCount }, (_, number) => number));
-    await announcePieces(this.#task, interested, { child, announce, random }, signal);
+    await announcePieces(this.#task, interested, { child, takesBlocks: true, announce, random }, signal);
     child.leave();
   }
 
@@ -123,34 +128,60 @@ export class ModelNode {
     this.#board.start(number);
     this.#tellSoon();
     const askedAtMs = clock.monotonicMs();
-    this.#later(() =>
-      parent.node.#upload(number, this.name, () => {
+    const arrival = this.#task.arrivals.begin(this.#slice(number), { isFromOrigin: false });
+    this.#later(() => {
+      void parent.node.#upload(number, this.name, arrival).then(() => {
         parent.inFlight--;
+        this.#task.arrivals.end(arrival);
         this.#finished(number, this.#parentWindow, parent.node.name, clock.monotonicMs() - askedAtMs);
-      }),
-    );
-  }
-
-  #upload(number: number, childName: string, onDone: () => void): void {
-    const { clock, lines, taskId, pieceBytes, weight } = this.#surroundings;
-    const startedAtMs = clock.monotonicMs();
-    const task = { taskId, pieceLength: pieceBytes };
-    const spec = { task, range: { offset: number * pieceBytes, length: pieceBytes }, childIp: childName };
-    const end = this.#pacing.onUpload(spec as Parameters<OfferPacing['onUpload']>[0], { bytesSent: 0 });
-    lines.start({ from: this.name, to: childName, bytes: pieceBytes, weight: weight() }, () => {
-      const durationMs = clock.monotonicMs() - startedAtMs;
-      end({ result: 'complete', bytesSent: pieceBytes, durationMs } as Parameters<typeof end>[0]);
-      onDone();
+      });
     });
   }
 
+  #slice(number: number): PieceSlice {
+    const { pieceBytes } = this.#surroundings;
+    return { number, offset: number * pieceBytes, length: pieceBytes };
+  }
+
+  /** Block by block, each as soon as it is here. */
+  async #upload(number: number, childName: string, arrival: Arrival): Promise<void> {
+    const { clock, taskId, pieceBytes, signal } = this.#surroundings;
+    const startedAtMs = clock.monotonicMs();
+    const blocks = this.#task.arrivals.blocks(number);
+    assert.ok(blocks, `${this.name} has piece ${number} or some of it`);
+    const task = { taskId, pieceLength: pieceBytes };
+    const spec = { task, range: { offset: number * pieceBytes, length: pieceBytes }, childIp: childName };
+    const end = this.#pacing.onUpload(spec as Parameters<OfferPacing['onUpload']>[0], { bytesSent: 0 });
+    const waitForBlock = async (index: number): Promise<void> => void (await blocks.sum(index, signal));
+    await this.#carry({ from: this.name, to: childName }, arrival, waitForBlock);
+    const durationMs = clock.monotonicMs() - startedAtMs;
+    end({ result: 'complete', bytesSent: pieceBytes, durationMs } as Parameters<typeof end>[0]);
+  }
+
+  async #carry(
+    between: { from: string; to: string },
+    { slice, blockLength, onBlock }: Arrival,
+    waitForBlock: (index: number) => Promise<void>,
+  ): Promise<void> {
+    const { lines, weight } = this.#surroundings;
+    const transferWeight = weight();
+    for (let index = 0; index < blockCount(slice.length, blockLength); index++) {
+      await waitForBlock(index);
+      const bytes = Math.min(blockLength, slice.length - index * blockLength);
+      await new Promise<void>((resolve) => lines.start({ ...between, bytes, weight: transferWeight }, resolve));
+      onBlock(0);
+    }
+  }
+
   #fetchFromOrigin(number: number): void {
-    const { clock, lines, pieceBytes, weight } = this.#surroundings;
+    const { clock } = this.#surroundings;
     this.#board.start(number);
     const startedAtMs = clock.monotonicMs();
-    lines.start({ from: ORIGIN, to: this.name, bytes: pieceBytes, weight: weight() }, () =>
-      this.#finished(number, this.#originWindow, ORIGIN, clock.monotonicMs() - startedAtMs),
-    );
+    const arrival = this.#task.arrivals.begin(this.#slice(number), { isFromOrigin: true });
+    void this.#carry({ from: ORIGIN, to: this.name }, arrival, () => Promise.resolve()).then(() => {
+      this.#task.arrivals.end(arrival);
+      this.#finished(number, this.#originWindow, ORIGIN, clock.monotonicMs() - startedAtMs);
+    });
   }
 
   #finished(number: number, window: RequestWindow, peer: string, durationMs: number): void {

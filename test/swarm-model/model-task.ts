@@ -1,17 +1,20 @@
 import { TrafficType, type StoredPiece } from '../../src/core/piece.js';
 import type { TaskId } from '../../src/core/task-id.js';
+import { Arrivals } from '../../src/peer/store/arrivals.js';
 import type { TaskListener } from '../../src/peer/store/stored-task.js';
 import type { AnnouncedTask } from '../../src/peer/swarm/announce-pieces.js';
 
 /** Which pieces a node of the model has, as its children are told of them. */
 export class ModelTask implements AnnouncedTask {
   readonly taskId: TaskId;
+  readonly arrivals: Arrivals;
   readonly #count: number;
   readonly #pieces = new Map<number, StoredPiece>();
   readonly #listeners = new Set<TaskListener>();
 
-  constructor(taskId: TaskId, count: number) {
+  constructor(taskId: TaskId, count: number, blockLength: number) {
     this.taskId = taskId;
+    this.arrivals = new Arrivals(blockLength);
     this.#count = count;
   }
 

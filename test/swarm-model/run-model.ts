@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { setMaxListeners } from 'node:events';
+import { blockLengthOf } from '../../src/core/piece-blocks.js';
 import { computeTaskId } from '../../src/core/task-id.js';
 import { VirtualClock } from '../simulation/virtual-clock.js';
 import { Random } from '../simulation/random.js';
@@ -11,6 +12,8 @@ export interface ModelOptions {
   seed: number;
   /** Of each message, on average, in milliseconds. */
   latencyMs?: number;
+  /** A piece is passed on in blocks of so many bytes; by default as in a daemon. */
+  blockBytes?: number;
 }
 
 export interface ModelResult {
@@ -30,7 +33,12 @@ const START_MS = 200;
 const DEADLINE_MS = 600_000;
 
 /** All nodes want one file of 256 MiB, over lines of 200 Mbit/s; the first one reads the origin, everybody knows everybody. */
-export async function runModel({ nodes, seed, latencyMs = 15 }: ModelOptions): Promise<ModelResult> {
+export async function runModel({
+  nodes,
+  seed,
+  latencyMs = 15,
+  blockBytes = blockLengthOf(PIECE_BYTES),
+}: ModelOptions): Promise<ModelResult> {
   const chance = new Random(seed);
   const random = (): number => chance.next();
   const clock = new VirtualClock();
@@ -44,6 +52,7 @@ export async function runModel({ nodes, seed, latencyMs = 15 }: ModelOptions): P
     taskId: computeTaskId({ url: 'http://example.com/' }),
     pieceCount: PIECE_COUNT,
     pieceBytes: PIECE_BYTES,
+    blockBytes,
     latencyMs: () => latencyMs * (0.5 + random()),
     weight: () => 1 - UNEVENNESS * random(),
     signal: over.signal,

@@ -35,6 +35,8 @@ export interface DownloadDependencies {
   createBudget(bytesPerSecond: number): ByteBudget & { close(): void };
   /** How many of those who listen to us have a piece of a task, or have asked for it. */
   copies(taskId: TaskId, number: number): number;
+  /** Somebody listens to what we have of a task. */
+  hasChildren(taskId: TaskId): boolean;
   /** Has older tasks make room on a full disk. False when even that would not be enough. Never rejects. */
   makeRoom(bytes: number): Promise<boolean>;
   /** Takes over work that nobody need wait for; a shutdown does. A failure is logged. */

@@ -55,7 +55,7 @@ export class OriginPieces {
     const { task, content, origin, now } = this.#context;
     const slice = task.slice(number);
     if (slice === undefined || content === undefined || !this.mayRace || signal.aborted) return undefined;
-    const fetching = origin.fetchPiece(content, task.path, slice, signal);
+    const fetching = origin.fetchPiece(content, task, slice, signal);
     const settled = fetching.then(() => undefined, () => undefined); // prettier-ignore
     this.#ranges.add(settled);
     try {
@@ -94,6 +94,8 @@ export class OriginPieces {
     const storedNow = (): number[] => [...task.pieces()].map(({ number }) => number);
     let recording = Promise.resolve();
     const onPiece = (piece: FetchedPiece): Promise<void> => (recording = this.#record(piece));
+    // What came block by block and was not recorded is written again.
+    task.arrivals.clear();
     try {
       const contentLength = await origin.stream(content, task.path, { pieceLength, storedNow }, onPiece);
       if (task.layout === undefined)
@@ -106,7 +108,7 @@ export class OriginPieces {
 
   async #fetchRange(content: OriginContent, slice: PieceSlice): Promise<void> {
     const { origin, task } = this.#context;
-    const fetching = origin.fetchPiece(content, task.path, slice).then((piece) => this.#record(piece));
+    const fetching = origin.fetchPiece(content, task, slice).then((piece) => this.#record(piece));
     this.#ranges.add(fetching);
     try {
       await fetching;

@@ -3,6 +3,7 @@ import { toDfpeerError } from '../../core/errors.js';
 import type { PieceSlice } from '../../core/piece.js';
 import { redactUrl } from '../../core/redact.js';
 import { traced } from '../../core/tracing.js';
+import type { StoredTask } from '../store/stored-task.js';
 import { isRetryable, retryAfterMsOf } from '../fetch/fetch-errors.js';
 import type { FetchCommon, FetchedPiece, OriginContent } from '../fetch/piece-fetcher.js';
 import type { DownloadDependencies } from './dependencies.js';
@@ -43,21 +44,43 @@ export class OriginSource {
     );
   }
 
+  /** Into the task's file, whose children may have its blocks as they come. */
   async fetchPiece(
     origin: OriginContent,
-    path: string,
+    task: StoredTask,
     slice: PieceSlice,
     signal: AbortSignal = this.#signal,
   ): Promise<FetchedPiece> {
-    const { fetcher, tracer, budgets } = this.#dependencies;
     const attributes = { 'piece.number': slice.number, 'piece.size': slice.length };
-    return traced(tracer, 'piece from origin', attributes, () =>
+    return traced(this.#dependencies.tracer, 'piece from origin', attributes, () =>
       this.#retrying(
         `fetch piece ${slice.number} from the origin`,
-        () => fetcher.fromOrigin({ ...this.#common(path), budgets: budgets.forOriginPiece(), signal, origin, slice }),
+        () => this.#fetchOnce(origin, task, slice, signal),
         signal,
       ),
     );
+  }
+
+  async #fetchOnce(
+    origin: OriginContent,
+    task: StoredTask,
+    slice: PieceSlice,
+    signal: AbortSignal,
+  ): Promise<FetchedPiece> {
+    const { fetcher, budgets, hasChildren } = this.#dependencies;
+    const arrival = task.arrivals.begin(slice, { isFromOrigin: true });
+    try {
+      return await fetcher.fromOrigin({
+        ...this.#common(task.path),
+        blocks: hasChildren(task.taskId) ? arrival : undefined,
+        budgets: budgets.forOriginPiece(),
+        signal,
+        origin,
+        slice,
+      });
+    } finally {
+      task.arrivals.end(arrival);
+    }
   }
 
   /** A stream that breaks begins again at the first byte; `storedNow` says which pieces are then compared instead of written. */

@@ -177,6 +177,8 @@ export class ParentSwarm {
     // Nothing is wanted any more of a parent that lied.
     const stop = AbortSignal.any([signal, link.abandoned]);
     link.inFlight++;
+    const arrival = this.#task.arrivals.begin(slice, { isFromOrigin: false });
+    const hasChildren = this.#dependencies.hasChildren(this.#task.taskId);
     const span = tracer.begin('piece from parent', {
       'peer.id': this.#peerId,
       'parent.peer.id': link.id,
@@ -195,6 +197,9 @@ export class ParentSwarm {
         path: this.#task.path,
         signal: stop,
         onProgress: this.#onBytes,
+        // Where nobody listens nothing is passed on, and a whole piece costs less.
+        blocks: hasChildren ? arrival : undefined,
+        blocksWish: hasChildren ? 'always' : 'arriving',
         budgets: this.#dependencies.budgets.forParentPiece(),
         idleTimeoutMs: settings.idleTimeoutMs,
         timeoutMs: settings.pieceTimeoutMs,
@@ -222,6 +227,7 @@ export class ParentSwarm {
       return undefined;
     } finally {
       link.inFlight--;
+      this.#task.arrivals.end(arrival);
     }
   }
 

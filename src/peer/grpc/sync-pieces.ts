@@ -1,5 +1,6 @@
 import { Metadata, type ServerWritableStream } from '@grpc/grpc-js';
 import { DfpeerError, UsageError } from '../../core/errors.js';
+import { parseBlocksWish } from '../../core/piece-blocks.js';
 import { CONTENT_VERSION_HEADER } from '../../core/piece-header.js';
 import { parseTaskId } from '../../core/task-id.js';
 import type { SyncPiecesRequest__Output } from '../../generated/dfdaemon/v2/SyncPiecesRequest.js';
@@ -7,7 +8,7 @@ import type { SyncPiecesResponse } from '../../generated/dfdaemon/v2/SyncPiecesR
 import type { TaskStore } from '../store/task-store.js';
 import { contentVersionOf } from '../store/content-version.js';
 import { peerIp } from '../../grpc/peer-ip.js';
-import { HTTP_PORT_HEADER } from '../parents/grpc-parent-dialer.js';
+import { BLOCKS_METADATA, HTTP_PORT_HEADER } from '../parents/grpc-parent-dialer.js';
 import type { SendMessage } from '../../grpc/handlers.js';
 import { announcePieces } from '../swarm/announce-pieces.js';
 import type { OfferPacing } from '../swarm/offer-pacing.js';
@@ -53,8 +54,8 @@ export async function syncPieces(
   if (task === undefined) throw new DfpeerError('DFP_TASK_FAILED', `task ${request.taskId} not found`);
   const { ip, tcpPort } = address();
   const announce = async (number: number): Promise<void> => {
-    const piece = task.piece(number);
-    if (piece !== undefined) await send({ number, offset: piece.offset, length: piece.length, ip, tcpPort });
+    const slice = task.slice(number);
+    if (slice !== undefined) await send({ number, offset: slice.offset, length: slice.length, ip, tcpPort });
   };
   // A child may name a million pieces of a task that has three.
   const interested = new Set(request.interestedPieceNumbers.filter((number) => task.layout?.has(number) !== false));
@@ -71,8 +72,9 @@ export async function syncPieces(
     hostId: request.hostId,
     ip: peerIp(call.getPeer()),
   });
+  const takesBlocks = parseBlocksWish(String(call.metadata.get(BLOCKS_METADATA)[0])) !== undefined;
   try {
-    await announcePieces(task, interested, { child, announce }, signal);
+    await announcePieces(task, interested, { child, takesBlocks, announce }, signal);
   } finally {
     awaited.count -= awaitedHere;
     child.leave();

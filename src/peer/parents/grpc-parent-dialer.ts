@@ -10,6 +10,7 @@ import { abortReason } from '../../core/deadline.js';
 import { DfpeerError } from '../../core/errors.js';
 import { formatHostPort } from '../../core/host-port.js';
 import { containsIp, networkList } from '../../core/network.js';
+import { BLOCKS_HEADER, type BlocksWish } from '../../core/piece-blocks.js';
 import { CONTENT_VERSION_HEADER } from '../../core/piece-header.js';
 import { ONE_HOST_NETWORKS } from '../../core/special-networks.js';
 import { TRACE_PARENT_HEADER } from '../../core/tracing.js';
@@ -26,6 +27,8 @@ import { tellPieces } from './tell-pieces.js';
 
 /** Initial metadata of a dfpeer parent's SyncPieces: it also serves pieces over HTTP, on this port. */
 export const HTTP_PORT_HEADER = 'dfpeer-http-port';
+/** Metadata of a SyncPieces call of ours: pieces may be offered that are still on their way to the parent. */
+export const BLOCKS_METADATA = BLOCKS_HEADER.toLowerCase();
 /** A parent that doesn't answer the connection within this is unreachable. */
 export const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -56,7 +59,7 @@ export class GrpcParentDialer implements ParentDialer {
   ): AsyncGenerator<PieceOffer> {
     const { taskId, pieces, traceParent } = request;
     const call = (client: UploadClient): ClientReadableStream<SyncPiecesResponse__Output> =>
-      client.syncPieces({ hostId: this.#hostId, taskId, interestedPieceNumbers: [...pieces] }, withTrace(traceParent));
+      client.syncPieces({ hostId: this.#hostId, taskId, interestedPieceNumbers: [...pieces] }, askedWith(traceParent));
     let httpPort: number | undefined;
     let contentVersion: string | undefined;
     let stopTelling: (() => void) | undefined;
@@ -129,8 +132,10 @@ export class GrpcParentDialer implements ParentDialer {
   }
 }
 
-function withTrace(traceParent: string | undefined): Metadata {
+function askedWith(traceParent: string | undefined): Metadata {
   const metadata = new Metadata();
+  const wish: BlocksWish = 'arriving';
+  metadata.set(BLOCKS_METADATA, wish);
   if (traceParent !== undefined) metadata.set(TRACE_PARENT_HEADER, traceParent);
   return metadata;
 }

@@ -2,30 +2,27 @@ import { abortReason } from '../../core/deadline.js';
 import { DfpeerError } from '../../core/errors.js';
 import { blockCount } from '../../core/piece-blocks.js';
 import type { PieceSlice } from '../../core/piece.js';
+import type { BlocksRequest } from '../fetch/piece-fetcher.js';
 import type { PieceBlocks } from '../../upload/piece-source.js';
 
 /** Pieces of one task whose sums are remembered after they were stored; the oldest are forgotten first. */
 export const MAX_REMEMBERED_SUMS = 1024;
 
-export interface ArrivalListener {
-  /** The first block of a piece is here. */
-  onArriving?(slice: PieceSlice): void;
-}
-
 /** One attempt to bring a piece into the file, as it comes block by block. */
-export class Arrival implements PieceBlocks {
+export class Arrival implements PieceBlocks, BlocksRequest {
   readonly slice: PieceSlice;
   readonly blockLength: number;
   readonly isFromOrigin: boolean;
   readonly #sums: number[] = [];
-  readonly #onFirst: (arrival: Arrival) => void;
+  readonly #onFirst: () => void;
   readonly #waiting = new Set<() => void>();
   readonly #broken = new Set<() => void>();
   #isBroken = false;
 
   constructor(
-    { slice, blockLength, isFromOrigin }: Pick<Arrival, 'slice' | 'blockLength' | 'isFromOrigin'>,
-    onFirst: (arrival: Arrival) => void,
+    slice: PieceSlice,
+    { blockLength, isFromOrigin }: { blockLength: number; isFromOrigin: boolean },
+    onFirst: () => void,
   ) {
     this.slice = slice;
     this.blockLength = blockLength;
@@ -43,12 +40,12 @@ export class Arrival implements PieceBlocks {
   }
 
   /** One block more is in the file and verified. */
-  add(sum: number): void {
+  readonly onBlock = (sum: number): void => {
     if (this.#isBroken || this.complete) return;
     this.#sums.push(sum);
     for (const look of [...this.#waiting]) look();
-    if (this.#sums.length === 1) this.#onFirst(this);
-  }
+    if (this.#sums.length === 1) this.#onFirst();
+  };
 
   /** Nothing of it may be served any more. Idempotent. */
   break(): void {
@@ -96,15 +93,21 @@ export class Arrival implements PieceBlocks {
  * write to the same place: then neither is told of.
  */
 export class Arrivals {
+  readonly #blockLength: number;
   readonly #underWay = new Map<number, Set<Arrival>>();
   readonly #remembered = new Map<number, Arrival>();
-  readonly #listeners = new Set<ArrivalListener>();
+  readonly #listeners = new Set<() => void>();
+
+  /** Of all pieces, in bytes. */
+  constructor(blockLength: number) {
+    this.#blockLength = blockLength;
+  }
 
   /** The attempt must end exactly once. */
-  begin(of: Pick<Arrival, 'slice' | 'blockLength' | 'isFromOrigin'>): Arrival {
-    const { number } = of.slice;
-    const arrival = new Arrival(of, ({ slice }) => {
-      for (const listener of [...this.#listeners]) listener.onArriving?.(slice);
+  begin(slice: PieceSlice, { isFromOrigin }: { isFromOrigin: boolean }): Arrival {
+    const { number } = slice;
+    const arrival = new Arrival(slice, { blockLength: this.#blockLength, isFromOrigin }, () => {
+      for (const listener of [...this.#listeners]) listener();
     });
     const attempts = this.#underWay.get(number) ?? new Set();
     this.#underWay.set(number, attempts.add(arrival));
@@ -137,12 +140,8 @@ export class Arrivals {
     return this.#remembered.get(number);
   }
 
-  /** The piece is on its way, and its first block is here. */
-  isArriving(number: number): boolean {
-    return this.blocks(number) !== undefined;
-  }
-
-  subscribe(listener: ArrivalListener): () => void {
+  /** `listener`: the first block of a piece is here. Returns how to unsubscribe. */
+  subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }

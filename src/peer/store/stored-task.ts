@@ -1,5 +1,6 @@
 import { DfpeerError } from '../../core/errors.js';
 import { abortReason } from '../../core/deadline.js';
+import { blockLengthOf } from '../../core/piece-blocks.js';
 import { PieceLayout, type ByteRange, type PieceSlice, type StoredPiece } from '../../core/piece.js';
 import type { TaskId } from '../../core/task-id.js';
 import { Arrivals } from './arrivals.js';
@@ -27,7 +28,7 @@ export const MAX_LISTENERS = 4096;
  */
 export class StoredTask {
   readonly taskId: TaskId;
-  readonly arrivals = new Arrivals();
+  readonly arrivals: Arrivals;
   readonly #files: TaskFiles;
   readonly #metadata: MetadataStore;
   readonly #now: () => number;
@@ -46,6 +47,7 @@ export class StoredTask {
 
   constructor(record: TaskRecord, dependencies: { files: TaskFiles; metadata: MetadataStore; now: () => number }) {
     this.taskId = record.taskId;
+    this.arrivals = new Arrivals(blockLengthOf(record.pieceLength));
     this.#record = new KeptRecord(record, dependencies);
     this.#file = new UntouchedFile(() => this.#look(), record.mark);
     this.#files = dependencies.files;

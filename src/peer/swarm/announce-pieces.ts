@@ -2,32 +2,36 @@ import { DfpeerError } from '../../core/errors.js';
 import { pickRarest } from '../../core/pick-rarest.js';
 import { TrafficType, type StoredPiece } from '../../core/piece.js';
 import { Wakeup } from '../../core/wakeup.js';
+import type { Arrival } from '../store/arrivals.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { PacedChild, Untold } from './paced-child.js';
 
 export interface Telling {
   child: PacedChild;
+  /** The child takes pieces that are still on their way to us, block by block. */
+  takesBlocks?: boolean;
   announce: (number: number) => Promise<void>;
   /** In [0, 1): decides between pieces that are equally rare. */
   random?: () => number;
 }
 
 /** What of a stored task is looked at here. */
-export type AnnouncedTask = Pick<StoredTask, 'taskId' | 'downloading' | 'complete' | 'subscribe'> & {
+export type AnnouncedTask = Pick<StoredTask, 'taskId' | 'downloading' | 'complete' | 'subscribe' | 'arrivals'> & {
   piece(number: number): Pick<StoredPiece, 'trafficType'> | undefined;
 };
 
 /**
- * Tells a child, each in its turn, of the pieces it is interested in, as they come; of those that it says it has no more. Ends when it has heard
+ * Tells a child, each in its turn, of the pieces it is interested in, as they come, or begin to come for a child that takes blocks; of those that it says it has no more. Ends when it has heard
  * of all. @throws DfpeerError DFP_TASK_FAILED when the task stops before that
  */
 export async function announcePieces(
   task: AnnouncedTask,
   interested: Set<number>,
-  { child, announce, random = Math.random }: Telling,
+  { child, takesBlocks = false, announce, random = Math.random }: Telling,
   signal: AbortSignal,
 ): Promise<void> {
-  const isHere = (number: number): boolean => task.piece(number) !== undefined;
+  const arriving = (number: number): Arrival | undefined => (takesBlocks ? task.arrivals.blocks(number) : undefined);
+  const isHere = (number: number): boolean => task.piece(number) !== undefined || arriving(number) !== undefined;
   const untold: Untold = {
     some: (isWanted) => {
       for (const number of interested) if (isHere(number) && isWanted(number)) return true;
@@ -38,7 +42,9 @@ export async function announcePieces(
       if (next !== undefined) interested.delete(next);
       return next;
     },
-    isNews: (number) => task.downloading && task.piece(number)?.trafficType === TrafficType.BACK_TO_SOURCE,
+    isNews: (number) =>
+      task.downloading &&
+      (task.piece(number)?.trafficType === TrafficType.BACK_TO_SOURCE || arriving(number)?.isFromOrigin === true),
   };
   const wakeup = new Wakeup();
   const look = (): void => {
@@ -54,6 +60,7 @@ export async function announcePieces(
       look();
     },
   });
+  const unsubscribeArrivals = takesBlocks ? task.arrivals.subscribe(look) : undefined;
   const onAbort = (): void => wakeup.notify();
   signal.addEventListener('abort', onAbort, { once: true });
   try {
@@ -75,6 +82,7 @@ export async function announcePieces(
     }
   } finally {
     unsubscribe();
+    unsubscribeArrivals?.();
     signal.removeEventListener('abort', onAbort);
   }
 }

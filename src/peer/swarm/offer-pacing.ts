@@ -110,6 +110,10 @@ export class OfferPacing {
     return child;
   }
 
+  hasChildren(taskId: TaskId): boolean {
+    return this.#children.has(taskId);
+  }
+
   /** Somebody at this address listens to what we have of the task. */
   hasChild(taskId: TaskId, ip: string): boolean {
     return this.#childrenOf(taskId).some((child) => child.ip === ip);
