@@ -152,8 +152,7 @@ export class ModelNode {
     const task = { taskId, pieceLength: pieceBytes };
     const spec = { task, range: { offset: number * pieceBytes, length: pieceBytes }, childIp: childName };
     const end = this.#pacing.onUpload(spec as Parameters<OfferPacing['onUpload']>[0], { bytesSent: 0 });
-    const waitForBlock = async (index: number): Promise<void> => void (await blocks.sum(index, signal));
-    await this.#carry({ from: this.name, to: childName }, arrival, waitForBlock);
+    await this.#carry({ from: this.name, to: childName }, arrival, async (index) => blocks.sum(index, signal));
     const durationMs = clock.monotonicMs() - startedAtMs;
     end({ result: 'complete', bytesSent: pieceBytes, durationMs } as Parameters<typeof end>[0]);
   }
@@ -161,7 +160,7 @@ export class ModelNode {
   async #carry(
     between: { from: string; to: string },
     { slice, blockLength, onBlock }: Arrival,
-    waitForBlock: (index: number) => Promise<void>,
+    waitForBlock: (index: number) => Promise<unknown>,
   ): Promise<void> {
     const { lines, weight } = this.#surroundings;
     const transferWeight = weight();

@@ -14,13 +14,13 @@ async function median(options: Omit<ModelOptions, 'seed'>): Promise<ModelResult>
 
 describe('the model of a swarm', () => {
   for (const { nodes, latencyMs, most } of [
-    { nodes: 2, latencyMs: 15, most: 1.1 },
-    { nodes: 4, latencyMs: 15, most: 1.22 },
-    { nodes: 8, latencyMs: 15, most: 1.33 },
-    { nodes: 16, latencyMs: 15, most: 1.42 },
+    { nodes: 2, latencyMs: 15, most: 1.06 },
+    { nodes: 4, latencyMs: 15, most: 1.13 },
+    { nodes: 8, latencyMs: 15, most: 1.18 },
+    { nodes: 16, latencyMs: 15, most: 1.26 },
     // As over long ways, or with processors that have more to do than they can.
-    { nodes: 8, latencyMs: 150, most: 1.46 },
-    { nodes: 8, latencyMs: 300, most: 1.67 },
+    { nodes: 8, latencyMs: 150, most: 1.36 },
+    { nodes: 8, latencyMs: 300, most: 1.6 },
   ])
     it(`has ${nodes} nodes done within ${most} × size / bandwidth when a message takes ${latencyMs} ms, and the origin read once`, async () => {
       const { lastDone, originSent } = await median({ nodes, latencyMs });

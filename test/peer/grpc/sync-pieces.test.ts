@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { ServerWritableStream } from '@grpc/grpc-js';
+import { Metadata, type ServerWritableStream } from '@grpc/grpc-js';
 import { computeTaskId } from '../../../src/core/task-id.js';
 import type { SyncPiecesRequest__Output } from '../../../src/generated/dfdaemon/v2/SyncPiecesRequest.js';
 import type { SyncPiecesResponse } from '../../../src/generated/dfdaemon/v2/SyncPiecesResponse.js';
@@ -24,10 +24,9 @@ describe('children that wait for pieces', () => {
       ...{ pacing, awaited },
       address: () => ({ ip: '127.0.0.1', httpPort: 4007, tcpPort: 4005 }),
     } as unknown as SyncPiecesDependencies;
-    const call = { sendMetadata: () => undefined, getPeer: () => '127.0.0.1:1' } as unknown as ServerWritableStream<
-      SyncPiecesRequest__Output,
-      SyncPiecesResponse
-    >;
+    const call = {
+      ...{ metadata: new Metadata(), sendMetadata: () => undefined, getPeer: () => '127.0.0.1:1' },
+    } as unknown as ServerWritableStream<SyncPiecesRequest__Output, SyncPiecesResponse>;
     const leaving = new AbortController();
     const join = (interestedPieceNumbers: number[]): Promise<void> => {
       const request = { hostId: 'child', taskId, interestedPieceNumbers };

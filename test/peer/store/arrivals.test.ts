@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { Arrivals, MAX_REMEMBERED_SUMS, type Arrival } from '../../../src/peer/store/arrivals.js';
+
+const BLOCK = 64;
+const FROM_ORIGIN = { isFromOrigin: true };
+const signal = new AbortController().signal;
+
+/** Four blocks, the last one shorter. */
+const slice = (number: number) => ({ number, offset: number * 1000, length: 3 * BLOCK + 1 });
+
+function bring(arrival: Arrival, sums: number[]): void {
+  for (const sum of sums) arrival.onBlock(sum);
+}
+
+describe('a piece that arrives block by block', () => {
+  let arrivals: Arrivals;
+  beforeEach(() => (arrivals = new Arrivals(BLOCK)));
+
+  it('is told of once its first block is here, and not before', () => {
+    let told = 0;
+    const unsubscribe = arrivals.subscribe(() => told++);
+    const arrival = arrivals.begin(slice(2), FROM_ORIGIN);
+    assert.equal(arrivals.blocks(2), undefined);
+    bring(arrival, [11, 12]);
+    assert.equal(told, 1);
+    assert.equal(arrivals.blocks(2), arrival);
+    assert.equal(arrivals.blocks(1), undefined);
+    unsubscribe();
+    bring(arrivals.begin(slice(3), FROM_ORIGIN), [1]);
+    assert.equal(told, 1);
+  });
+
+  it('gives the sums that are here at once, and the others as they come', async () => {
+    const arrival = arrivals.begin(slice(0), FROM_ORIGIN);
+    bring(arrival, [11]);
+    assert.equal(arrival.sum(0, signal), 11);
+    const [second, again, last] = [arrival.sum(1, signal), arrival.sum(1, signal), arrival.sum(3, signal)];
+    bring(arrival, [12, 13]);
+    assert.equal(arrival.complete, false);
+    bring(arrival, [14, 15]);
+    assert.equal(arrival.complete, true);
+    assert.deepEqual(await Promise.all([second, again, last]), [12, 12, 14]);
+    await assert.rejects(Promise.resolve(arrival.sum(0, AbortSignal.abort())), { code: 'DFP_ABORTED' });
+  });
+
+  it('ends the wait of who wants to wait no longer', async () => {
+    const leaving = new AbortController();
+    const waiting = arrivals.begin(slice(0), FROM_ORIGIN).sum(0, leaving.signal);
+    leaving.abort();
+    await assert.rejects(Promise.resolve(waiting), { code: 'DFP_ABORTED' });
+  });
+
+  it('is remembered when it ended well, until its place is written to again', async () => {
+    const arrival = arrivals.begin(slice(0), FROM_ORIGIN);
+    bring(arrival, [11, 12, 13, 14]);
+    arrivals.end(arrival);
+    assert.equal(arrivals.blocks(0), arrival);
+    let broken = 0;
+    arrival.onBroken(() => broken++);
+    arrivals.begin(slice(0), FROM_ORIGIN);
+    assert.equal(broken, 1);
+    assert.equal(arrivals.blocks(0), undefined);
+    await assert.rejects(Promise.resolve(arrival.sum(0, signal)), { code: 'DFP_ABORTED' });
+  });
+
+  it('is nothing any more when it ended early: who waits hears of it, and who asks gets no sum', async () => {
+    const arrival = arrivals.begin(slice(0), FROM_ORIGIN);
+    bring(arrival, [11]);
+    let broken = 0;
+    arrival.onBroken(() => broken++);
+    arrival.onBroken(() => assert.fail('was unsubscribed'))();
+    const waiting = arrival.sum(1, signal);
+    arrivals.end(arrival);
+    await assert.rejects(Promise.resolve(waiting), { code: 'DFP_ABORTED', message: /piece 0 comes no further/ });
+    await assert.rejects(Promise.resolve(arrival.sum(0, signal)), { code: 'DFP_ABORTED' });
+    bring(arrival, [12, 13, 14]);
+    arrival.onBroken(() => broken++);
+    assert.equal(broken, 2);
+    assert.equal(arrival.complete, false);
+    assert.equal(arrivals.blocks(0), undefined);
+  });
+
+  it('is told of by nobody while two write to its place, and again once one writes alone', () => {
+    const first = arrivals.begin(slice(0), FROM_ORIGIN);
+    bring(first, [11]);
+    let broken = 0;
+    first.onBroken(() => broken++);
+    const second = arrivals.begin(slice(0), { isFromOrigin: false });
+    assert.equal(broken, 1);
+    bring(second, [11, 12, 13, 14]);
+    assert.equal(arrivals.blocks(0), undefined);
+    arrivals.end(second);
+    const third = arrivals.begin(slice(0), FROM_ORIGIN);
+    bring(third, [11]);
+    assert.equal(arrivals.blocks(0), undefined, 'the first one may still write');
+    for (const each of [first, third]) arrivals.end(each);
+    const alone = arrivals.begin(slice(0), FROM_ORIGIN);
+    bring(alone, [11]);
+    assert.equal(arrivals.blocks(0), alone);
+  });
+
+  it('is forgotten with its task, and beyond so many others', () => {
+    const all = Array.from({ length: MAX_REMEMBERED_SUMS + 1 }, (_, number) => {
+      const arrival = arrivals.begin(slice(number), FROM_ORIGIN);
+      bring(arrival, [11, 12, 13, 14]);
+      arrivals.end(arrival);
+      return arrival;
+    });
+    assert.equal(arrivals.blocks(0), undefined);
+    assert.equal(arrivals.blocks(1), all[1]);
+    const underWay = arrivals.begin(slice(5000), FROM_ORIGIN);
+    bring(underWay, [11]);
+    arrivals.clear();
+    for (const number of [1, MAX_REMEMBERED_SUMS, 5000]) assert.equal(arrivals.blocks(number), undefined);
+  });
+});
