@@ -30,6 +30,7 @@ import { HEAD_TIMEOUT_MS } from '../../peer/fetch/origin/stat-origin.js';
 import { MAX_BUFFERED_BYTES } from '../../peer/fetch/origin/response-body.js';
 import { MAX_IDLE_CONNECTIONS, MAX_IDLE_PER_PARENT } from '../../peer/fetch/connection/connection-pool.js';
 import { MAX_READ_BATCH_BYTES, MAX_READ_BATCH_WAIT_MS } from '../../peer/fetch/connection/read-batching.js';
+import { MAX_BLOCKS_OF_PIECE } from '../../peer/fetch/parent/blocks-body.js';
 import { MAX_REFUSAL_BYTES } from '../../peer/fetch/parent/http-piece-reader.js';
 import { MAX_HEAD_BYTES, MAX_HEADERS } from '../../peer/fetch/connection/http-response-head.js';
 import { CONNECT_TIMEOUT_MS as PIECE_CONNECT_TIMEOUT_MS } from '../../peer/fetch/connection/piece-connection.js';
@@ -123,6 +124,7 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
       bound({ MAX_HEAD_BYTES }, 'bytes', "Head of a parent's answer.", 'DFP_PARENT_PROTOCOL'),
       bound({ MAX_HEADERS }, 'headers', "Headers of a parent's answer.", 'DFP_PARENT_PROTOCOL'),
       bound({ MAX_REFUSAL_BYTES }, 'bytes', "Text of a parent's refusal that is read.", 'the rest is not read'),
+      bound({ MAX_BLOCKS_OF_PIECE }, 'entries', 'Blocks that a parent sends a piece in.', 'DFP_PARENT_PROTOCOL'),
       bound(
         { MAX_READ_BATCH_BYTES },
         'bytes',

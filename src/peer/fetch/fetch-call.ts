@@ -6,7 +6,7 @@ import { NestedBudget } from '../../bandwidth/nested-budget.js';
 import { packError, unpackError } from './error-message.js';
 import { PausableDeadline } from './pausable-deadline.js';
 import type { JobReport, JobResult, ThreadOrder, ThreadReport } from './messages.js';
-import type { FetchedPiece } from './piece-fetcher.js';
+import type { BlocksRequest, FetchedPiece } from './piece-fetcher.js';
 import type { ThreadPool } from './thread-pool.js';
 
 /** A thread that has not answered this long after the job's own deadline hangs, and is ended. */
@@ -19,6 +19,7 @@ export interface FetchCallOptions {
   timeoutMs: number;
   budgets: readonly ByteBudget[];
   onProgress?: (bytes: number) => void;
+  blocks?: BlocksRequest | undefined;
   onPiece?: (piece: FetchedPiece) => Promise<void>;
   clock: Clock;
 }
@@ -64,6 +65,8 @@ export class FetchCall {
     switch (report.type) {
       case 'progress':
         return this.#callBack(() => this.#options.onProgress?.(report.bytes));
+      case 'block':
+        return this.#callBack(() => this.#options.blocks?.onBlock(report.sum));
       case 'want-lease':
         return void this.#lease(report.bytes);
       case 'piece':

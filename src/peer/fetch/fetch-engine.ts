@@ -55,9 +55,12 @@ export class FetchEngine {
   }
 
   async #start(id: number, job: Job): Promise<void> {
+    const { blockLength } = job.limits;
+    const onBlock = (sum: number): void => this.#report({ type: 'block', id, sum });
     const transfer = new Transfer({
       waitingFor: describe(job),
       ...job.limits,
+      blocks: blockLength === undefined ? undefined : { blockLength, onBlock },
       port: {
         requestLease: (bytes) => this.#report({ type: 'want-lease', id, bytes }),
         reportProgress: (bytes) => this.#report({ type: 'progress', id, bytes }),

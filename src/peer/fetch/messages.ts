@@ -23,6 +23,8 @@ export interface JobLimits {
   /** Leases have to be asked for. */
   metered: boolean;
   reportsProgress: boolean;
+  /** Of a piece's blocks, when they are to be told as they come. */
+  blockLength?: number;
 }
 
 export type Job = { [K in JobKind]: { kind: K; order: JobKinds[K]['order']; limits: JobLimits } }[JobKind];
@@ -38,6 +40,7 @@ export type ThreadOrder =
 /** From a thread, of a job. After `done` or `failed` nothing writes for this job any more; `spent` bytes of its leases were used. */
 export type JobReport =
   | { type: 'progress'; id: number; bytes: number }
+  | { type: 'block'; id: number; sum: number }
   | { type: 'want-lease'; id: number; bytes: number }
   | { type: 'piece'; id: number; piece: FetchedPiece }
   | { type: 'done'; id: number; result: JobResult; spent: number }

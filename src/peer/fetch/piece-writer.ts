@@ -73,7 +73,11 @@ export class PieceWriter implements PieceSink {
     return this.#range.length - this.#written;
   }
 
-  /** `crc32:<decimal>` of what was written so far. */
+  /** CRC-32 of what was written so far. */
+  get sum(): number {
+    return this.#crc;
+  }
+
   get digest(): string {
     return formatPieceDigest(this.#crc);
   }

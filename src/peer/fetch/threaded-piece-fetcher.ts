@@ -89,8 +89,8 @@ export class ThreadedPieceFetcher implements PieceFetcher {
   }
 
   async fromParent(request: ParentPieceRequest): Promise<ParentPiece> {
-    const { endpoint, taskId, childPeerId, slice, contentVersion, traceParent, path } = request;
-    const order = { endpoint, taskId, childPeerId, slice, contentVersion, traceParent, path };
+    const { endpoint, taskId, childPeerId, slice, contentVersion, blocksWish, traceParent, path } = request;
+    const order = { endpoint, taskId, childPeerId, slice, contentVersion, blocksWish, traceParent, path };
     return this.#run('parent-piece', order, checkSlice(slice.length, request));
   }
 
@@ -141,12 +141,13 @@ export class ThreadedPieceFetcher implements PieceFetcher {
     order: JobKinds[K]['order'],
     request: CallRequest,
   ): Promise<JobKinds[K]['result']> {
-    const { budgets = [], idleTimeoutMs, timeoutMs } = request;
+    const { budgets = [], idleTimeoutMs, timeoutMs, blocks } = request;
     const limits = {
       timeoutMs,
       ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
       metered: budgets.length > 0,
       reportsProgress: request.onProgress !== undefined,
+      ...(blocks === undefined ? {} : { blockLength: blocks.blockLength }),
     };
     const id = ++this.#lastId;
     const call = new FetchCall({ ...request, budgets, id, pool: this.#pool, clock: this.#clock });
@@ -185,10 +186,13 @@ export class ThreadedPieceFetcher implements PieceFetcher {
   }
 }
 
-type CallRequest = Pick<FetchCommon, 'signal' | 'timeoutMs' | 'onProgress'> &
+type CallRequest = Pick<FetchCommon, 'signal' | 'timeoutMs' | 'onProgress' | 'blocks'> &
   Partial<Pick<OriginStreamRequest, 'idleTimeoutMs' | 'onPiece'>> & { budgets?: readonly ByteBudget[] };
 
 function checkSlice<T extends CallRequest>(length: number, request: T): T {
-  if (Number.isSafeInteger(length) && length > 0) return request;
-  throw new UsageError(`a piece of ${length} bytes cannot be fetched`, undefined, 'DFP_INVALID_ARGUMENT');
+  const blockLength = request.blocks?.blockLength ?? length;
+  const isPossible = [length, blockLength].every((bytes) => Number.isSafeInteger(bytes) && bytes > 0);
+  if (isPossible) return request;
+  const text = `a piece of ${length} bytes cannot be fetched in blocks of ${blockLength}`;
+  throw new UsageError(text, undefined, 'DFP_INVALID_ARGUMENT');
 }

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../../core/clock.js';
 import { abortReason } from '../../core/deadline.js';
 import { DeadlineError, DfpeerError } from '../../core/errors.js';
 import { PausableDeadline } from './pausable-deadline.js';
-import type { FetchedPiece } from './piece-fetcher.js';
+import type { BlocksRequest, FetchedPiece } from './piece-fetcher.js';
 
 /** Bytes asked of the budgets at once. */
 export const LEASE_STEP = 256 * 1024;
@@ -28,6 +28,8 @@ export interface TransferOptions {
   /** Bytes may be read only against leases. */
   metered: boolean;
   reportsProgress: boolean;
+  /** Who wants to know of the piece's blocks as they come. */
+  blocks?: BlocksRequest | undefined;
   port: TransferPort;
   clock?: Clock;
 }
@@ -36,6 +38,7 @@ export interface TransferOptions {
 export class Transfer {
   readonly waitingFor: string;
   readonly metered: boolean;
+  readonly blocks: BlocksRequest | undefined;
   readonly startedAtMs: number;
   readonly #options: TransferOptions;
   readonly #clock: Clock;
@@ -56,6 +59,7 @@ export class Transfer {
     this.#clock = options.clock ?? systemClock;
     this.waitingFor = options.waitingFor;
     this.metered = options.metered;
+    this.blocks = options.blocks;
     this.startedAtMs = this.#reportedAtMs = this.#lastByteAtMs = this.#clock.monotonicMs();
     const { timeoutMs, waitingFor } = options;
     this.#deadline = new PausableDeadline(this.#clock, timeoutMs, () =>

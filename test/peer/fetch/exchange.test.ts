@@ -7,6 +7,7 @@ import { Transfer } from '../../../src/peer/fetch/transfer.js';
 const ANSWER = { digest: 'crc32:0', toldRoute: undefined, reusable: true };
 const HEAD_BYTES = 100;
 const PIECE_BYTES = 1000;
+const BLOCK_BYTES = 400;
 
 /** Of a head and a piece that come as they like. */
 function readerOf(): AnswerReader {
@@ -15,6 +16,9 @@ function readerOf(): AnswerReader {
     pieceLength: PIECE_BYTES,
     get pieceBytes() {
       return Math.max(taken - HEAD_BYTES, 0);
+    },
+    get untilBlockEnd() {
+      return BLOCK_BYTES - (this.pieceBytes % BLOCK_BYTES);
     },
     read: ({ length }) => ((taken += length) === HEAD_BYTES + PIECE_BYTES ? ANSWER : undefined),
     end: () => assert.fail('the end came too early'),
@@ -48,12 +52,12 @@ describe('a request and its answer', () => {
     answer = exchange(fake as unknown as PieceConnection, 'a request', readerOf(), transfer);
   }
 
-  it('waits for more at once only within the piece: before it nobody knows how much comes', async () => {
+  it('waits for more at once only within a block: before the piece nobody knows how much comes, behind the block others may wait', async () => {
     begin();
-    for (const bytes of [HEAD_BYTES / 2, HEAD_BYTES / 2, 300, PIECE_BYTES - 300])
+    for (const bytes of [HEAD_BYTES / 2, HEAD_BYTES / 2, 300, 100, PIECE_BYTES - 400])
       connection.consumer?.onBytes(new Uint8Array(bytes));
     assert.equal(await answer, ANSWER);
-    assert.deepEqual(connection.expected, [0, 0, PIECE_BYTES - 300, 0]);
+    assert.deepEqual(connection.expected, [0, 0, BLOCK_BYTES - 300, BLOCK_BYTES, 0]);
   });
 
   it('is not sent once it is not wanted any more', async () => {

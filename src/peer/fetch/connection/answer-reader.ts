@@ -8,6 +8,8 @@ export interface AnswerReader {
   /** Bytes of the piece written so far. */
   readonly pieceBytes: number;
   readonly pieceLength: number;
+  /** Of the bytes of the piece that are certain to come, those up to where somebody may wait for them: the end of a block. 0 before the first. */
+  readonly untilBlockEnd: number;
   /**
    * Undefined: more is needed.
    * @throws DfpeerError DFP_PARENT_REFUSED, DFP_PARENT_PROTOCOL, DFP_PIECE_DIGEST, DFP_STORE_*; of an origin, OriginError or UnplainAnswerError

@@ -50,7 +50,7 @@ function receive(
           const mayGoOn = transfer.received(reader.pieceBytes - before);
           // Before the body nobody knows how much will come: a refusal is short.
           const isInBody = answer === undefined && reader.pieceBytes > 0;
-          connection.expect(chunk.length, isInBody ? reader.pieceLength - reader.pieceBytes : 0);
+          connection.expect(chunk.length, isInBody ? reader.untilBlockEnd : 0);
           if (answer !== undefined) {
             transfer.signal.removeEventListener('abort', onAbort);
             connection.consumer = undefined;

@@ -74,7 +74,7 @@ export class DirectOrigins {
   ): Promise<FetchedPiece | undefined> {
     const pool = this.#pools[origin.trust];
     const endpoint = { host: hostOfUrl(url), port: Number(url.port || 80) };
-    const reader = new OriginPieceReader({ origin, location, slice, path });
+    const reader = new OriginPieceReader({ origin, location, slice, path, blocks: transfer.blocks });
     try {
       const connection = pool.takeIdle(endpoint, transfer.metered) ?? (await pool.connect(endpoint, transfer));
       const { digest, reusable } = await exchange(connection, formatRequest(url, location, slice), reader, transfer);

@@ -1,6 +1,6 @@
 import type { PieceSlice } from '../../../core/piece.js';
+import { BlockWriter } from '../block-writer.js';
 import type { FetchedPiece, OriginContent } from '../piece-fetcher.js';
-import { PieceWriter } from '../piece-writer.js';
 import type { Transfer } from '../transfer.js';
 import { lengthError, openOrigin, readBody } from './open-origin.js';
 import type { OriginClient } from './origin-client.js';
@@ -19,9 +19,9 @@ export async function fetchOriginPiece(
 ): Promise<FetchedPiece> {
   await transfer.permitted(slice.length);
   const answer = await openOrigin({ origin, client, signal: transfer.signal, range: slice });
-  let writer: PieceWriter | undefined;
+  let writer: BlockWriter | undefined;
   try {
-    writer = new PieceWriter(path, slice);
+    writer = new BlockWriter(path, slice, transfer.blocks);
     for (;;) {
       const chunks = await readBody(answer, writer.written);
       if (chunks === undefined) break;

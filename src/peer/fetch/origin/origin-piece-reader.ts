@@ -3,8 +3,8 @@ import { OriginError } from '../../../core/errors.js';
 import { redactUrl } from '../../../core/redact.js';
 import { type ResponseHead, ResponseHeadParser } from '../connection/http-response-head.js';
 import type { AnswerReader, PieceAnswer } from '../connection/answer-reader.js';
-import type { OriginContent, OriginLocation } from '../piece-fetcher.js';
-import { PieceWriter } from '../piece-writer.js';
+import { BlockWriter } from '../block-writer.js';
+import type { BlocksRequest, OriginContent, OriginLocation } from '../piece-fetcher.js';
 import { checkRangeAnswer } from './answer-checks.js';
 import { plainHeaders } from './plain-headers.js';
 
@@ -16,13 +16,14 @@ export interface PlainPieceRequest {
   location: OriginLocation;
   slice: PieceSlice;
   path: string;
+  blocks: BlocksRequest | undefined;
 }
 
 /** Writes the bytes of a plain 206 into the file as they come. */
 export class OriginPieceReader implements AnswerReader {
   readonly #request: PlainPieceRequest;
   readonly #parser = new ResponseHeadParser();
-  #body: { head: ResponseHead; writer: PieceWriter } | undefined;
+  #body: { head: ResponseHead; writer: BlockWriter } | undefined;
 
   constructor(request: PlainPieceRequest) {
     this.#request = request;
@@ -34,6 +35,10 @@ export class OriginPieceReader implements AnswerReader {
 
   get pieceLength(): number {
     return this.#request.slice.length;
+  }
+
+  get untilBlockEnd(): number {
+    return this.#body?.writer.untilBlockEnd ?? 0;
   }
 
   /** @throws UnplainAnswerError, OriginError of a 206 for something else, DfpeerError DFP_PARENT_PROTOCOL for no head, DFP_STORE_* */
@@ -62,13 +67,13 @@ export class OriginPieceReader implements AnswerReader {
     this.#body?.writer.close();
   }
 
-  #begin(head: ResponseHead): { head: ResponseHead; writer: PieceWriter } {
-    const { origin, location, slice, path } = this.#request;
+  #begin(head: ResponseHead): { head: ResponseHead; writer: BlockWriter } {
+    const { origin, location, slice, path, blocks } = this.#request;
     const { status } = head;
     const isPlain = status === 206 && head.headers.has('content-length') && !head.headers.has('transfer-encoding');
     if (!isPlain) throw new UnplainAnswerError(`status ${status}`);
     checkRangeAnswer({ status, headers: plainHeaders(head.headers), location }, origin, slice);
-    return { head, writer: new PieceWriter(path, slice) };
+    return { head, writer: new BlockWriter(path, slice, blocks) };
   }
 
   #error(what: string): OriginError {

@@ -1,5 +1,6 @@
 import { formatRangeHeader, parseContentRange } from '../../../core/byte-range.js';
 import { DfpeerError } from '../../../core/errors.js';
+import { BLOCKS_HEADER, type BlocksWish, bytesInBlocks } from '../../../core/piece-blocks.js';
 import type { PieceSlice } from '../../../core/piece.js';
 import { CONTENT_VERSION_HEADER, PIECE_DIGEST_HEADER } from '../../../core/piece-header.js';
 import { quotable } from '../../../core/printable.js';
@@ -9,6 +10,8 @@ import { TRACE_PARENT_HEADER } from '../../../core/tracing.js';
 import { ParentRefusedError, parseRetryAfterMs } from '../fetch-errors.js';
 import type { AnswerReader, PieceAnswer } from '../connection/answer-reader.js';
 import { contentLengthOf, type ResponseHead, ResponseHeadParser } from '../connection/http-response-head.js';
+import type { BlocksRequest } from '../piece-fetcher.js';
+import { BlocksBody, parseBlockLength } from './blocks-body.js';
 import { parseAnnouncedDigest, PieceBody } from './piece-body.js';
 
 /** Of a refusal's text, no more is read. */
@@ -23,17 +26,21 @@ export interface HttpPieceRequest {
   path: string;
   slice: PieceSlice;
   contentVersion?: string | undefined;
+  blocksWish?: BlocksWish | undefined;
+  /** Told of what comes in blocks. */
+  blocks?: BlocksRequest | undefined;
   traceParent?: string | undefined;
 }
 
 /** `GET /download/{id[0:3]}/{id}?peerId=…` for the range of one piece. */
 export function formatPieceRequest(request: HttpPieceRequest): string {
-  const { authority, taskId, childPeerId, slice, traceParent } = request;
+  const { authority, taskId, childPeerId, slice, blocksWish, traceParent } = request;
   return [
     `GET /download/${taskId.slice(0, 3)}/${taskId}?peerId=${encodeURIComponent(childPeerId)} HTTP/1.1`,
     `Host: ${authority}`,
     `Range: ${formatRangeHeader(slice)}`,
     'Accept-Encoding: identity',
+    ...(blocksWish === undefined ? [] : [`${BLOCKS_HEADER}: ${blocksWish}`]),
     ...(traceParent === undefined ? [] : [`${TRACE_PARENT_HEADER}: ${traceParent}`]),
     '\r\n',
   ].join('\r\n');
@@ -41,7 +48,7 @@ export function formatPieceRequest(request: HttpPieceRequest): string {
 
 type State =
   | { at: 'head'; parser: ResponseHeadParser }
-  | { at: 'body'; head: ResponseHead; body: PieceBody }
+  | { at: 'body'; head: ResponseHead; body: PieceBody | BlocksBody }
   | { at: 'refusal'; head: ResponseHead; length: number; text: Buffer };
 
 /** Demands 206 for exactly the range that was asked. */
@@ -65,6 +72,10 @@ export class HttpPieceReader implements AnswerReader {
 
   get pieceLength(): number {
     return this.#request.slice.length;
+  }
+
+  get untilBlockEnd(): number {
+    return this.#state.at === 'body' ? this.#state.body.untilBlockEnd : 0;
   }
 
   read(chunk: Uint8Array): PieceAnswer | undefined {
@@ -95,7 +106,7 @@ export class HttpPieceReader implements AnswerReader {
   }
 
   #begin(head: ResponseHead): Exclude<State, { at: 'head' }> {
-    const { parent, path, slice } = this.#request;
+    const { parent, path, slice, blocks } = this.#request;
     const length = contentLengthOf(head);
     const isChunked = head.headers.has('transfer-encoding');
     if (head.status >= 400)
@@ -110,10 +121,27 @@ export class HttpPieceReader implements AnswerReader {
     const range = parseContentRange(head.headers.get('content-range'));
     if (range?.offset !== slice.offset || range.length !== slice.length)
       throw this.#wrong(`Content-Range ${JSON.stringify(head.headers.get('content-range')?.slice(0, 80) ?? 'none')}`);
-    if (length !== slice.length) throw this.#wrong(`Content-Length ${length ?? 'none'}, wanted ${slice.length}`);
+    const blockLength = this.#blockLengthOf(head);
+    const wanted = blockLength === undefined ? slice.length : bytesInBlocks(slice.length, blockLength);
+    if (length !== wanted) throw this.#wrong(`Content-Length ${length ?? 'none'}, wanted ${wanted}`);
     this.#checkVersion(head);
-    const announced = parseAnnouncedDigest(head.headers.get(PIECE_DIGEST_HEADER.toLowerCase()));
-    return { at: 'body', head, body: new PieceBody(parent, path, slice, announced) };
+    const announcedDigest = parseAnnouncedDigest(head.headers.get(PIECE_DIGEST_HEADER.toLowerCase()));
+    const body =
+      blockLength === undefined
+        ? new PieceBody(parent, path, slice, announcedDigest)
+        : new BlocksBody({ parent, path, slice, blockLength, announcedDigest, blocks });
+    return { at: 'body', head, body };
+  }
+
+  /** Undefined: the piece comes as a whole. */
+  #blockLengthOf({ headers }: ResponseHead): number | undefined {
+    const told = headers.get(BLOCKS_HEADER.toLowerCase());
+    if (told === undefined) return undefined;
+    const { blocksWish, slice } = this.#request;
+    const blockLength = parseBlockLength(told, slice.length);
+    if (blocksWish !== undefined && blockLength !== undefined) return blockLength;
+    const what = blocksWish === undefined ? 'blocks that were not asked for' : 'blocks of an impossible length';
+    throw this.#wrong(`${what} (${BLOCKS_HEADER}: ${JSON.stringify(told.slice(0, 80))})`);
   }
 
   /** Its task may have started anew since it offered us the piece. */

@@ -1,4 +1,5 @@
 import { hasCode } from '../../../core/errors.js';
+import type { BlocksWish } from '../../../core/piece-blocks.js';
 import { formatHostPort } from '../../../core/host-port.js';
 import type { PieceSlice } from '../../../core/piece.js';
 import type { TaskId } from '../../../core/task-id.js';
@@ -18,6 +19,7 @@ export interface ParentOrder {
   childPeerId: string;
   slice: PieceSlice;
   contentVersion: string | undefined;
+  blocksWish: BlocksWish | undefined;
   traceParent: string | undefined;
   path: string;
 }
@@ -46,6 +48,7 @@ async function fetchOverHttp(order: ParentOrder, pool: ConnectionPool, transfer:
   const request = {
     ...order,
     parent: transfer.waitingFor,
+    blocks: transfer.blocks,
     authority: formatHostPort(order.endpoint.host, order.endpoint.port),
   };
   for (;;) {

@@ -30,6 +30,11 @@ export class PieceBody {
     return this.#writer.written;
   }
 
+  /** It is a block of its own. */
+  get untilBlockEnd(): number {
+    return this.#writer.remaining;
+  }
+
   /** True once complete. @throws DfpeerError DFP_PARENT_PROTOCOL for bytes beyond the piece, DFP_STORE_* */
   write(chunk: Uint8Array): boolean {
     if (chunk.length > this.#writer.remaining)

@@ -39,6 +39,10 @@ export class VortexPieceReader implements AnswerReader {
     return this.#slice.length;
   }
 
+  get untilBlockEnd(): number {
+    return this.#body?.untilBlockEnd ?? 0;
+  }
+
   read(chunk: Uint8Array): PieceAnswer | undefined {
     if (this.#body !== undefined) return this.#readBody(this.#body, chunk);
     const copied = Math.min(chunk.length, MAX_PACKET_LENGTH);
