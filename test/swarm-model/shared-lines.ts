@@ -17,6 +17,7 @@ interface Transfer extends TransferSpec {
 interface Line {
   freeBytesPerSecond: number;
   openWeight: number;
+  openCount: number;
 }
 
 const ROUNDING = 1e-9;
@@ -62,17 +63,21 @@ export class SharedLines {
     const open = new Map<Transfer, [up: Line, down: Line]>();
     const lines = new Map<string, Line>();
     const lineOf = (name: string): Line => {
-      const line = lines.get(name) ?? { freeBytesPerSecond: this.#bytesPerSecond, openWeight: 0 };
+      const line = lines.get(name) ?? { freeBytesPerSecond: this.#bytesPerSecond, openWeight: 0, openCount: 0 };
       lines.set(name, line);
       return line;
     };
     for (const transfer of this.#transfers) {
       const own: [Line, Line] = [lineOf(`${transfer.from} up`), lineOf(`${transfer.to} down`)];
-      for (const line of own) line.openWeight += transfer.weight;
+      for (const line of own) {
+        line.openWeight += transfer.weight;
+        line.openCount++;
+      }
       open.set(transfer, own);
     }
     while (open.size > 0) {
-      const tightest = Math.min(...[...open.values()].flat().map(shareOf));
+      let tightest = Infinity;
+      for (const line of lines.values()) if (line.openCount > 0) tightest = Math.min(tightest, shareOf(line));
       for (const [transfer, own] of open) {
         if (!own.some((line) => shareOf(line) <= tightest * (1 + ROUNDING))) continue;
         transfer.bytesPerSecond = tightest * transfer.weight;
@@ -80,6 +85,7 @@ export class SharedLines {
         for (const line of own) {
           line.freeBytesPerSecond -= transfer.bytesPerSecond;
           line.openWeight -= transfer.weight;
+          line.openCount--;
         }
       }
     }
