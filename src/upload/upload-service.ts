@@ -63,7 +63,7 @@ export class UploadService {
     const metrics = new UploadMetrics(registry);
     this.limits = new UploadLimits(options.rates ?? {}, { clock });
     const pool = new BufferPool(bounds.copyMemoryBytes);
-    const { noProgressTimeoutMs, minProgressBytes } = bounds;
+    const { noProgressTimeoutMs, minProgressBytes, availabilityTimeoutMs, maxWaitingForPiece } = bounds;
     const shared = { metrics, logger, clock };
     const { limits } = this;
     this.#uploads = new Uploads({
@@ -74,11 +74,11 @@ export class UploadService {
       pool,
       noProgressTimeoutMs,
       minProgressBytes,
+      blockTimeoutMs: availabilityTimeoutMs,
       onUpload: options.onUpload,
       dropBehind: options.dropBehind === true ? new DropBehind() : undefined,
     });
     const admission = createAdmission(bounds, clock);
-    const { availabilityTimeoutMs, maxWaitingForPiece } = bounds;
     const uploads = this.#uploads;
     this.#serving = new Serving({ source, uploads, admission, availabilityTimeoutMs, maxWaitingForPiece, clock });
     const serving = this.#serving;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { Duplex } from 'node:stream';
 import fc from 'fast-check';
+import { parseBlocksWish } from '../../src/core/piece-blocks.js';
 import { parsePlainRequest } from '../../src/upload/http/plain-request.js';
 
 const MAX_BYTES = 8192;
@@ -17,12 +18,27 @@ describe('a plain request', () => {
       target: '/download/abc/abcd?peerId=x',
       range: 'bytes=0-9',
       traceParent: undefined,
+      blocksWish: undefined,
       close: false,
     });
     const curl = 'GET /x HTTP/1.1\r\nHost: h\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\nConnection: Close\r\n\r\n';
-    assert.deepEqual(parse(curl), { target: '/x', range: undefined, traceParent: undefined, close: true });
+    assert.deepEqual(parse(curl), {
+      target: '/x',
+      range: undefined,
+      traceParent: undefined,
+      blocksWish: undefined,
+      close: true,
+    });
     const traced = 'GET /x HTTP/1.1\r\nHost: h\r\ntraceparent: 00-a-b-01\r\n\r\n';
     assert.equal(parse(traced)?.traceParent, '00-a-b-01');
+    for (const [value, wish] of [
+      ['arriving', 'arriving'],
+      ['always', 'always'],
+      ['never', undefined],
+    ]) {
+      const wishing = parse(`GET /x HTTP/1.1\r\nHost: h\r\nDfpeer-Blocks: ${value}\r\n\r\n`);
+      assert.deepEqual([wishing?.target, wishing?.blocksWish], ['/x', wish]);
+    }
   });
 
   it('is nothing that could be read in two ways', () => {
@@ -43,6 +59,9 @@ describe('a plain request', () => {
       ],
       ...['Content-Length: 0', 'Transfer-Encoding: chunked', 'Expect: 100-continue', 'Upgrade: h2c'].map((field) =>
         plain.replace('\r\n\r\n', `\r\n${field}\r\n\r\n`),
+      ),
+      ...['Dfpeer-Blocks: always\r\nDfpeer-Blocks: always', 'Dfpeer-Blocks: never\r\nDfpeer-Blocks: always'].map(
+        (field) => plain.replace('\r\n\r\n', `\r\n${field}\r\n\r\n`),
       ),
       ...['Range: bytes=0-1\r\nRange: bytes=2-3', ' folded: value', 'If-Range: "x"', 'Connection: upgrade'].map(
         (field) => plain.replace('\r\n\r\n', `\r\n${field}\r\n\r\n`),
@@ -67,6 +86,9 @@ describe('a plain request', () => {
         'Connection: a, close',
         'Accept-Encoding: gzip',
         'traceparent: 00-ab-cd-01',
+        'Dfpeer-Blocks: arriving',
+        'dfpeer-blocks: always',
+        'dfpeer-blocks: else',
       ],
       ...['Content-Length: 3', 'Transfer-Encoding: chunked', 'X: y', ' continued', ': empty', 'Host : peer', ''],
     );
@@ -110,7 +132,9 @@ async function readByNode(text: string): Promise<ReturnType<typeof parsePlainReq
     const server = createServer((request) => {
       const { range, traceparent, connection } = request.headers;
       const traceParent = typeof traceparent === 'string' ? traceparent : undefined;
-      resolve({ target: request.url ?? '', range, traceParent, close: /close/i.test(connection ?? '') });
+      const blocks = request.headers['dfpeer-blocks'];
+      const blocksWish = parseBlocksWish(typeof blocks === 'string' ? blocks : undefined);
+      resolve({ target: request.url ?? '', range, traceParent, blocksWish, close: /close/i.test(connection ?? '') });
     });
     server.on('clientError', () => resolve(undefined));
     const socket = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });

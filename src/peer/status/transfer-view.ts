@@ -19,7 +19,7 @@ export interface TransferView {
   startedAtMs: number;
   /** Mean since the start. */
   bytesPerSecond: number;
-  waitingFor: 'client' | 'bandwidth' | 'source';
+  waitingFor: 'client' | 'bandwidth' | 'piece' | 'source';
 }
 
 export function viewUpload(upload: LiveUpload, nowMs: number): TransferView {

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { BLOCKS_HEADER, bytesInBlocks } from '../../core/piece-blocks.js';
 import { CONTENT_VERSION_HEADER, PIECE_DIGEST_HEADER } from '../../core/piece-header.js';
 import { formatToldRoute, ROUTE_HEADER, type ToldRoute } from '../../core/told-route.js';
 import { RETRY_AFTER_SECONDS } from '../admission.js';
@@ -60,8 +61,9 @@ export function contentFields(
   etag: string | undefined,
   route: ToldRoute | undefined,
 ): string[] {
-  const { range, contentRange } = plan;
-  const headers: string[] = ['Content-Type', 'application/octet-stream', 'Content-Length', String(range.length)];
+  const { range, contentRange, blocks } = plan;
+  const bodyLength = blocks === undefined ? range.length : bytesInBlocks(range.length, blocks.blockLength);
+  const headers: string[] = ['Content-Type', 'application/octet-stream', 'Content-Length', String(bodyLength)];
   headers.push('Accept-Ranges', 'bytes');
   if (etag !== undefined) headers.push('ETag', etag);
   if (contentRange !== undefined) headers.push('Content-Range', contentRange);
@@ -69,13 +71,15 @@ export function contentFields(
   if (digest !== undefined) {
     headers.push('Repr-Digest', digest);
     // A part, or the nothing that HEAD gets, has another one: none is computed for a request.
-    if (route !== undefined && range.length === task.contentLength) headers.push('Content-Digest', digest);
+    const isWhole = range.length === task.contentLength && blocks === undefined;
+    if (route !== undefined && isWhole) headers.push('Content-Digest', digest);
   }
   if (route !== undefined) headers.push(ROUTE_HEADER, formatToldRoute(route));
   const pieceDigest = digestOfExactPiece(task, range.offset, range.length);
-  if (pieceDigest === undefined) return headers;
-  headers.push(PIECE_DIGEST_HEADER, pieceDigest);
-  if (task.contentVersion !== undefined) headers.push(CONTENT_VERSION_HEADER, task.contentVersion);
+  if (pieceDigest !== undefined) headers.push(PIECE_DIGEST_HEADER, pieceDigest);
+  if (blocks !== undefined) headers.push(BLOCKS_HEADER, String(blocks.blockLength));
+  const isPiece = pieceDigest !== undefined || blocks !== undefined;
+  if (isPiece && task.contentVersion !== undefined) headers.push(CONTENT_VERSION_HEADER, task.contentVersion);
   return headers;
 }
 

@@ -6,6 +6,7 @@ import type { Serving } from '../serving.js';
 import type { UploadOutcome } from '../transfer/upload.js';
 import { ContentHead } from './content-head.js';
 import { type PlainRequest, parsePlainRequest } from './plain-request.js';
+import { planBlocks } from './plan-blocks.js';
 import { planAnswer } from './plan.js';
 import { type DownloadTarget, parseTarget } from './target.js';
 import { entityTag } from './validator.js';
@@ -30,7 +31,7 @@ interface FastAnswer {
 }
 
 /**
- * Answers what almost every request is: a plain one for stored bytes. Everything else leaves the lane, with its
+ * Answers what almost every request is: a plain one for stored bytes, or for a piece in blocks. Everything else leaves the lane, with its
  * connection, for the general HTTP server, which alone knows how to wait and to refuse. Spares half of a request's cost.
  */
 export class FastLane {
@@ -93,14 +94,17 @@ export class FastLane {
     task: ServedTask,
   ): Promise<UploadOutcome> | undefined {
     const etag = entityTag(task);
-    const plan = planAnswer(request, { etag, contentLength: task.contentLength });
-    if (plan.kind !== 'content' || plan.range.length === 0 || !task.has(plan.range)) return undefined;
+    const asEver = planAnswer(request, { etag, contentLength: task.contentLength });
+    const plan = planBlocks(asEver, task, request.blocksWish);
+    if (plan.kind !== 'content' || plan.range.length === 0) return undefined;
+    if (plan.blocks === undefined && !task.has(plan.range)) return undefined;
     const childIp = remoteIp(socket);
     return this.#options.serving.trySend(childIp, () => ({
       protocol: 'http',
       socket,
       task,
       range: plan.range,
+      blocks: plan.blocks,
       childIp,
       childPeerId,
       traceParent: request.traceParent,

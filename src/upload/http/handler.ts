@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { DfpeerError } from '../../core/errors.js';
 import { type Logger, silentLogger } from '../../core/logger.js';
+import { BLOCKS_HEADER, type BlocksWish, parseBlocksWish } from '../../core/piece-blocks.js';
 import { remoteIp } from '../../core/remote-ip.js';
 import { TRACE_PARENT_HEADER } from '../../core/tracing.js';
 import type { RefusalCause, UploadMetrics } from '../metrics.js';
@@ -8,6 +10,7 @@ import type { ServedTask } from '../piece-source.js';
 import { refusalOf } from '../refusal.js';
 import type { Serving } from '../serving.js';
 import { sendRefusal, sendText, writeContentHead } from './answer.js';
+import { planBlocks } from './plan-blocks.js';
 import { type ContentPlan, type Plan, planAnswer } from './plan.js';
 import { assignedSocket, takeHead } from './response-head.js';
 import { type DownloadTarget, parseTarget } from './target.js';
@@ -72,7 +75,7 @@ export class PieceHandler {
   ): Promise<void> {
     const plan = await this.#planAvailable(request, task);
     if (plan.kind !== 'content') return this.#answerWithoutContent(response, plan, task);
-    if (plan.range.length > 0 && !task.has(plan.range))
+    if (plan.range.length > 0 && !isHere(plan, task))
       return this.#refuse(response, 'not-available', 'these bytes are not stored here yet');
     if (request.method === 'HEAD' || plan.range.length === 0) {
       writeContentHead(response, plan, task, entityTag(task));
@@ -86,7 +89,7 @@ export class PieceHandler {
   /** Waits for the bytes that are to be sent. The length, and with it the answer, may be known only then. */
   async #planAvailable(request: IncomingMessage, task: ServedTask): Promise<Plan> {
     const plan = planFor(request, task);
-    if (plan.kind !== 'content' || request.method !== 'GET' || task.has(plan.range)) return plan;
+    if (plan.kind !== 'content' || request.method !== 'GET' || isHere(plan, task)) return plan;
     try {
       await this.#serving.available(task, plan.range, request.socket);
     } catch (thrown) {
@@ -102,10 +105,11 @@ export class PieceHandler {
     response: ServerResponse,
     target: DownloadTarget,
     task: ServedTask,
-    plan: ContentPlan,
+    wanted: ContentPlan,
   ): Promise<void> {
     const childIp = remoteIp(socket);
     const outcome = await this.#serving.send(childIp, socket, () => {
+      const plan = stillGood(wanted, response.req, task);
       writeContentHead(response, plan, task, entityTag(task), this.#serving.routeFor(socket));
       const head = takeHead(response, socket);
       return {
@@ -114,6 +118,7 @@ export class PieceHandler {
         head,
         task,
         range: plan.range,
+        blocks: plan.blocks,
         childIp,
         childPeerId: target.peerId,
         traceParent: traceParentOf(response.req),
@@ -137,6 +142,8 @@ export class PieceHandler {
         return sendText(response, 416, 'the content ends before this range', { 'Content-Range': plan.contentRange });
       case 'unknown-length':
         return this.#refuse(response, 'not-available', 'the length of this content is not known yet');
+      case 'not-coming':
+        return this.#refuse(response, 'not-available', 'nothing of this piece is stored here');
     }
   }
 
@@ -147,7 +154,21 @@ export class PieceHandler {
 }
 
 function planFor(request: IncomingMessage, task: ServedTask): Plan {
-  return planAnswer(request.headers, { etag: entityTag(task), contentLength: task.contentLength });
+  const plan = planAnswer(request.headers, { etag: entityTag(task), contentLength: task.contentLength });
+  return request.method === 'GET' ? planBlocks(plan, task, blocksWishOf(request)) : plan;
+}
+
+/** All of the range, or the beginning of a piece that goes out in blocks. */
+function isHere(plan: ContentPlan, task: ServedTask): boolean {
+  return plan.blocks !== undefined || task.has(plan.range);
+}
+
+/** A piece that was on its way may have got lost, or have arrived, since its answer was planned. @throws DFP_PIECE_NOT_FOUND */
+function stillGood(plan: ContentPlan, request: IncomingMessage, task: ServedTask): ContentPlan {
+  if (plan.blocks === undefined) return plan;
+  const now = planFor(request, task);
+  if (now.kind === 'content' && isHere(now, task)) return now;
+  throw new DfpeerError('DFP_PIECE_NOT_FOUND', 'this piece comes no further; ask again');
 }
 
 function isSameContent(one: ContentPlan, other: Plan): boolean {
@@ -157,6 +178,11 @@ function isSameContent(one: ContentPlan, other: Plan): boolean {
 function traceParentOf({ headers }: IncomingMessage): string | undefined {
   const value = headers[TRACE_PARENT_HEADER];
   return typeof value === 'string' ? value : undefined;
+}
+
+function blocksWishOf({ headers }: IncomingMessage): BlocksWish | undefined {
+  const value = headers[BLOCKS_HEADER.toLowerCase()];
+  return typeof value === 'string' ? parseBlocksWish(value) : undefined;
 }
 
 function hasBody(request: IncomingMessage): boolean {

@@ -1,3 +1,4 @@
+import { BLOCKS_HEADER, type BlocksWish, parseBlocksWish } from '../../core/piece-blocks.js';
 import { TRACE_PARENT_HEADER } from '../../core/tracing.js';
 
 /** A request for a piece as children send it: GET, and at most a range. */
@@ -5,6 +6,7 @@ export interface PlainRequest {
   target: string;
   range: string | undefined;
   traceParent: string | undefined;
+  blocksWish: BlocksWish | undefined;
   /** The client wants no further answer on this connection. */
   close: boolean;
 }
@@ -17,6 +19,7 @@ const TARGET = /^\/[!-~]*$/;
 /** Visible ASCII, with spaces inside at most. */
 const VALUE = /^[!-~](?:[ -~]*[!-~])?$/;
 const CONNECTION = /^(?:keep-alive|close)$/i;
+const BLOCKS_FIELD = BLOCKS_HEADER.toLowerCase();
 
 /**
  * Reads a whole head that leaves no room for interpretation: one request in these bytes and nothing behind it, few
@@ -36,6 +39,7 @@ export function parsePlainRequest(bytes: Buffer, maxBytes: number): PlainRequest
   let close = false;
   let range: string | undefined;
   let traceParent: string | undefined;
+  let blocks: string | undefined;
   for (let start = endOfLine + 2; start < head.length - 2;) {
     const end = head.indexOf('\r\n', start);
     const colon = head.indexOf(': ', start);
@@ -59,6 +63,10 @@ export function parsePlainRequest(bytes: Buffer, maxBytes: number): PlainRequest
         if (traceParent !== undefined) return undefined;
         traceParent = value;
         break;
+      case BLOCKS_FIELD:
+        if (blocks !== undefined) return undefined;
+        blocks = value;
+        break;
       // These change nothing about a piece.
       case 'user-agent':
       case 'accept':
@@ -69,5 +77,5 @@ export function parsePlainRequest(bytes: Buffer, maxBytes: number): PlainRequest
     }
     start = end + 2;
   }
-  return hasHost ? { target, range, traceParent, close } : undefined;
+  return hasHost ? { target, range, traceParent, blocksWish: parseBlocksWish(blocks), close } : undefined;
 }

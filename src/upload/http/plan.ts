@@ -1,5 +1,6 @@
 import { parseRangeHeader } from '../../core/byte-range.js';
 import type { ByteRange } from '../../core/piece.js';
+import type { PieceBlocks } from '../piece-source.js';
 import { matchesAny, rangeStillApplies } from './validator.js';
 
 /** The request headers that decide what is answered; lower-case names as Node gives them. */
@@ -20,7 +21,15 @@ export type Plan =
   | { kind: 'not-modified' } // 304
   | { kind: 'unsatisfiable'; contentRange: string } // 416
   | { kind: 'unknown-length' } // 503: the whole, or a range from its end, of a content whose length nobody knows yet
-  | { kind: 'content'; status: 200 | 206; range: ByteRange; contentRange: string | undefined };
+  | { kind: 'not-coming' } // 503: a piece for a child that takes blocks, and none of it is here
+  | {
+      kind: 'content';
+      status: 200 | 206;
+      range: ByteRange;
+      contentRange: string | undefined;
+      /** The range is a piece, and goes out in these. */
+      blocks?: PieceBlocks;
+    };
 
 export type ContentPlan = Extract<Plan, { kind: 'content' }>;
 

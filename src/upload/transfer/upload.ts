@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net';
 import type { ByteBudget } from '../../core/byte-budget.js';
+import { BLOCK_SUM_BYTES } from '../../core/piece-blocks.js';
 import type { ByteRange } from '../../core/piece.js';
 import { AbortedError } from '../../core/errors.js';
 import type { UploadAllowance } from '../upload-limits.js';
-import type { ServedTask } from '../piece-source.js';
+import type { PieceBlocks, ServedTask } from '../piece-source.js';
 import type { RouteChoice, TransferFallbackReason } from '../route.js';
 import type { Segment, SegmentEnd } from './segment.js';
 
@@ -25,8 +26,10 @@ export interface UploadSpec {
   head: Uint8Array;
   /** Must stay pinned until the upload settles. */
   task: ServedTask;
-  /** Not empty, and stored. */
+  /** Not empty, and stored, unless it goes out in blocks. */
   range: ByteRange;
+  /** The range goes out block by block, as they come, each behind its sum. */
+  blocks?: PieceBlocks | undefined;
   childIp: string;
   childPeerId: string;
   /** The span on the child's side, where it said so (W3C Trace Context). */
@@ -49,6 +52,8 @@ export interface UploadHost {
   runRoute(choice: RouteChoice, segment: Segment): Promise<SegmentEnd>;
   allow(spec: UploadSpec): UploadAllowance;
   countBytes(protocol: UploadProtocol, choice: RouteChoice, bytes: number): void;
+  /** Calls back once when a block has kept an upload waiting for too long; the returned function cancels. */
+  onBlockOverdue(callback: () => void): () => void;
   /** Milliseconds since the Unix epoch. */
   now(): number;
   monotonicMs(): number;
@@ -69,6 +74,9 @@ export class Upload implements Segment {
   readonly #host: UploadHost;
   readonly #startedMs: number;
   #choice: RouteChoice;
+  /** Of the range, where the segment ends: the end of a block, or of all. */
+  #segmentEnd: number;
+  #waitingForBlock = false;
   #movedBytes = 0;
   #countedInFlight = 0;
   #rerouteWanted = false;
@@ -87,6 +95,7 @@ export class Upload implements Segment {
     this.sinceMs = host.now();
     this.#startedMs = host.monotonicMs();
     this.#choice = host.choose(spec.socket, undefined);
+    this.#segmentEnd = spec.blocks === undefined ? spec.range.length : 0;
   }
 
   get socket(): Socket {
@@ -102,7 +111,7 @@ export class Upload implements Segment {
   }
 
   get left(): number {
-    return this.spec.range.length - this.#movedBytes;
+    return this.#segmentEnd - this.#movedBytes;
   }
 
   get interrupted(): boolean {
@@ -119,6 +128,12 @@ export class Upload implements Segment {
     return this.#choice;
   }
 
+  /** The client's progress clock stands still unless it is the client. */
+  get waitingFor(): 'client' | 'bandwidth' | 'piece' {
+    if (this.#waitingForBlock) return 'piece';
+    return this.waitingForBudget ? 'bandwidth' : 'client';
+  }
+
   /** Bytes of the range that the socket took so far. */
   get bytesSent(): number {
     return this.#movedBytes + (this.inFlight?.() ?? 0);
@@ -126,15 +141,18 @@ export class Upload implements Segment {
 
   /** Sends the range. Never rejects; once. */
   async run(): Promise<UploadOutcome> {
-    const { socket } = this.spec;
+    const { socket, blocks } = this.spec;
     const onClose = (): void => this.stop('client-closed');
     socket.on('close', onClose);
     if (socket.destroyed) this.stop('client-closed');
+    const forgetBlocks = blocks?.onBroken(() => this.stop('stopped'));
     while (this.#result === undefined) {
+      if (blocks !== undefined && this.left === 0 && !(await this.#beginBlock(blocks))) continue;
       if (this.#choice.limited) this.#allowance ??= this.#host.allow(this.spec);
       this.budget = this.#choice.limited ? this.#allowance?.budget : undefined;
       this.#leaveSegment(await this.#host.runRoute(this.#choice, this));
     }
+    forgetBlocks?.();
     socket.off('close', onClose);
     this.#allowance?.release();
     return {
@@ -161,6 +179,7 @@ export class Upload implements Segment {
     const { route, reason, limited } = this.#choice;
     const same = next.route === route && next.reason === reason && next.limited === limited;
     if (same || this.#result !== undefined) return;
+    if (this.#waitingForBlock) return void (this.#choice = next);
     this.#rerouteWanted = true;
     this.onInterrupt?.();
   }
@@ -177,7 +196,7 @@ export class Upload implements Segment {
       this.#host.countBytes(this.spec.protocol, this.#choice, sent - fresh);
     }
     this.#idleChecks += 1;
-    if (this.waitingForBudget || sent - this.#progressBytes >= minBytes) {
+    if (this.waitingFor !== 'client' || sent - this.#progressBytes >= minBytes) {
       this.#progressBytes = sent;
       this.#idleChecks = 0;
     }
@@ -195,13 +214,41 @@ export class Upload implements Segment {
     this.head = bytes >= this.head.length ? NOTHING : this.head.subarray(bytes);
   }
 
+  /** Resolves once the next block may go out, with its sum in front of it; false: there will be none, and the upload has ended. */
+  async #beginBlock(blocks: PieceBlocks): Promise<boolean> {
+    const sum = blocks.sum(this.#movedBytes / blocks.blockLength, this.signal);
+    const known = typeof sum === 'number' ? sum : await this.#waitForBlock(sum);
+    if (known === undefined || this.#result !== undefined) return false;
+    const head = Buffer.allocUnsafe(this.head.length + BLOCK_SUM_BYTES);
+    head.set(this.head);
+    head.writeUInt32BE(known >>> 0, this.head.length);
+    this.head = head;
+    this.#segmentEnd = Math.min(this.#movedBytes + blocks.blockLength, this.spec.range.length);
+    return true;
+  }
+
+  async #waitForBlock(sum: Promise<number>): Promise<number | undefined> {
+    this.#waitingForBlock = true;
+    const cancel = this.#host.onBlockOverdue(() => this.stop('stopped'));
+    try {
+      return await sum;
+    } catch {
+      // Nobody's fault here, and whoever brings the piece tells why.
+      this.stop('stopped');
+      return undefined;
+    } finally {
+      cancel();
+      this.#waitingForBlock = false;
+    }
+  }
+
   #leaveSegment(end: SegmentEnd): void {
     if (end.kind === 'unsupported') this.#fallback = 'unsupported-file';
     if (end.kind === 'engine-failed') this.#fallback = 'engine-failed';
     if ('error' in end) this.#error = end.error;
     if (this.#result !== undefined) return;
     this.#rerouteWanted = false;
-    if (end.kind === 'complete') this.#result = 'complete';
+    if (end.kind === 'complete' && this.#segmentEnd === this.spec.range.length) this.#result = 'complete';
     if (end.kind === 'closed') this.#result = 'client-closed';
     if (end.kind === 'file-error') this.#result = 'file-error';
     if (end.kind === 'broken') this.#result = 'engine-error';

@@ -37,6 +37,9 @@ export const DEFAULT_NO_PROGRESS_TIMEOUT_MS = 30_000;
 /** How often progress is checked within the timeout; running sendfiles are counted then too. */
 const CHECKS_PER_TIMEOUT = 30;
 
+/** Of a piece that is on its way here: it is in memory as it comes, and stays there. */
+const NOT_FROM_DISK = { offset: 0, length: 0 };
+
 /** What the log says of uploads that met an error, and ended so. */
 const ENDED_WITH_ERROR: Record<UploadResult, string> = {
   complete: 'sendfile failed; the rest was copied',
@@ -54,6 +57,8 @@ export interface UploadsOptions {
   limitedRoute?: LimitedRoute;
   minProgressBytes?: number;
   noProgressTimeoutMs?: number;
+  /** How long an upload waits for the next block of a piece that is on its way here. */
+  blockTimeoutMs: number;
   pool?: BufferPool;
   clock?: Clock;
   logger?: Logger;
@@ -83,7 +88,7 @@ export interface LiveUpload {
   bytesSent: number;
   /** Milliseconds since the Unix epoch. */
   sinceMs: number;
-  waitingFor: 'client' | 'bandwidth';
+  waitingFor: 'client' | 'bandwidth' | 'piece';
 }
 
 /** All running uploads: starts them, moves them between routes, watches their progress, ends them. */
@@ -130,7 +135,9 @@ export class Uploads implements UploadHost {
     const { metrics, onUpload, dropBehind } = this.#options;
     const upload = new Upload(spec, this);
     const onEnd = onUpload?.(spec, upload);
-    const onRead = dropBehind?.begin(spec);
+    const onRead = dropBehind?.begin(
+      spec.blocks?.complete === false ? { task: spec.task, range: NOT_FROM_DISK } : spec,
+    );
     this.#running.add(upload);
     this.#scheduleCheck();
     metrics.started(spec.task);
@@ -156,7 +163,7 @@ export class Uploads implements UploadHost {
       length: upload.spec.range.length,
       bytesSent: upload.bytesSent,
       sinceMs: upload.sinceMs,
-      waitingFor: upload.waitingForBudget ? 'bandwidth' : 'client',
+      waitingFor: upload.waitingFor,
     }));
   }
 
@@ -194,6 +201,10 @@ export class Uploads implements UploadHost {
 
   countBytes(protocol: UploadProtocol, choice: RouteChoice, bytes: number): void {
     this.#options.metrics.bytes(protocol, choice, bytes);
+  }
+
+  onBlockOverdue(callback: () => void): () => void {
+    return this.#clock.after(this.#options.blockTimeoutMs, callback, { unref: true });
   }
 
   now(): number {

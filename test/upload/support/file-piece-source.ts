@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -12,7 +12,9 @@ import {
   type StoredPiece,
   formatPieceDigest,
 } from '../../../src/core/piece.js';
+import { blockCount } from '../../../src/core/piece-blocks.js';
 import { type TaskId, parseTaskId } from '../../../src/core/task-id.js';
+import { type Arrival, Arrivals } from '../../../src/peer/store/arrivals.js';
 import type { PieceSource, ServedTask } from '../../../src/upload/piece-source.js';
 
 export interface FileTaskOptions {
@@ -54,10 +56,51 @@ export class FilePieceSource implements PieceSource {
   }
 }
 
+/** A piece on its way into its task's file, block by block. */
+export class ArrivingPiece {
+  readonly slice: PieceSlice;
+  readonly blockLength: number;
+  readonly #task: FileTask;
+  readonly #arrival: Arrival;
+  #blocks = 0;
+
+  constructor(task: FileTask, arrival: Arrival) {
+    this.#task = task;
+    this.#arrival = arrival;
+    this.slice = arrival.slice;
+    this.blockLength = arrival.blockLength;
+  }
+
+  /** So many blocks more are in the file and verified. */
+  bring(count = 1): void {
+    for (let left = count; left > 0; left--) {
+      const bytes = this.#task.bytesOf(this.slice);
+      const start = this.#blocks * this.blockLength;
+      this.#blocks++;
+      const end = this.#blocks * this.blockLength;
+      this.#task.write(bytes.subarray(start, end), this.slice.offset + start);
+      this.#arrival.add(crc32(bytes.subarray(0, end)));
+    }
+  }
+
+  /** The rest of them, and the piece is stored. */
+  finish(): void {
+    this.bring(blockCount(this.slice.length, this.blockLength) - this.#blocks);
+    this.#task.store(this.slice.number);
+    this.#task.arrivals.end(this.#arrival);
+  }
+
+  /** It comes no further. */
+  giveUp(): void {
+    this.#task.arrivals.end(this.#arrival);
+  }
+}
+
 export class FileTask {
   readonly taskId: TaskId;
   readonly content: Buffer;
   readonly layout: PieceLayout;
+  readonly arrivals = new Arrivals();
   pins = 0;
   downloading: boolean;
   lengthKnown: boolean;
@@ -78,7 +121,7 @@ export class FileTask {
     this.lengthKnown = lengthKnown;
     this.#path = path;
     writeFileSync(path, content);
-    this.#fd = openSync(path, 'r');
+    this.#fd = openSync(path, 'r+');
     this.#contentDigest = withDigest ? `sha256:${createHash('sha256').update(content).digest('hex')}` : undefined;
     for (const number of options.stored ?? this.layout.all().map((slice) => slice.number)) this.#stored.add(number);
   }
@@ -87,6 +130,17 @@ export class FileTask {
   store(number: number): void {
     this.#stored.add(number);
     this.#wake();
+  }
+
+  /** A piece that is not stored begins to arrive; until its blocks do, other bytes are in their place. */
+  arrive(number: number, blockLength: number): ArrivingPiece {
+    const slice = this.layout.slice(number);
+    this.write(Buffer.alloc(slice.length, 0xee), slice.offset);
+    return new ArrivingPiece(this, this.arrivals.begin({ slice, blockLength, isFromOrigin: false }));
+  }
+
+  write(bytes: Buffer, offset: number): void {
+    writeSync(this.#fd, bytes, 0, bytes.length, offset);
   }
 
   fail(message: string): void {
@@ -119,7 +173,7 @@ export class FileTask {
       pieceLength: this.layout.pieceLength,
       contentDigest: this.#contentDigest,
       piece: (number: number) => (this.#stored.has(number) ? this.#record(number) : undefined),
-      blocks: () => undefined,
+      blocks: (number: number) => this.arrivals.blocks(number),
       slice: (number: number): PieceSlice | undefined =>
         this.layout.has(number) ? this.layout.slice(number) : undefined,
       has,
