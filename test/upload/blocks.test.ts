@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { SendFileEngine } from '../../native/index.js';
-import { BLOCK_SUM_BYTES, blockCount, bytesInBlocks } from '../../src/core/piece-blocks.js';
+import { BLOCK_SUM_BYTES, blockCount, blockLengthOf, bytesInBlocks } from '../../src/core/piece-blocks.js';
 import type { OnUpload, UploadServiceOptions } from '../../src/upload/index.js';
 import type { Route } from '../../src/upload/route.js';
 import { until } from '../support/until.js';
@@ -11,7 +11,7 @@ import { type RunningService, startService } from './support/service.js';
 
 const MIB = 1024 * 1024;
 const PIECE_LENGTH = 900_000;
-const BLOCK_LENGTH = 128 * 1024;
+const BLOCK_LENGTH = blockLengthOf(PIECE_LENGTH);
 const BLOCKS = blockCount(PIECE_LENGTH, BLOCK_LENGTH);
 const FRAMES_LENGTH = bytesInBlocks(PIECE_LENGTH, BLOCK_LENGTH);
 
@@ -49,7 +49,7 @@ for (const fastLane of [true, false])
           downloading: true,
           withDigest: false,
         });
-        arriving = task.arrive(1, BLOCK_LENGTH);
+        arriving = task.arrive(1);
       });
       afterEach(() => running.stop());
 

@@ -12,7 +12,7 @@ import {
   type StoredPiece,
   formatPieceDigest,
 } from '../../../src/core/piece.js';
-import { blockCount } from '../../../src/core/piece-blocks.js';
+import { blockCount, blockLengthOf } from '../../../src/core/piece-blocks.js';
 import { type TaskId, parseTaskId } from '../../../src/core/task-id.js';
 import { type Arrival, Arrivals } from '../../../src/peer/store/arrivals.js';
 import type { PieceSource, ServedTask } from '../../../src/upload/piece-source.js';
@@ -79,7 +79,7 @@ export class ArrivingPiece {
       this.#blocks++;
       const end = this.#blocks * this.blockLength;
       this.#task.write(bytes.subarray(start, end), this.slice.offset + start);
-      this.#arrival.add(crc32(bytes.subarray(0, end)));
+      this.#arrival.onBlock(crc32(bytes.subarray(0, end)));
     }
   }
 
@@ -100,7 +100,7 @@ export class FileTask {
   readonly taskId: TaskId;
   readonly content: Buffer;
   readonly layout: PieceLayout;
-  readonly arrivals = new Arrivals();
+  readonly arrivals: Arrivals;
   pins = 0;
   downloading: boolean;
   lengthKnown: boolean;
@@ -117,6 +117,7 @@ export class FileTask {
     this.taskId = taskId;
     this.content = content;
     this.layout = new PieceLayout(content.length, pieceLength);
+    this.arrivals = new Arrivals(blockLengthOf(pieceLength));
     this.downloading = downloading;
     this.lengthKnown = lengthKnown;
     this.#path = path;
@@ -133,10 +134,10 @@ export class FileTask {
   }
 
   /** A piece that is not stored begins to arrive; until its blocks do, other bytes are in their place. */
-  arrive(number: number, blockLength: number): ArrivingPiece {
+  arrive(number: number): ArrivingPiece {
     const slice = this.layout.slice(number);
     this.write(Buffer.alloc(slice.length, 0xee), slice.offset);
-    return new ArrivingPiece(this, this.arrivals.begin({ slice, blockLength, isFromOrigin: false }));
+    return new ArrivingPiece(this, this.arrivals.begin(slice, { isFromOrigin: false }));
   }
 
   write(bytes: Buffer, offset: number): void {
