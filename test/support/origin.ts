@@ -26,6 +26,8 @@ export interface OriginBehaviour {
   bytesPerSecond?: number;
   /** Bytes of content after which nobody gets any more, though the connections stay. */
   silentAfterBytes?: number;
+  /** Comes between the first half of each answer and the rest; when it rejects, the rest does not come. */
+  halfTime?: Promise<void>;
 }
 
 /** A real HTTP server that counts what it gives. */
@@ -117,6 +119,7 @@ export class Origin {
   async #send(response: ServerResponse, body: Buffer, seen: OriginRequest): Promise<void> {
     const chunk = this.behaviour.bytesPerSecond === undefined ? 1024 * 1024 : 64 * 1024;
     for (let sent = 0; sent < body.length && !response.destroyed; sent += chunk) {
+      if (sent >= body.length / 2) await this.behaviour.halfTime;
       const part = body.subarray(sent, sent + chunk);
       if (this.contentBytes + part.length > (this.behaviour.silentAfterBytes ?? Infinity))
         await once(response, 'close');

@@ -67,12 +67,12 @@ export class OriginSource {
     slice: PieceSlice,
     signal: AbortSignal,
   ): Promise<FetchedPiece> {
-    const { fetcher, budgets, hasChildren } = this.#dependencies;
+    const { fetcher, budgets } = this.#dependencies;
     const arrival = task.arrivals.begin(slice, { isFromOrigin: true });
     try {
       return await fetcher.fromOrigin({
         ...this.#common(task.path),
-        blocks: hasChildren(task.taskId) ? arrival : undefined,
+        blocks: arrival,
         budgets: budgets.forOriginPiece(),
         signal,
         origin,

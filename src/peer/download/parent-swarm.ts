@@ -178,7 +178,6 @@ export class ParentSwarm {
     const stop = AbortSignal.any([signal, link.abandoned]);
     link.inFlight++;
     const arrival = this.#task.arrivals.begin(slice, { isFromOrigin: false });
-    const hasChildren = this.#dependencies.hasChildren(this.#task.taskId);
     const span = tracer.begin('piece from parent', {
       'peer.id': this.#peerId,
       'parent.peer.id': link.id,
@@ -197,9 +196,9 @@ export class ParentSwarm {
         path: this.#task.path,
         signal: stop,
         onProgress: this.#onBytes,
-        // Where nobody listens nothing is passed on, and a whole piece costs less.
-        blocks: hasChildren ? arrival : undefined,
-        blocksWish: hasChildren ? 'always' : 'arriving',
+        blocks: arrival,
+        // A whole piece costs less where nobody waits for it to be passed on.
+        blocksWish: this.#dependencies.hasChildren(this.#task.taskId) ? 'always' : 'arriving',
         budgets: this.#dependencies.budgets.forParentPiece(),
         idleTimeoutMs: settings.idleTimeoutMs,
         timeoutMs: settings.pieceTimeoutMs,

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DaemonProcess } from '../support/daemon-process.js';
+import { Origin } from '../support/origin.js';
+import { until } from '../support/until.js';
+import { useTemporaryDirectory } from '../support/temporary-directory.js';
+
+const MIB = 1024 * 1024;
+
+describe('daemons that pass pieces on while they arrive', function () {
+  this.timeout(120_000);
+  const directory = useTemporaryDirectory();
+  let origin: Origin;
+  let release: () => void;
+  let cut: () => void;
+  let daemons: DaemonProcess[];
+
+  beforeEach(async () => {
+    daemons = [];
+    const halfTime = new Promise<void>((resolve, reject) => {
+      release = resolve;
+      cut = () => reject(new Error('the origin cuts its connections'));
+    });
+    halfTime.catch(() => undefined);
+    origin = await Origin.start(16 * MIB, { halfTime });
+  });
+
+  afterEach(async () => {
+    await Promise.all(daemons.map((daemon) => daemon.end()));
+    await origin.close();
+  });
+
+  /** The first one brings the scheduler. */
+  async function startDaemon(name: string): Promise<DaemonProcess> {
+    const addrs = daemons.slice(0, 1).map(({ ports }) => `127.0.0.1:${ports.scheduler ?? 0}`);
+    const scheduler = addrs.length === 0 ? {} : { scheduler: { addrs, embedded: { enable: false } } };
+    const daemon = await DaemonProcess.start(join(directory(), name), { host: { hostname: name }, ...scheduler });
+    daemons.push(daemon);
+    return daemon;
+  }
+
+  async function get(daemon: DaemonProcess): Promise<void> {
+    const output = join(daemon.directory, 'output');
+    const { code, stderr } = await daemon.dfget(origin.url(), '-O', output, '--no-progress');
+    assert.equal(code, 0, stderr);
+    assert.ok((await readFile(output)).equals(origin.content));
+  }
+
+  const uploads = (): Promise<number[]> =>
+    Promise.all(daemons.map((daemon) => daemon.metric('dfpeer_upload_bytes_total')));
+  const stored = (daemon: DaemonProcess): Promise<number> => daemon.metric('dragonfly_client_download_traffic');
+
+  it('over two hops, before the origin has given the whole of any', async () => {
+    for (const name of ['one', 'two', 'three']) await startDaemon(name);
+    const getting = daemons.map((daemon) => get(daemon));
+    await until('two to pass on what they have of a piece', async () => (await uploads()).filter(Boolean).length === 2);
+    assert.deepEqual(await Promise.all(daemons.map((daemon) => stored(daemon))), [0, 0, 0]);
+    release();
+    await Promise.all(getting);
+  });
+
+  it('and have the rest from elsewhere when it does not come', async () => {
+    for (const name of ['one', 'two']) await startDaemon(name);
+    const getting = daemons.map((daemon) => get(daemon));
+    await until('some of a piece to be passed on', async () => (await uploads()).some(Boolean));
+    origin.behaviour = {};
+    cut();
+    await Promise.all(getting);
+    for (const daemon of daemons) assert.equal(await daemon.metric('dfpeer_download_bad_pieces_total'), 0);
+  });
+});
