@@ -35,7 +35,13 @@ describe('daemons that pass pieces on while they arrive', function () {
   async function startDaemon(name: string): Promise<DaemonProcess> {
     const addrs = daemons.slice(0, 1).map(({ ports }) => `127.0.0.1:${ports.scheduler ?? 0}`);
     const scheduler = addrs.length === 0 ? {} : { scheduler: { addrs, embedded: { enable: false } } };
-    const daemon = await DaemonProcess.start(join(directory(), name), { host: { hostname: name }, ...scheduler });
+    // Whoever comes third finds the first one busy.
+    const upload = { maxConcurrentTransfers: 2, queueTimeout: '100ms', server: { ip: '127.0.0.1', port: 0 } };
+    const daemon = await DaemonProcess.start(join(directory(), name), {
+      host: { hostname: name },
+      upload,
+      ...scheduler,
+    });
     daemons.push(daemon);
     return daemon;
   }
@@ -47,23 +53,28 @@ describe('daemons that pass pieces on while they arrive', function () {
     assert.ok((await readFile(output)).equals(origin.content));
   }
 
-  const uploads = (): Promise<number[]> =>
-    Promise.all(daemons.map((daemon) => daemon.metric('dfpeer_upload_bytes_total')));
+  const uploaded = (daemon: DaemonProcess): Promise<number> => daemon.metric('dfpeer_upload_bytes_total');
   const stored = (daemon: DaemonProcess): Promise<number> => daemon.metric('dragonfly_client_download_traffic');
 
   it('over two hops, before the origin has given the whole of any', async () => {
-    for (const name of ['one', 'two', 'three']) await startDaemon(name);
-    const getting = daemons.map((daemon) => get(daemon));
-    await until('two to pass on what they have of a piece', async () => (await uploads()).filter(Boolean).length === 2);
+    const getting: Promise<void>[] = [];
+    for (const name of ['one', 'two', 'three']) {
+      const before = daemons.at(-1);
+      getting.push(get(await startDaemon(name)));
+      if (before === undefined) await until('the origin to be asked', () => origin.contentBytes >= 4 * MIB);
+      else await until(`what comes to be passed on to ${name}`, async () => (await uploaded(before)) > 0);
+    }
     assert.deepEqual(await Promise.all(daemons.map((daemon) => stored(daemon))), [0, 0, 0]);
     release();
     await Promise.all(getting);
   });
 
   it('and have the rest from elsewhere when it does not come', async () => {
-    for (const name of ['one', 'two']) await startDaemon(name);
-    const getting = daemons.map((daemon) => get(daemon));
-    await until('some of a piece to be passed on', async () => (await uploads()).some(Boolean));
+    const [source, child] = [await startDaemon('source'), await startDaemon('child')];
+    const getting = [get(source)];
+    await until('the origin to be asked', () => origin.contentBytes >= 4 * MIB);
+    getting.push(get(child));
+    await until('some of a piece to be passed on', async () => (await uploaded(source)) > 0);
     origin.behaviour = {};
     cut();
     await Promise.all(getting);
