@@ -1,6 +1,7 @@
 import { TrafficType, type StoredPiece } from '../../src/core/piece.js';
 import type { TaskId } from '../../src/core/task-id.js';
 import { Arrivals } from '../../src/peer/store/arrivals.js';
+import { RememberedArrivals } from '../../src/peer/store/remembered-arrivals.js';
 import type { TaskListener } from '../../src/peer/store/stored-task.js';
 import type { AnnouncedTask } from '../../src/peer/swarm/announce-pieces.js';
 
@@ -14,7 +15,7 @@ export class ModelTask implements AnnouncedTask {
 
   constructor(taskId: TaskId, count: number, blockLength: number) {
     this.taskId = taskId;
-    this.arrivals = new Arrivals(blockLength);
+    this.arrivals = new Arrivals(blockLength, new RememberedArrivals());
     this.#count = count;
   }
 

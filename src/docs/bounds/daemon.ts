@@ -49,6 +49,7 @@ import {
   SMALL_SERVER_REQUEST_TIMEOUT_MS,
   SMALL_SERVER_SILENCE_TIMEOUT_MS,
 } from '../../peer/small-http-server.js';
+import { MAX_REMEMBERED_ARRIVALS } from '../../peer/store/remembered-arrivals.js';
 import { MAX_LISTENERS } from '../../peer/store/stored-task.js';
 import { MAX_QUARANTINED_FILES } from '../../peer/store/quarantine.js';
 import { MAX_CONCURRENT_CHECKS } from '../../peer/store/startup-checks.js';
@@ -178,6 +179,12 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
         'files',
         'Files kept open although nobody reads them.',
         'the oldest are closed',
+      ),
+      bound(
+        { MAX_REMEMBERED_ARRIVALS },
+        'pieces',
+        "Pieces whose blocks' sums are remembered after they came, of all tasks together.",
+        'children get the oldest as a whole',
       ),
       bound({ MAX_LISTENERS }, 'entries', 'Clients, children and uploads waiting on one task.', 'DFP_LIMIT'),
       bound(

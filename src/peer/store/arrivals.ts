@@ -4,9 +4,7 @@ import { blockCount } from '../../core/piece-blocks.js';
 import type { PieceSlice } from '../../core/piece.js';
 import type { BlocksRequest } from '../fetch/piece-fetcher.js';
 import type { PieceBlocks } from '../../upload/piece-source.js';
-
-/** Pieces of one task whose sums are remembered after they were stored; the oldest are forgotten first. */
-export const MAX_REMEMBERED_SUMS = 1024;
+import type { RememberedArrivals } from './remembered-arrivals.js';
 
 /** One attempt to bring a piece into the file, as it comes block by block. */
 export class Arrival implements PieceBlocks, BlocksRequest {
@@ -94,13 +92,15 @@ export class Arrival implements PieceBlocks, BlocksRequest {
  */
 export class Arrivals {
   readonly #blockLength: number;
+  readonly #memory: RememberedArrivals;
   readonly #underWay = new Map<number, Set<Arrival>>();
   readonly #remembered = new Map<number, Arrival>();
   readonly #listeners = new Set<() => void>();
 
-  /** Of all pieces, in bytes. */
-  constructor(blockLength: number) {
+  /** `blockLength`: in bytes. `memory`: of all tasks together. */
+  constructor(blockLength: number, memory: RememberedArrivals) {
     this.#blockLength = blockLength;
+    this.#memory = memory;
   }
 
   /** The attempt must end exactly once. */
@@ -123,9 +123,9 @@ export class Arrivals {
     attempts?.delete(arrival);
     if (attempts?.size === 0) this.#underWay.delete(number);
     if (!arrival.complete) return arrival.break();
+    this.#forget(number);
     this.#remembered.set(number, arrival);
-    const [oldest] = this.#remembered.keys();
-    if (this.#remembered.size > MAX_REMEMBERED_SUMS && oldest !== undefined) this.#remembered.delete(oldest);
+    this.#memory.add(arrival, () => this.#remembered.delete(number));
   }
 
   /** The task is gone. */
@@ -148,7 +148,10 @@ export class Arrivals {
 
   /** Its place in the file may be written to again. */
   #forget(number: number): void {
-    this.#remembered.get(number)?.break();
+    const arrival = this.#remembered.get(number);
+    if (arrival === undefined) return;
+    arrival.break();
     this.#remembered.delete(number);
+    this.#memory.delete(arrival);
   }
 }

@@ -9,6 +9,7 @@ import { mapDiskError } from '../disk-error.js';
 import type { MetadataStore, StoredPieceRecord, TaskRecord } from './metadata.js';
 import { KeptRecord } from './kept-record.js';
 import type { FileMark, TaskFiles } from './task-files.js';
+import type { RememberedArrivals } from './remembered-arrivals.js';
 import { UntouchedFile } from './untouched-file.js';
 
 /** What others may want to hear of a task. All callbacks run synchronously, after the change is visible. */
@@ -45,9 +46,12 @@ export class StoredTask {
   #downloading = false;
   #removed = false;
 
-  constructor(record: TaskRecord, dependencies: { files: TaskFiles; metadata: MetadataStore; now: () => number }) {
+  constructor(
+    record: TaskRecord,
+    dependencies: { files: TaskFiles; metadata: MetadataStore; arrivals: RememberedArrivals; now: () => number },
+  ) {
     this.taskId = record.taskId;
-    this.arrivals = new Arrivals(blockLengthOf(record.pieceLength));
+    this.arrivals = new Arrivals(blockLengthOf(record.pieceLength), dependencies.arrivals);
     this.#record = new KeptRecord(record, dependencies);
     this.#file = new UntouchedFile(() => this.#look(), record.mark);
     this.#files = dependencies.files;

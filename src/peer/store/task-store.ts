@@ -10,6 +10,7 @@ import type { LoadedTask, MetadataStore, TaskRecord } from './metadata.js';
 import { openMetadata } from './open-metadata.js';
 import { Quarantine } from './quarantine.js';
 import { ServedView } from './served-view.js';
+import { RememberedArrivals } from './remembered-arrivals.js';
 import { SharedFile } from './shared-file.js';
 import { StartupChecks } from './startup-checks.js';
 import { StoredTask } from './stored-task.js';
@@ -51,6 +52,7 @@ const UNREADABLE_WARNING_INTERVAL_MS = 60_000;
 export class TaskStore implements PieceSource {
   readonly #files: TaskFiles;
   readonly #metadata: MetadataStore;
+  readonly #arrivals = new RememberedArrivals();
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #tasks = new Map<TaskId, StoredTask>();
@@ -288,7 +290,8 @@ export class TaskStore implements PieceSource {
   }
 
   #makeTask(record: TaskRecord): StoredTask {
-    return new StoredTask(record, { files: this.#files, metadata: this.#metadata, now: () => this.#clock.now() });
+    const [files, metadata, arrivals] = [this.#files, this.#metadata, this.#arrivals];
+    return new StoredTask(record, { files, metadata, arrivals, now: () => this.#clock.now() });
   }
 
   async #load(): Promise<void> {

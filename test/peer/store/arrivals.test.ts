@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { Arrivals, MAX_REMEMBERED_SUMS, type Arrival } from '../../../src/peer/store/arrivals.js';
+import { Arrivals, type Arrival } from '../../../src/peer/store/arrivals.js';
+import { MAX_REMEMBERED_ARRIVALS, RememberedArrivals } from '../../../src/peer/store/remembered-arrivals.js';
 
 const BLOCK = 64;
 const FROM_ORIGIN = { isFromOrigin: true };
@@ -13,8 +14,13 @@ function bring(arrival: Arrival, sums: number[]): void {
 }
 
 describe('a piece that arrives block by block', () => {
+  let memory: RememberedArrivals;
   let arrivals: Arrivals;
-  beforeEach(() => (arrivals = new Arrivals(BLOCK)));
+
+  beforeEach(() => {
+    memory = new RememberedArrivals();
+    arrivals = new Arrivals(BLOCK, memory);
+  });
 
   it('is told of once its first block is here, and not before', () => {
     let told = 0;
@@ -99,18 +105,33 @@ describe('a piece that arrives block by block', () => {
     assert.equal(arrivals.blocks(0), alone);
   });
 
-  it('is forgotten with its task, and beyond so many others', () => {
-    const all = Array.from({ length: MAX_REMEMBERED_SUMS + 1 }, (_, number) => {
-      const arrival = arrivals.begin(slice(number), FROM_ORIGIN);
-      bring(arrival, [11, 12, 13, 14]);
-      arrivals.end(arrival);
-      return arrival;
-    });
-    assert.equal(arrivals.blocks(0), undefined);
-    assert.equal(arrivals.blocks(1), all[1]);
-    const underWay = arrivals.begin(slice(5000), FROM_ORIGIN);
+  /** It ends well. */
+  function arrive(number: number, at = arrivals): Arrival {
+    const arrival = at.begin(slice(number), FROM_ORIGIN);
+    bring(arrival, [11, 12, 13, 14]);
+    at.end(arrival);
+    return arrival;
+  }
+
+  it('is forgotten with its task', () => {
+    arrive(1);
+    const underWay = arrivals.begin(slice(2), FROM_ORIGIN);
     bring(underWay, [11]);
     arrivals.clear();
-    for (const number of [1, MAX_REMEMBERED_SUMS, 5000]) assert.equal(arrivals.blocks(number), undefined);
+    for (const number of [1, 2]) assert.equal(arrivals.blocks(number), undefined);
+  });
+
+  it('is forgotten when so many others came after it, to whatever task; those who send it may go on', () => {
+    const [oldest, next] = [arrive(0), arrive(1)];
+    const other = new Arrivals(BLOCK, memory);
+    for (let number = 2; number < MAX_REMEMBERED_ARRIVALS; number++) arrive(number, other);
+    // It came again, so that it is the last of all.
+    const again = arrive(1);
+    assert.notEqual(again, next);
+    assert.equal(arrivals.blocks(0), oldest);
+    arrive(2);
+    assert.equal(arrivals.blocks(0), undefined);
+    assert.equal(arrivals.blocks(1), again);
+    assert.equal(oldest.sum(0, signal), 11);
   });
 });

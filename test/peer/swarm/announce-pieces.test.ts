@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { TrafficType } from '../../../src/core/piece.js';
 import { computeTaskId } from '../../../src/core/task-id.js';
 import { Arrivals } from '../../../src/peer/store/arrivals.js';
+import { RememberedArrivals } from '../../../src/peer/store/remembered-arrivals.js';
 import type { TaskListener } from '../../../src/peer/store/stored-task.js';
 import { announcePieces, type AnnouncedTask } from '../../../src/peer/swarm/announce-pieces.js';
 import { OfferPacing } from '../../../src/peer/swarm/offer-pacing.js';
@@ -16,7 +17,7 @@ class GrowingTask implements AnnouncedTask {
   readonly taskId = taskId;
   readonly downloading = true;
   readonly complete = false;
-  readonly arrivals = new Arrivals(LENGTH);
+  readonly arrivals = new Arrivals(LENGTH, new RememberedArrivals());
   readonly stored = new Set<number>();
   readonly listeners = new Set<TaskListener>();
 

@@ -15,6 +15,7 @@ import {
 import { blockCount, blockLengthOf } from '../../../src/core/piece-blocks.js';
 import { type TaskId, parseTaskId } from '../../../src/core/task-id.js';
 import { type Arrival, Arrivals } from '../../../src/peer/store/arrivals.js';
+import { RememberedArrivals } from '../../../src/peer/store/remembered-arrivals.js';
 import type { PieceSource, ServedTask } from '../../../src/upload/piece-source.js';
 
 export interface FileTaskOptions {
@@ -117,7 +118,7 @@ export class FileTask {
     this.taskId = taskId;
     this.content = content;
     this.layout = new PieceLayout(content.length, pieceLength);
-    this.arrivals = new Arrivals(blockLengthOf(pieceLength));
+    this.arrivals = new Arrivals(blockLengthOf(pieceLength), new RememberedArrivals());
     this.downloading = downloading;
     this.lengthKnown = lengthKnown;
     this.#path = path;
