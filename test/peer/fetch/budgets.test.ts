@@ -4,7 +4,8 @@ import type { Socket } from 'node:net';
 import type { ByteBudget } from '../../../src/core/byte-budget.js';
 import type { FetchCommon } from '../../../src/peer/fetch/piece-fetcher.js';
 import { LEASE_STEP } from '../../../src/peer/fetch/transfer.js';
-import { coded, CONTENT, foundAt, LAYOUT, origin, PIECE_LENGTH, TASK_ID } from './support/fixtures.js';
+import { inBlocks } from './support/blocks.js';
+import { bytesOf, coded, CONTENT, foundAt, LAYOUT, origin, PIECE_LENGTH, TASK_ID } from './support/fixtures.js';
 import { useFetcher, useServers, useStoreFile } from './support/hooks.js';
 
 /** Grants at most `quantum` at a time, as often as it is asked, and keeps the books. */
@@ -94,6 +95,20 @@ describe('fetching under budgets', () => {
     assert.equal(budget.spent, 3 * CONTENT.length);
     assert.equal(file().readAll().compare(CONTENT), 0);
     assert.ok(Math.max(...budget.asked) <= LEASE_STEP);
+  });
+
+  it('spends nothing for the sums of a piece in blocks', async () => {
+    const [budget, slice, blockLength] = [new CountingBudget(1001), LAYOUT.slice(1), 32 * 1024];
+    const body = inBlocks(bytesOf(slice), blockLength);
+    const parent = await endpoint((_, response) => {
+      const range = `bytes ${slice.offset}-${slice.offset + slice.length - 1}/${CONTENT.length}`;
+      const head = { 'Content-Length': body.length, 'Content-Range': range, 'Dfpeer-Blocks': blockLength };
+      response.writeHead(206, head).end(body);
+      return true;
+    });
+    const request = { ...common([budget]), endpoint: parent, taskId: TASK_ID, childPeerId: 'child' };
+    await fetcher().fromParent({ ...request, slice, blocksWish: 'always' });
+    assert.equal(budget.spent, slice.length);
   });
 
   it('spends several budgets alike, the narrower one sets the pace', async () => {

@@ -34,6 +34,7 @@ describe('the whole content in one stream', () => {
       signal: new AbortController().signal,
       idleTimeoutMs: 5000,
       timeoutMs: 10_000,
+      blocks: { blockLength: 64 * 1024, onBlock: () => assert.fail('a stream tells no blocks') },
       onPiece,
     });
   }

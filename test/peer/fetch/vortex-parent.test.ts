@@ -150,6 +150,13 @@ describe('a piece from a parent over vortex', () => {
     await assert.rejects(fetchPiece(echo), coded('DFP_PARENT_PROTOCOL', /a request packet/));
   });
 
+  it('comes as a whole, whatever blocks were wished for', async () => {
+    const slice = LAYOUT.slice(2);
+    const port = await parent(Buffer.concat([encodeContent(metadataOf(slice)), bytesOf(slice)]));
+    const blocks = { blockLength: 64 * 1024, onBlock: () => assert.fail('told a block') };
+    assert.equal((await fetchPiece(port, { blocksWish: 'always', blocks })).digest, digestOf(slice));
+  });
+
   describe('its reader', () => {
     const slice = { number: 0, offset: 0, length: 3000 };
     const digest = 'crc32:0';

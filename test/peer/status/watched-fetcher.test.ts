@@ -8,6 +8,7 @@ import { ManualClock } from '../../support/manual-clock.js';
 
 const TASK = parseTaskId('a'.repeat(64));
 const SLICE = { number: 2, offset: 200, length: 100 };
+const BLOCKS = { blockLength: 10, onBlock: (): void => undefined };
 
 describe('a watched fetcher', () => {
   const clock = new ManualClock();
@@ -31,13 +32,14 @@ describe('a watched fetcher', () => {
     return fetcher.fromParent({
       endpoint: { protocol: 'vortex', host: '10.0.0.9', port: 1 },
       ...{ taskId: TASK, childPeerId: 'me', slice: SLICE, path: `/store/${TASK}`, signal, onProgress },
-      ...{ idleTimeoutMs: 1, timeoutMs: 1 },
+      ...{ idleTimeoutMs: 1, timeoutMs: 1, blocks: BLOCKS, blocksWish: 'always' },
     });
   }
 
   it('tells what is under way and how far it is, and lets progress through', async () => {
     let told = 0;
     const piece = fetchPiece(undefined, () => told++);
+    assert.deepEqual([seen.blocks, seen.blocksWish], [BLOCKS, 'always'], 'blocks are told past it');
     seen.onProgress?.(30);
     seen.onProgress?.(70);
     const [live] = fetcher.list();
