@@ -1,9 +1,11 @@
 import { formatPieceDigest } from './piece.js';
 
-/** A piece of a full length has so many blocks. */
+/** A piece of a full length has at least so many blocks. */
 const BLOCKS_OF_PIECE = 8;
 /** Shorter blocks would cost more than they bring forward. */
 const MIN_BLOCK_LENGTH = 64 * 1024;
+/** With longer ones who waits for the next one would wait too long. */
+const MAX_BLOCK_LENGTH = 1024 * 1024;
 /** A block's sum in front of its bytes: big-endian. */
 export const BLOCK_SUM_BYTES = 4;
 
@@ -18,7 +20,7 @@ export type BlocksWish = 'arriving' | 'always';
 
 /** Of a task's pieces, in bytes; the last block of a piece may be shorter. */
 export function blockLengthOf(pieceLength: number): number {
-  return Math.max(MIN_BLOCK_LENGTH, Math.ceil(pieceLength / BLOCKS_OF_PIECE));
+  return Math.min(Math.max(MIN_BLOCK_LENGTH, Math.ceil(pieceLength / BLOCKS_OF_PIECE)), MAX_BLOCK_LENGTH);
 }
 
 export function blockCount(length: number, blockLength: number): number {

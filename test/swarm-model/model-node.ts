@@ -55,13 +55,13 @@ export class ModelNode {
   doneAtMs: number | undefined;
 
   constructor(name: string, readsOrigin: boolean, surroundings: ModelSurroundings) {
-    const { clock, random, taskId, pieceCount } = surroundings;
+    const { clock, random, taskId, pieceCount, blockBytes } = surroundings;
     this.name = name;
     this.#readsOrigin = readsOrigin;
     this.#surroundings = surroundings;
     this.#pacing = new OfferPacing(clock);
     this.#board = new PieceBoard(random, (number) => this.#pacing.copies(taskId, number));
-    this.#task = new ModelTask(taskId, pieceCount, surroundings.blockBytes);
+    this.#task = new ModelTask(taskId, pieceCount, { blockLength: blockBytes, clock });
     for (let number = 0; number < pieceCount; number++) this.#board.want(number);
   }
 

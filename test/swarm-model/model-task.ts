@@ -1,3 +1,4 @@
+import type { Clock } from '../../src/core/clock.js';
 import { TrafficType, type StoredPiece } from '../../src/core/piece.js';
 import type { TaskId } from '../../src/core/task-id.js';
 import { Arrivals } from '../../src/peer/store/arrivals.js';
@@ -13,9 +14,9 @@ export class ModelTask implements AnnouncedTask {
   readonly #pieces = new Map<number, StoredPiece>();
   readonly #listeners = new Set<TaskListener>();
 
-  constructor(taskId: TaskId, count: number, blockLength: number) {
+  constructor(taskId: TaskId, count: number, { blockLength, clock }: { blockLength: number; clock: Clock }) {
     this.taskId = taskId;
-    this.arrivals = new Arrivals(blockLength, new RememberedArrivals());
+    this.arrivals = new Arrivals(blockLength, { memory: new RememberedArrivals(), clock });
     this.#count = count;
   }
 

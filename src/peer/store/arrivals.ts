@@ -1,3 +1,4 @@
+import type { Clock } from '../../core/clock.js';
 import { abortReason } from '../../core/deadline.js';
 import { DfpeerError } from '../../core/errors.js';
 import { blockCount } from '../../core/piece-blocks.js';
@@ -6,6 +7,9 @@ import type { BlocksRequest } from '../fetch/piece-fetcher.js';
 import type { PieceBlocks } from '../../upload/piece-source.js';
 import type { RememberedArrivals } from './remembered-arrivals.js';
 
+/** Blocks that come more slowly are not passed on: a child would take the silence between them for that of its parent. */
+export const MAX_FIRST_BLOCK_MS = 5_000;
+
 /** One attempt to bring a piece into the file, as it comes block by block. */
 export class Arrival implements PieceBlocks, BlocksRequest {
   readonly slice: PieceSlice;
@@ -13,6 +17,8 @@ export class Arrival implements PieceBlocks, BlocksRequest {
   readonly isFromOrigin: boolean;
   readonly #sums: number[] = [];
   readonly #onFirst: () => void;
+  readonly #ageMs: () => number;
+  #isSlow = false;
   readonly #waiting = new Set<() => void>();
   readonly #broken = new Set<() => void>();
   #isBroken = false;
@@ -20,29 +26,32 @@ export class Arrival implements PieceBlocks, BlocksRequest {
   constructor(
     slice: PieceSlice,
     { blockLength, isFromOrigin }: { blockLength: number; isFromOrigin: boolean },
-    onFirst: () => void,
+    { ageMs, onFirst }: { ageMs: () => number; onFirst: () => void },
   ) {
     this.slice = slice;
     this.blockLength = blockLength;
     this.isFromOrigin = isFromOrigin;
     this.#onFirst = onFirst;
+    this.#ageMs = ageMs;
   }
 
   get complete(): boolean {
     return !this.#isBroken && this.#sums.length === blockCount(this.slice.length, this.blockLength);
   }
 
-  /** A block of it is here, and more may come. */
+  /** A block of it is here, and more may come soon. */
   get hasBlocks(): boolean {
-    return this.#sums.length > 0 && !this.#isBroken;
+    return this.#sums.length > 0 && !this.#isBroken && (!this.#isSlow || this.complete);
   }
 
   /** One block more is in the file and verified. */
   readonly onBlock = (sum: number): void => {
     if (this.#isBroken || this.complete) return;
     this.#sums.push(sum);
+    const isFirst = this.#sums.length === 1;
+    if (isFirst) this.#isSlow = this.#ageMs() > MAX_FIRST_BLOCK_MS;
     for (const look of [...this.#waiting]) look();
-    if (this.#sums.length === 1) this.#onFirst();
+    if (isFirst && !this.#isSlow) this.#onFirst();
   };
 
   /** Nothing of it may be served any more. Idempotent. */
@@ -93,22 +102,27 @@ export class Arrival implements PieceBlocks, BlocksRequest {
 export class Arrivals {
   readonly #blockLength: number;
   readonly #memory: RememberedArrivals;
+  readonly #clock: Clock;
   readonly #underWay = new Map<number, Set<Arrival>>();
   readonly #remembered = new Map<number, Arrival>();
   readonly #listeners = new Set<() => void>();
 
   /** `blockLength`: in bytes. `memory`: of all tasks together. */
-  constructor(blockLength: number, memory: RememberedArrivals) {
+  constructor(blockLength: number, { memory, clock }: { memory: RememberedArrivals; clock: Clock }) {
     this.#blockLength = blockLength;
     this.#memory = memory;
+    this.#clock = clock;
   }
 
   /** The attempt must end exactly once. */
   begin(slice: PieceSlice, { isFromOrigin }: { isFromOrigin: boolean }): Arrival {
     const { number } = slice;
-    const arrival = new Arrival(slice, { blockLength: this.#blockLength, isFromOrigin }, () => {
+    const beganAtMs = this.#clock.monotonicMs();
+    const ageMs = (): number => this.#clock.monotonicMs() - beganAtMs;
+    const onFirst = (): void => {
       for (const listener of [...this.#listeners]) listener();
-    });
+    };
+    const arrival = new Arrival(slice, { blockLength: this.#blockLength, isFromOrigin }, { ageMs, onFirst });
     const attempts = this.#underWay.get(number) ?? new Set();
     this.#underWay.set(number, attempts.add(arrival));
     this.#forget(number);

@@ -1,3 +1,4 @@
+import type { Clock } from '../../core/clock.js';
 import { DfpeerError } from '../../core/errors.js';
 import { abortReason } from '../../core/deadline.js';
 import { blockLengthOf } from '../../core/piece-blocks.js';
@@ -48,15 +49,17 @@ export class StoredTask {
 
   constructor(
     record: TaskRecord,
-    dependencies: { files: TaskFiles; metadata: MetadataStore; arrivals: RememberedArrivals; now: () => number },
+    dependencies: { files: TaskFiles; metadata: MetadataStore; arrivals: RememberedArrivals; clock: Clock },
   ) {
+    const { clock } = dependencies;
+    const now = (): number => clock.now();
     this.taskId = record.taskId;
-    this.arrivals = new Arrivals(blockLengthOf(record.pieceLength), dependencies.arrivals);
-    this.#record = new KeptRecord(record, dependencies);
+    this.arrivals = new Arrivals(blockLengthOf(record.pieceLength), { memory: dependencies.arrivals, clock });
+    this.#record = new KeptRecord(record, { metadata: dependencies.metadata, now });
     this.#file = new UntouchedFile(() => this.#look(), record.mark);
     this.#files = dependencies.files;
     this.#metadata = dependencies.metadata;
-    this.#now = dependencies.now;
+    this.#now = now;
     this.#complete = record.finishedAtMs !== undefined;
     this.#layout =
       record.contentLength === undefined ? undefined : new PieceLayout(record.contentLength, record.pieceLength);

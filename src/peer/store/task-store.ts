@@ -290,8 +290,8 @@ export class TaskStore implements PieceSource {
   }
 
   #makeTask(record: TaskRecord): StoredTask {
-    const [files, metadata, arrivals] = [this.#files, this.#metadata, this.#arrivals];
-    return new StoredTask(record, { files, metadata, arrivals, now: () => this.#clock.now() });
+    const [files, metadata, arrivals, clock] = [this.#files, this.#metadata, this.#arrivals, this.#clock];
+    return new StoredTask(record, { files, metadata, arrivals, clock });
   }
 
   async #load(): Promise<void> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { Arrivals, type Arrival } from '../../../src/peer/store/arrivals.js';
+import { Arrivals, MAX_FIRST_BLOCK_MS, type Arrival } from '../../../src/peer/store/arrivals.js';
+import { ManualClock } from '../../support/manual-clock.js';
 import { MAX_REMEMBERED_ARRIVALS, RememberedArrivals } from '../../../src/peer/store/remembered-arrivals.js';
 
 const BLOCK = 64;
@@ -14,12 +15,13 @@ function bring(arrival: Arrival, sums: number[]): void {
 }
 
 describe('a piece that arrives block by block', () => {
+  const clock = new ManualClock();
   let memory: RememberedArrivals;
   let arrivals: Arrivals;
 
   beforeEach(() => {
     memory = new RememberedArrivals();
-    arrivals = new Arrivals(BLOCK, memory);
+    arrivals = new Arrivals(BLOCK, { memory, clock });
   });
 
   it('is told of once its first block is here, and not before', () => {
@@ -34,6 +36,20 @@ describe('a piece that arrives block by block', () => {
     unsubscribe();
     bring(arrivals.begin(slice(3), FROM_ORIGIN), [1]);
     assert.equal(told, 1);
+  });
+
+  it('is told of only once it is complete where its blocks come slowly', () => {
+    let told = 0;
+    arrivals.subscribe(() => told++);
+    const [slow, inTime] = [arrivals.begin(slice(0), FROM_ORIGIN), arrivals.begin(slice(1), FROM_ORIGIN)];
+    clock.advance(MAX_FIRST_BLOCK_MS);
+    bring(inTime, [11]);
+    assert.deepEqual([told, arrivals.blocks(1)], [1, inTime]);
+    clock.advance(1);
+    bring(slow, [11, 12, 13]);
+    assert.deepEqual([told, arrivals.blocks(0)], [1, undefined]);
+    bring(slow, [14]);
+    assert.equal(arrivals.blocks(0), slow);
   });
 
   it('gives the sums that are here at once, and the others as they come', async () => {
@@ -123,7 +139,7 @@ describe('a piece that arrives block by block', () => {
 
   it('is forgotten when so many others came after it, to whatever task; those who send it may go on', () => {
     const [oldest, next] = [arrive(0), arrive(1)];
-    const other = new Arrivals(BLOCK, memory);
+    const other = new Arrivals(BLOCK, { memory, clock });
     for (let number = 2; number < MAX_REMEMBERED_ARRIVALS; number++) arrive(number, other);
     // It came again, so that it is the last of all.
     const again = arrive(1);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { systemClock } from '../../../src/core/clock.js';
 import { TrafficType } from '../../../src/core/piece.js';
 import { computeTaskId } from '../../../src/core/task-id.js';
 import { Arrivals } from '../../../src/peer/store/arrivals.js';
@@ -17,7 +18,7 @@ class GrowingTask implements AnnouncedTask {
   readonly taskId = taskId;
   readonly downloading = true;
   readonly complete = false;
-  readonly arrivals = new Arrivals(LENGTH, new RememberedArrivals());
+  readonly arrivals = new Arrivals(LENGTH, { memory: new RememberedArrivals(), clock: systemClock });
   readonly stored = new Set<number>();
   readonly listeners = new Set<TaskListener>();
 

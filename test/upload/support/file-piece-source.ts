@@ -3,6 +3,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { systemClock } from '../../../src/core/clock.js';
 import { abortReason } from '../../../src/core/deadline.js';
 import { DfpeerError } from '../../../src/core/errors.js';
 import {
@@ -118,7 +119,7 @@ export class FileTask {
     this.taskId = taskId;
     this.content = content;
     this.layout = new PieceLayout(content.length, pieceLength);
-    this.arrivals = new Arrivals(blockLengthOf(pieceLength), new RememberedArrivals());
+    this.arrivals = new Arrivals(blockLengthOf(pieceLength), { memory: new RememberedArrivals(), clock: systemClock });
     this.downloading = downloading;
     this.lengthKnown = lengthKnown;
     this.#path = path;
