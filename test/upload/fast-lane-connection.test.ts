@@ -94,6 +94,16 @@ describe('a connection in the fast lane', () => {
     assert.deepEqual([left, socket.destroyed], [[], false]);
   });
 
+  it('answers with a piece that is on its way, to who takes it in blocks', async () => {
+    const other = source.add({ content: randomBytes(1000), stored: [] });
+    other.arrive(0).bring();
+    await receive(httpRequest(other.taskId, other.layout.slice(0), 'Dfpeer-Blocks: arriving\r\n'));
+    assert.deepEqual([ends.length, left], [1, []]);
+    await end();
+    await receive(httpRequest(other.taskId, other.layout.slice(0), ''));
+    assert.deepEqual([ends.length, left.length], [0, 1]);
+  });
+
   it('reads one chunk more than the request that is answered, whatever the client sends', async () => {
     await receive(request());
     for (let chunks = 0; chunks < 10; chunks++) await receive(Buffer.alloc(CHUNK_BYTES));
@@ -134,6 +144,13 @@ describe('a connection in the fast lane', () => {
           .replace(/download\/.../, 'download/abc'),
     ],
     ['what is beyond the end', () => request().replace(/bytes=.*/, 'bytes=2000-3000')],
+    [
+      'a piece of which nothing is here',
+      () => {
+        const { taskId, layout } = source.add({ content: randomBytes(9), stored: [] });
+        return httpRequest(taskId, layout.slice(0), 'Dfpeer-Blocks: always\r\n');
+      },
+    ],
     [
       'what is not stored',
       () => httpRequest(source.add({ content: randomBytes(9), stored: [] }).taskId, task.layout.slice(0), ''),

@@ -2,22 +2,27 @@ import assert from 'node:assert/strict';
 import { Socket } from 'node:net';
 import type { SendFileResult, TransferEngine } from '../../native/index.js';
 import { Uploads, type UploadsOptions } from '../../src/upload/transfer/uploads.js';
+import type { PieceBlocks } from '../../src/upload/piece-source.js';
 import type { UploadOutcome, UploadSpec } from '../../src/upload/transfer/upload.js';
+import type { ByteRange } from '../../src/core/piece.js';
 import { ManualClock } from '../support/manual-clock.js';
 
 const TIMEOUT_MS = 3000;
 const CHECK_MS = TIMEOUT_MS / 30;
 const MIN_BYTES = 100;
+const BLOCK_TIMEOUT_MS = 10 * TIMEOUT_MS;
 
 /** Transfers that send as much as they are told, and end when they are stopped. */
 class TestEngine {
-  readonly transfers: { bytesSent: number; done: Promise<SendFileResult>; stop: () => void }[] = [];
+  readonly transfers: { bytesSent: number; done: Promise<SendFileResult>; stop: () => void; complete: () => void }[] =
+    [];
 
   start(): object {
     let end: (result: SendFileResult) => void = () => undefined;
     const done = new Promise<SendFileResult>((resolve) => (end = resolve));
-    const stop = (): void => end({ bytesSent: transfer.bytesSent, headBytesSent: 0, outcome: 'stopped' });
-    const transfer = { bytesSent: 0, done, stop };
+    const endAs = (outcome: 'stopped' | 'complete') => (): void =>
+      end({ bytesSent: transfer.bytesSent, headBytesSent: 0, outcome });
+    const transfer = { bytesSent: 0, done, stop: endAs('stopped'), complete: endAs('complete') };
     this.transfers.push(transfer);
     return transfer;
   }
@@ -30,13 +35,14 @@ describe('running uploads', () => {
   let limitBytesPerSecond: number | undefined;
   let grants: Record<string, Promise<number>>;
   let ended: string[];
+  let droppedBehind: ByteRange[];
   let uploads: Uploads;
 
   beforeEach(() => {
     clock = new ManualClock();
     engine = new TestEngine();
     limitBytesPerSecond = undefined;
-    [grants, ended] = [{}, []];
+    [grants, ended, droppedBehind] = [{}, [], []];
     const told = (who: string) => (outcome: UploadOutcome) => void ended.push(`${who}: ${outcome.result}`);
     const options = {
       engine: { available: true, engine: engine as unknown as TransferEngine },
@@ -60,16 +66,39 @@ describe('running uploads', () => {
         finished: (_protocol: string, _task: object, outcome: UploadOutcome) => told('metrics')(outcome),
       },
       onUpload: () => told('listener'),
-      dropBehind: { begin: () => told('page cache') },
+      dropBehind: {
+        begin: ({ range }: { range: ByteRange }) => {
+          droppedBehind.push(range);
+          return told('page cache');
+        },
+      },
       ...{ clock, limitedRoute: 'paced', noProgressTimeoutMs: TIMEOUT_MS, minProgressBytes: MIN_BYTES },
+      blockTimeoutMs: BLOCK_TIMEOUT_MS,
     };
     uploads = new Uploads(options as unknown as UploadsOptions);
   });
 
-  async function send(childIp = '192.0.2.1'): Promise<UploadOutcome> {
+  async function send(childIp = '192.0.2.1', blocks?: PieceBlocks): Promise<UploadOutcome> {
     const task = { taskId: 'a'.repeat(64), file: { fd: 0 } };
     const spec = { protocol: 'http', socket: new Socket(), head: new Uint8Array(0), task, childIp, childPeerId: 'c' };
-    return uploads.send({ ...spec, range: { offset: 0, length: 1000 } } as unknown as UploadSpec);
+    return uploads.send({ ...spec, range: { offset: 0, length: 1000 }, blocks } as unknown as UploadSpec);
+  }
+
+  /** Of a piece that is on its way; only the first is here. */
+  function twoBlocks(): PieceBlocks & { listeners: number } {
+    return {
+      ...{ slice: { number: 0, offset: 0, length: 1000 }, blockLength: 500, complete: false, listeners: 0 },
+      sum: (index, signal) =>
+        index === 0
+          ? 7
+          : new Promise((_, reject) => {
+              signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
+            }),
+      onBroken() {
+        this.listeners++;
+        return () => this.listeners--;
+      },
+    };
   }
 
   it('are cut off where the client took too little for the whole timeout, however many run, and leave no timer', async () => {
@@ -103,6 +132,54 @@ describe('running uploads', () => {
       ['bandwidth', 'client'],
     );
     assert.deepEqual([uploads.size, uploads.waitingForBandwidth], [2, 1]);
+  });
+
+  it('wait for a block longer than for a client, and not for ever', async () => {
+    const blocks = twoBlocks();
+    const sending = send('192.0.2.1', blocks);
+    await new Promise(setImmediate);
+    const [first] = engine.transfers;
+    assert.ok(first);
+    first.bytesSent = 500;
+    first.complete();
+    await new Promise(setImmediate);
+    assert.deepEqual([uploads.list()[0]?.waitingFor, uploads.waitingForBandwidth], ['piece', 0]);
+    clock.advance(BLOCK_TIMEOUT_MS - 1);
+    assert.deepEqual([uploads.size, blocks.listeners], [1, 1]);
+    clock.advance(1);
+    const { result, bytesSent, error } = await sending;
+    assert.deepEqual([result, bytesSent, error, blocks.listeners], ['stopped', 500, undefined, 0]);
+    assert.deepEqual(ended, ['metrics: stopped', 'listener: stopped', 'page cache: stopped']);
+    clock.advance(CHECK_MS);
+    assert.equal(clock.pendingTimers, 0);
+  });
+
+  it('wait for each block anew, and for none that has come', async () => {
+    let come: ((sum: number) => void) | undefined;
+    const sum = (): Promise<number> => new Promise((resolve) => (come = resolve));
+    const sending = send('192.0.2.1', { ...twoBlocks(), sum });
+    for (const count of [1, 2]) {
+      await new Promise(setImmediate);
+      clock.advance(BLOCK_TIMEOUT_MS - 1);
+      come?.(7);
+      await new Promise(setImmediate);
+      assert.equal(clock.pendingTimers, 1, 'what looks at the client');
+      const transfer = engine.transfers[count - 1];
+      assert.ok(transfer);
+      transfer.bytesSent = 500;
+      transfer.complete();
+    }
+    assert.deepEqual([(await sending).result, engine.transfers.length], ['complete', 2]);
+  });
+
+  it('leave in the page cache what comes in while they run', async () => {
+    const sending = [send('192.0.2.1', twoBlocks()), send('192.0.2.1', { ...twoBlocks(), complete: true }), send()];
+    assert.deepEqual(
+      droppedBehind.map(({ length }) => length),
+      [0, 1000, 1000],
+    );
+    await uploads.stopAll();
+    await Promise.all(sending);
   });
 
   it('end all together, and hear of no limit and no time any more', async () => {

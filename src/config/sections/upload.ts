@@ -98,9 +98,9 @@ export const upload = section({
   }),
   minProgressSize: size({ meaning: 'What a client must take within `upload.minProgressTimeout`.', default: '8KiB' }, 1),
   waitForPieceTimeout: duration({
-    meaning: 'Wait of a request for a piece that is being downloaded here.',
+    meaning: 'Wait of a request for a piece that is being downloaded here, and of an upload for the next block of one.',
     default: '30s',
-    whenReached: '503; vortex: error',
+    whenReached: '503; vortex: error; between two blocks the connection is closed',
   }),
   engineWorkers: count(
     { meaning: 'Threads that call sendfile.', otherwise: 'one for two processors, at least one' },

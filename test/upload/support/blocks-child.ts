@@ -8,16 +8,22 @@ import { type HttpAnswer, httpRequest, parseHttp } from './clients.js';
 import type { FileTask } from './file-piece-source.js';
 import type { RunningService } from './service.js';
 
+const END_OF_HEAD = '\r\n\r\n';
+
 /** A child that looks at its answers while they come. */
 export class BlocksChild {
   readonly socket: Socket;
   readonly closed: Promise<void>;
-  #bytes: Buffer = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #length = 0;
 
   constructor(running: RunningService) {
-    this.socket = connect(running.httpPort, '127.0.0.1').setNoDelay();
-    this.socket.on('data', (bytes) => (this.#bytes = Buffer.concat([this.#bytes, bytes])));
-    this.socket.on('error', () => undefined);
+    this.socket = connect({ port: running.httpPort, host: '127.0.0.1', allowHalfOpen: true }).setNoDelay();
+    this.socket.on('data', (bytes: Buffer) => {
+      this.#chunks.push(bytes);
+      this.#length += bytes.length;
+    });
+    this.socket.on('error', () => undefined).on('end', () => this.socket.end());
     this.closed = new Promise((resolve) => this.socket.once('close', () => resolve()));
   }
 
@@ -27,30 +33,63 @@ export class BlocksChild {
 
   /** What has come so far, once its body has so many bytes; as much as came where the connection is closed. */
   async body(bytes: number): Promise<HttpAnswer> {
-    const isEnough = (): boolean => this.#bytes.includes('\r\n\r\n') && parseHttp(this.#bytes).body.length >= bytes;
-    while (!isEnough() && !this.socket.destroyed)
-      await Promise.race([once(this.socket, 'data').catch(() => undefined), this.closed]);
-    return parseHttp(this.#bytes);
+    await this.#come(() => this.#head() !== -1);
+    const headLength = this.#head() + END_OF_HEAD.length;
+    await this.#come(() => this.#length >= headLength + bytes);
+    return parseHttp(this.#all());
   }
 
   /** The whole answer; what comes after it is another one. */
   async answer(): Promise<HttpAnswer> {
     const { headers } = await this.body(0);
     const answer = await this.body(Number(headers.get('content-length')));
-    this.#bytes = answer.rest;
+    this.#chunks = [answer.rest];
+    this.#length = answer.rest.length;
     return answer;
   }
+
+  async #come(isEnough: () => boolean): Promise<void> {
+    while (!isEnough() && !this.socket.destroyed)
+      await Promise.race([once(this.socket, 'data').catch(() => undefined), this.closed]);
+  }
+
+  #head(): number {
+    return this.#chunks.length === 0 ? -1 : this.#all().indexOf(END_OF_HEAD);
+  }
+
+  #all(): Buffer {
+    const all = Buffer.concat(this.#chunks);
+    this.#chunks = [all];
+    return all;
+  }
+}
+
+/** As a body carries it. */
+export function frame(piece: Buffer, blockLength: number): Buffer {
+  const parts: Buffer[] = [];
+  for (let at = 0; at < piece.length; at += blockLength) {
+    const sum = Buffer.alloc(BLOCK_SUM_BYTES);
+    sum.writeUInt32BE(crc32(piece.subarray(0, at + blockLength)));
+    parts.push(sum, piece.subarray(at, at + blockLength));
+  }
+  return Buffer.concat(parts);
 }
 
 /** The blocks in a body, each of them as its sum says, and all in order; what is behind the last whole block is an error. */
 export function unframe(body: Buffer, length: number, blockLength: number): Buffer {
-  let bytes: Buffer = Buffer.alloc(0);
+  const blocks: Buffer[] = [];
+  let sum = 0;
+  let left = length;
   for (let at = 0; at < body.length;) {
-    const end = at + BLOCK_SUM_BYTES + Math.min(blockLength, length - bytes.length);
+    const start = at + BLOCK_SUM_BYTES;
+    const end = start + Math.min(blockLength, left);
     assert.ok(end <= body.length, `${body.length - at} bytes are no block`);
-    bytes = Buffer.concat([bytes, body.subarray(at + BLOCK_SUM_BYTES, end)]);
-    assert.equal(body.readUInt32BE(at), crc32(bytes), `the sum of the block that ends at ${bytes.length}`);
+    const block = body.subarray(start, end);
+    sum = crc32(block, sum);
+    assert.equal(body.readUInt32BE(at), sum, `the sum of block ${blocks.length}`);
+    blocks.push(block);
+    left -= block.length;
     at = end;
   }
-  return bytes;
+  return Buffer.concat(blocks);
 }
