@@ -11,5 +11,6 @@ export { UNSENT_LIMIT_BYTES } from './unsent-limit.js';
 export { setRateCeiling } from './rate-ceiling.js';
 export { effectiveLimit } from './route.js';
 export type { EngineUnavailableReason, LimitedRoute, Route, RouteReason } from './route.js';
+export type { UploadWait } from './transfer/upload.js';
 export type { EngineSupport, LiveUpload, OnUpload, UploadProgress } from './transfer/uploads.js';
 export { createSharedPortServer } from './vortex/sniff.js';

@@ -9,6 +9,7 @@ import { PieceBoard } from '../../src/peer/download/piece-board.js';
 import { MIN_ORIGIN_REQUESTS, MIN_PARENT_REQUESTS } from '../../src/peer/download/piece-collection.js';
 import { TELL_INTERVAL_MS } from '../../src/peer/parents/tell-pieces.js';
 import type { Arrival } from '../../src/peer/store/arrivals.js';
+import type { UploadWait } from '../../src/upload/index.js';
 import { announcePieces } from '../../src/peer/swarm/announce-pieces.js';
 import { OfferPacing } from '../../src/peer/swarm/offer-pacing.js';
 import { RequestWindow } from '../../src/peer/swarm/request-window.js';
@@ -149,12 +150,20 @@ export class ModelNode {
     const startedAtMs = clock.monotonicMs();
     const blocks = this.#task.arrivals.blocks(number);
     assert.ok(blocks, `${this.name} has piece ${number} or some of it`);
+    const progress: { bytesSent: number; waitingFor: UploadWait } = { bytesSent: 0, waitingFor: 'client' };
+    let waitedMs = 0;
     const task = { taskId, pieceLength: pieceBytes };
     const spec = { task, range: { offset: number * pieceBytes, length: pieceBytes }, childIp: childName };
-    const end = this.#pacing.onUpload(spec as Parameters<OfferPacing['onUpload']>[0], { bytesSent: 0 });
-    await this.#carry({ from: this.name, to: childName }, arrival, async (index) => blocks.sum(index, signal));
+    const end = this.#pacing.onUpload(spec as Parameters<OfferPacing['onUpload']>[0], progress);
+    await this.#carry({ from: this.name, to: childName }, arrival, async (index) => {
+      const sinceMs = clock.monotonicMs();
+      progress.waitingFor = 'piece';
+      await blocks.sum(index, signal);
+      progress.waitingFor = 'client';
+      waitedMs += clock.monotonicMs() - sinceMs;
+    });
     const durationMs = clock.monotonicMs() - startedAtMs;
-    end({ result: 'complete', bytesSent: pieceBytes, durationMs } as Parameters<typeof end>[0]);
+    end({ result: 'complete', bytesSent: pieceBytes, durationMs, waitedMs } as Parameters<typeof end>[0]);
   }
 
   async #carry(

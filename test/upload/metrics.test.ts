@@ -40,7 +40,14 @@ describe('upload metrics', () => {
     const task = { taskId: parseTaskId('a'.repeat(64)), labels, contentLength: 5 } as ServedTask;
     metrics.started(task);
     const choice = { route: 'sendfile', reason: 'unthrottled', limited: false } as const;
-    metrics.finished('http', task, { result: 'complete', choice, bytesSent: 5, durationMs: 30, error: undefined });
+    metrics.finished('http', task, {
+      result: 'complete',
+      choice,
+      bytesSent: 5,
+      waitedMs: 0,
+      durationMs: 30,
+      error: undefined,
+    });
     const lines = await samples(registry);
     assert.equal(sumSamples(lines, 'dfpeer_upload_duration_seconds_count', { route: 'sendfile' }), 1);
     assert.equal(sumSamples(lines, 'dfpeer_upload_duration_seconds_sum', { route: 'sendfile' }), 0.03);

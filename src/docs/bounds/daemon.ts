@@ -49,7 +49,7 @@ import {
   SMALL_SERVER_REQUEST_TIMEOUT_MS,
   SMALL_SERVER_SILENCE_TIMEOUT_MS,
 } from '../../peer/small-http-server.js';
-import { MAX_FIRST_BLOCK_MS } from '../../peer/store/arrivals.js';
+import { MAX_BLOCK_MS } from '../../peer/store/arrivals.js';
 import { MAX_REMEMBERED_ARRIVALS } from '../../peer/store/remembered-arrivals.js';
 import { MAX_LISTENERS } from '../../peer/store/stored-task.js';
 import { MAX_QUARANTINED_FILES } from '../../peer/store/quarantine.js';
@@ -182,9 +182,9 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
         'the oldest are closed',
       ),
       bound(
-        { MAX_FIRST_BLOCK_MS },
+        { MAX_BLOCK_MS },
         'ms',
-        'The first block of a piece that children are to have while it arrives.',
+        'Each of the blocks of a piece that children are to have while it arrives.',
         'they hear of it once it is complete',
       ),
       bound(

@@ -5,10 +5,20 @@ import { blockCount } from '../../core/piece-blocks.js';
 import type { PieceSlice } from '../../core/piece.js';
 import type { BlocksRequest } from '../fetch/piece-fetcher.js';
 import type { PieceBlocks } from '../../upload/piece-source.js';
+import { RecentTimes } from '../swarm/recent-times.js';
 import type { RememberedArrivals } from './remembered-arrivals.js';
 
-/** Blocks that come more slowly are not passed on: a child would take the silence between them for that of its parent. */
-export const MAX_FIRST_BLOCK_MS = 5_000;
+/** With so long between blocks a piece is not passed on: a child would take the silence for that of its parent. */
+export const MAX_BLOCK_MS = 5_000;
+
+/** How quickly a piece comes, and what is usual. */
+interface ArrivalPace {
+  ageMs: () => number;
+  /** Infinity while nobody knows. */
+  usualMs: () => number;
+  /** Others may hear of the piece now. */
+  onTold: () => void;
+}
 
 /** One attempt to bring a piece into the file, as it comes block by block. */
 export class Arrival implements PieceBlocks, BlocksRequest {
@@ -16,9 +26,8 @@ export class Arrival implements PieceBlocks, BlocksRequest {
   readonly blockLength: number;
   readonly isFromOrigin: boolean;
   readonly #sums: number[] = [];
-  readonly #onFirst: () => void;
-  readonly #ageMs: () => number;
-  #isSlow = false;
+  readonly #pace: ArrivalPace;
+  #isTold = false;
   readonly #waiting = new Set<() => void>();
   readonly #broken = new Set<() => void>();
   #isBroken = false;
@@ -26,32 +35,35 @@ export class Arrival implements PieceBlocks, BlocksRequest {
   constructor(
     slice: PieceSlice,
     { blockLength, isFromOrigin }: { blockLength: number; isFromOrigin: boolean },
-    { ageMs, onFirst }: { ageMs: () => number; onFirst: () => void },
+    pace: ArrivalPace,
   ) {
     this.slice = slice;
     this.blockLength = blockLength;
     this.isFromOrigin = isFromOrigin;
-    this.#onFirst = onFirst;
-    this.#ageMs = ageMs;
+    this.#pace = pace;
+  }
+
+  get ageMs(): number {
+    return this.#pace.ageMs();
   }
 
   get complete(): boolean {
     return !this.#isBroken && this.#sums.length === blockCount(this.slice.length, this.blockLength);
   }
 
-  /** A block of it is here, and more may come soon. */
-  get hasBlocks(): boolean {
-    return this.#sums.length > 0 && !this.#isBroken && (!this.#isSlow || this.complete);
+  /** Some of it is here, and the rest is to be expected soon. */
+  get isTold(): boolean {
+    return this.#isTold && !this.#isBroken;
   }
 
   /** One block more is in the file and verified. */
   readonly onBlock = (sum: number): void => {
     if (this.#isBroken || this.complete) return;
     this.#sums.push(sum);
-    const isFirst = this.#sums.length === 1;
-    if (isFirst) this.#isSlow = this.#ageMs() > MAX_FIRST_BLOCK_MS;
     for (const look of [...this.#waiting]) look();
-    if (isFirst && !this.#isSlow) this.#onFirst();
+    if (this.#isTold || !this.#isSoonComplete) return;
+    this.#isTold = true;
+    this.#pace.onTold();
   };
 
   /** Nothing of it may be served any more. Idempotent. */
@@ -72,6 +84,14 @@ export class Arrival implements PieceBlocks, BlocksRequest {
   sum(index: number, signal: AbortSignal): number | Promise<number> {
     if (!this.#isBroken && !signal.aborted) return this.#sums[index] ?? this.#wait(index, signal);
     return Promise.reject(signal.aborted ? abortReason(signal, 'the wait for a block') : this.#breakage());
+  }
+
+  /** Who is told of a slow piece has one request fewer for others while it waits. */
+  get #isSoonComplete(): boolean {
+    const here = this.#sums.length;
+    const missing = blockCount(this.slice.length, this.blockLength) - here;
+    const blockMs = this.#pace.ageMs() / here;
+    return missing === 0 || (blockMs <= MAX_BLOCK_MS && blockMs * missing <= this.#pace.usualMs());
   }
 
   #wait(index: number, signal: AbortSignal): Promise<number> {
@@ -106,6 +126,7 @@ export class Arrivals {
   readonly #underWay = new Map<number, Set<Arrival>>();
   readonly #remembered = new Map<number, Arrival>();
   readonly #listeners = new Set<() => void>();
+  readonly #times = new RecentTimes();
 
   /** `blockLength`: in bytes. `memory`: of all tasks together. */
   constructor(blockLength: number, { memory, clock }: { memory: RememberedArrivals; clock: Clock }) {
@@ -118,11 +139,17 @@ export class Arrivals {
   begin(slice: PieceSlice, { isFromOrigin }: { isFromOrigin: boolean }): Arrival {
     const { number } = slice;
     const beganAtMs = this.#clock.monotonicMs();
-    const ageMs = (): number => this.#clock.monotonicMs() - beganAtMs;
-    const onFirst = (): void => {
-      for (const listener of [...this.#listeners]) listener();
-    };
-    const arrival = new Arrival(slice, { blockLength: this.#blockLength, isFromOrigin }, { ageMs, onFirst });
+    const arrival = new Arrival(
+      slice,
+      { blockLength: this.#blockLength, isFromOrigin },
+      {
+        ageMs: () => this.#clock.monotonicMs() - beganAtMs,
+        usualMs: () => this.#times.quantile(0.5) ?? Infinity,
+        onTold: () => {
+          for (const listener of [...this.#listeners]) listener();
+        },
+      },
+    );
     const attempts = this.#underWay.get(number) ?? new Set();
     this.#underWay.set(number, attempts.add(arrival));
     this.#forget(number);
@@ -137,6 +164,7 @@ export class Arrivals {
     attempts?.delete(arrival);
     if (attempts?.size === 0) this.#underWay.delete(number);
     if (!arrival.complete) return arrival.break();
+    this.#times.add(arrival.ageMs);
     this.#forget(number);
     this.#remembered.set(number, arrival);
     this.#memory.add(arrival, () => this.#remembered.delete(number));
@@ -148,13 +176,13 @@ export class Arrivals {
     for (const number of [...this.#remembered.keys()]) this.#forget(number);
   }
 
-  /** The piece with at least its first block here. */
+  /** The piece, if it may be told of. */
   blocks(number: number): Arrival | undefined {
-    for (const arrival of this.#underWay.get(number) ?? []) if (arrival.hasBlocks) return arrival;
+    for (const arrival of this.#underWay.get(number) ?? []) if (arrival.isTold) return arrival;
     return this.#remembered.get(number);
   }
 
-  /** `listener`: the first block of a piece is here. Returns how to unsubscribe. */
+  /** `listener`: a piece may be told of that is still on its way. Returns how to unsubscribe. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);

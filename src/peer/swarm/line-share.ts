@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { type Clock, systemClock } from '../../core/clock.js';
 import type { TaskId } from '../../core/task-id.js';
+import { countSending } from './paced-child.js';
 import { setRateCeiling, UNSENT_LIMIT_BYTES, type OnUpload, type UploadProgress } from '../../upload/index.js';
 
 /** How often it is seen what the line carries. */
@@ -76,9 +77,13 @@ export class LineShare {
 
   /** What one connection may send now, in bytes per second; undefined: whatever it can. */
   get #ceiling(): number | undefined {
-    const sharers = this.#sharers.size;
+    const sharers = this.#sending;
     if (this.#line === 0 || this.#line >= FAST_LINE || this.#headroom >= sharers) return undefined;
     return (this.#headroom * this.#line) / sharers;
+  }
+
+  get #sending(): number {
+    return countSending([...this.#sharers].map(({ progress }) => progress));
   }
 
   #share(): void {
@@ -106,7 +111,9 @@ export class LineShare {
 
   #look(): void {
     const rate = this.#takeRate();
-    const isUnderstood = rate >= MIN_USED * this.#line && rate <= MAX_SURPRISE * this.#line;
+    // What waits for its piece leaves the line idle by itself.
+    const isUsed = rate >= MIN_USED * this.#line || this.#sending < this.#sharers.size;
+    const isUnderstood = isUsed && rate <= MAX_SURPRISE * this.#line;
     this.#headroom = isUnderstood
       ? Math.max(HEADROOM, this.#headroom * HEADROOM_DECAY)
       : Math.min(this.#headroom * HEADROOM_GROWTH, Math.max(HEADROOM, this.#sharers.size));

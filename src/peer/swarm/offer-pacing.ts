@@ -1,10 +1,10 @@
 import { type Clock, systemClock } from '../../core/clock.js';
 import type { TaskId } from '../../core/task-id.js';
-import type { OnUpload } from '../../upload/index.js';
+import type { OnUpload, UploadProgress } from '../../upload/index.js';
 import type { ChildStanding } from '../download/held-pieces.js';
 import { Backlogs } from './backlog.js';
 import { RequestWindow } from './request-window.js';
-import { type ChildName, PacedChild, type Offer, type Untold } from './paced-child.js';
+import { type ChildName, countSending, PacedChild, type Offer, type Untold } from './paced-child.js';
 import { RecentTimes } from './recent-times.js';
 
 /** Pieces on their way to children, and offers that may still be taken, together: at least so many before further offers wait… */
@@ -62,7 +62,7 @@ export class OfferPacing {
   readonly #uploadTimes = new RecentTimes();
   #openOffers = 0;
   /** Those that others wait for. */
-  #uploads = 0;
+  readonly #uploads = new Set<UploadProgress>();
   #isDue = false;
   /** What is done a while later, once, however often it was wished. */
   readonly #wished = new Set<() => void>();
@@ -72,27 +72,24 @@ export class OfferPacing {
   }
 
   /** For the upload side: uploads are what offers wait for. */
-  readonly onUpload: OnUpload = ({ task, range, childIp }) => {
+  readonly onUpload: OnUpload = ({ task, range, childIp }, progress) => {
     const number = Math.floor(range.offset / task.pieceLength);
     const child = this.#take(task.taskId, number, childIp);
-    let isOnLine = true;
     const leaveLine = (): void => {
-      if (!isOnLine) return;
-      isOnLine = false;
+      if (!this.#uploads.delete(progress)) return;
       cancel();
-      this.#uploads--;
       this.#look();
     };
-    this.#uploads++;
-    if (child !== undefined) child.uploads++;
+    this.#uploads.add(progress);
+    child?.uploads.add(progress);
     const cancel = this.#clock.after(this.#uploadTimeoutMs(), leaveLine, { unref: true });
-    return ({ result, bytesSent, durationMs }) => {
-      const atOnce = this.#uploads + (isOnLine ? 0 : 1);
+    return ({ result, bytesSent, durationMs, waitedMs }) => {
+      const atOnce = countSending(this.#uploads) + (this.#uploads.has(progress) ? 0 : 1);
       if (result === 'complete' && bytesSent > 0) {
-        this.#window.finished({ peer: childIp, bytes: bytesSent, durationMs, atOnce });
+        this.#window.finished({ peer: childIp, bytes: bytesSent, durationMs: durationMs - waitedMs, atOnce });
         this.#uploadTimes.add(durationMs);
       }
-      if (child !== undefined) child.uploads--;
+      child?.uploads.delete(progress);
       if (result !== 'complete') child?.taken.delete(number);
       leaveLine();
       this.#look();
@@ -211,7 +208,8 @@ export class OfferPacing {
         while (this.#isAlone(waiter.child) && waiter.child.openOffers < MAX_UNTAKEN_OFFERS && this.#serve(waiter));
       const backlogs = new Backlogs((taskId) => this.#children.get(taskId) ?? []);
       const places = this.#window.size + this.#offersAhead;
-      while (this.#uploads + this.#openOffers < places && this.#serveNext(backlogs));
+      const sending = countSending(this.#uploads);
+      while (sending + this.#openOffers < places && this.#serveNext(backlogs));
       for (const { chosen, settle } of [...this.#waiting]) if (chosen.length > 0) settle(chosen);
     });
   };

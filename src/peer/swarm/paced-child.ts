@@ -1,5 +1,6 @@
 import type { PieceSet } from '../../core/piece-set.js';
 import type { TaskId } from '../../core/task-id.js';
+import type { UploadProgress } from '../../upload/index.js';
 
 /** Remembered of what a child was told alone: so much it passes on in a good while. */
 export const MAX_NEWS = 8;
@@ -37,6 +38,13 @@ export interface ChildName {
   ip: string;
 }
 
+/** Of several uploads those that take of the line: one whose piece is still on its way to us has nothing to send now and then. */
+export function countSending(uploads: Iterable<UploadProgress>): number {
+  let count = 0;
+  for (const { waitingFor } of uploads) if (waitingFor !== 'piece') count++;
+  return count;
+}
+
 /** One child of one task, as a parent sees it. */
 export class PacedChild {
   readonly taskId: TaskId;
@@ -49,7 +57,7 @@ export class PacedChild {
   /** It was told of these while nobody else could give them; the last ones, and not those that everybody has by now. */
   readonly news = new Set<number>();
   openOffers = 0;
-  uploads = 0;
+  readonly uploads = new Set<UploadProgress>();
   /** Here or asked of somebody, as it said last; undefined while it says nothing. */
   held: PieceSet | undefined;
   /** Of `held` what is here; it need never hear of that. */
@@ -75,7 +83,7 @@ export class PacedChild {
 
   /** What it may want of us at once. */
   get load(): number {
-    return this.openOffers + this.uploads;
+    return this.openOffers + countSending(this.uploads);
   }
 
   lacks(number: number): boolean {

@@ -19,6 +19,9 @@ export type UploadResult =
   | 'engine-error' // the transfer engine broke in the middle
   | 'stopped'; // we were told to end
 
+/** `piece`: of a piece that is still on its way to us no further block is here. */
+export type UploadWait = 'client' | 'bandwidth' | 'piece';
+
 export interface UploadSpec {
   protocol: UploadProtocol;
   socket: Socket;
@@ -42,6 +45,8 @@ export interface UploadOutcome {
   choice: RouteChoice;
   bytesSent: number;
   durationMs: number;
+  /** Of that, in which it had nothing to send: a block was still on its way to us. */
+  waitedMs: number;
   /** Of `file-error` and `engine-error`, or why the engine gave up. */
   error: Error | undefined;
 }
@@ -77,6 +82,7 @@ export class Upload implements Segment {
   /** Of the range, where the segment ends: the end of a block, or of all. */
   #segmentEnd: number;
   #waitingForBlock = false;
+  #waitedMs = 0;
   #movedBytes = 0;
   #countedInFlight = 0;
   #rerouteWanted = false;
@@ -129,7 +135,7 @@ export class Upload implements Segment {
   }
 
   /** The client's progress clock stands still unless it is the client. */
-  get waitingFor(): 'client' | 'bandwidth' | 'piece' {
+  get waitingFor(): UploadWait {
     if (this.#waitingForBlock) return 'piece';
     return this.waitingForBudget ? 'bandwidth' : 'client';
   }
@@ -160,6 +166,7 @@ export class Upload implements Segment {
       choice: this.#choice,
       bytesSent: this.#movedBytes,
       durationMs: this.#host.monotonicMs() - this.#startedMs,
+      waitedMs: this.#waitedMs,
       error: this.#error,
     };
   }
@@ -229,6 +236,7 @@ export class Upload implements Segment {
 
   async #waitForBlock(sum: Promise<number>): Promise<number | undefined> {
     this.#waitingForBlock = true;
+    const sinceMs = this.#host.monotonicMs();
     const cancel = this.#host.onBlockOverdue(() => this.stop('stopped'));
     try {
       return await sum;
@@ -239,6 +247,7 @@ export class Upload implements Segment {
     } finally {
       cancel();
       this.#waitingForBlock = false;
+      this.#waitedMs += this.#host.monotonicMs() - sinceMs;
     }
   }
 

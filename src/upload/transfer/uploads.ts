@@ -26,6 +26,7 @@ import {
   type UploadProtocol,
   type UploadResult,
   type UploadSpec,
+  type UploadWait,
 } from './upload.js';
 
 export type EngineSupport =
@@ -71,6 +72,7 @@ export interface UploadsOptions {
 /** Of a running upload. */
 export interface UploadProgress {
   readonly bytesSent: number;
+  readonly waitingFor: UploadWait;
 }
 
 export type OnUpload = (spec: UploadSpec, progress: UploadProgress) => (outcome: UploadOutcome) => void;
@@ -88,7 +90,7 @@ export interface LiveUpload {
   bytesSent: number;
   /** Milliseconds since the Unix epoch. */
   sinceMs: number;
-  waitingFor: 'client' | 'bandwidth' | 'piece';
+  waitingFor: UploadWait;
 }
 
 /** All running uploads: starts them, moves them between routes, watches their progress, ends them. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { UploadWait } from '../../../src/upload/index.js';
 import { Socket } from 'node:net';
 import { FAST_LINE, HEADROOM, LineShare, SHARE_INTERVAL_MS } from '../../../src/peer/swarm/line-share.js';
 import { UNSENT_LIMIT_BYTES } from '../../../src/upload/index.js';
@@ -10,6 +11,7 @@ const STRANGER = '10.0.0.99';
 /** An upload that sends as fast as it is let, up to what its client takes. */
 class FakeUpload {
   bytesSent = UNSENT_LIMIT_BYTES;
+  waitingFor: UploadWait = 'client';
   ceiling: number | undefined;
   readonly socket = new Socket();
   readonly #end: (outcome: never) => void;

@@ -32,10 +32,10 @@ describe('a child of a task', () => {
     );
   });
 
-  it('is busy with its uploads as with its offers', () => {
+  it('is busy with its uploads as with its offers, but not with one that waits for its piece', () => {
     const child = childOf(0);
     child.told(1, offer());
-    child.uploads = 2;
+    for (const waitingFor of ['client', 'bandwidth', 'piece'] as const) child.uploads.add({ bytesSent: 0, waitingFor });
     assert.equal(child.load, 3);
   });
 });

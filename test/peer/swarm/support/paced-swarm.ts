@@ -57,9 +57,9 @@ export class PacedSwarm {
     const task = { taskId: TASK, pieceLength: PIECE_BYTES };
     const spec = { task, range: { offset: number * PIECE_BYTES, length: PIECE_BYTES }, childIp };
     const { onUpload } = this.pacing;
-    const end = onUpload(spec as unknown as Parameters<typeof onUpload>[0], { bytesSent: 0 });
+    const end = onUpload(spec as unknown as Parameters<typeof onUpload>[0], { bytesSent: 0, waitingFor: 'client' });
     return (durationMs, result = 'complete') =>
-      end({ result, bytesSent: PIECE_BYTES, durationMs } as Parameters<typeof end>[0]);
+      end({ result, bytesSent: PIECE_BYTES, durationMs, waitedMs: 0 } as Parameters<typeof end>[0]);
   }
 
   /** The child takes all that it has heard of. */
