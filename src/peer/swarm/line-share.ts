@@ -28,6 +28,14 @@ interface Sharer {
   ceiling: number | undefined;
 }
 
+/** At what went out since the one before. */
+interface Look {
+  atMs: number;
+  bytes: number;
+  /** Somebody's piece was still on its way to us: the line was idle for no fault of its own. */
+  isWaiting: boolean;
+}
+
 export interface LineShareOptions {
   clock?: Clock;
   /** Only uploads to children that pass pieces on are cared for. */
@@ -51,7 +59,7 @@ export class LineShare {
   /** Sent since the last look by uploads that have ended. */
   #endedBytes = 0;
   /** The last ones, the first of them when it all began; none while nobody sends. */
-  #looks: { atMs: number; bytes: number }[] = [];
+  #looks: Look[] = [];
 
   constructor({ clock = systemClock, isPeer, setCeiling = setRateCeiling }: LineShareOptions) {
     this.#clock = clock;
@@ -100,7 +108,7 @@ export class LineShare {
   #startLooking(): void {
     if (this.#looks.length > 0) return;
     // An idle line says nothing of what it can carry.
-    this.#looks = [{ atMs: this.#clock.monotonicMs(), bytes: 0 }];
+    this.#looks = [{ atMs: this.#clock.monotonicMs(), bytes: 0, isWaiting: false }];
     this.#endedBytes = 0;
     this.#lookLater();
   }
@@ -111,8 +119,7 @@ export class LineShare {
 
   #look(): void {
     const rate = this.#takeRate();
-    // What waits for its piece leaves the line idle by itself.
-    const isUsed = rate >= MIN_USED * this.#line || this.#sending < this.#sharers.size;
+    const isUsed = rate >= MIN_USED * this.#line || this.#looks.some(({ isWaiting }) => isWaiting);
     const isUnderstood = isUsed && rate <= MAX_SURPRISE * this.#line;
     this.#headroom = isUnderstood
       ? Math.max(HEADROOM, this.#headroom * HEADROOM_DECAY)
@@ -125,7 +132,8 @@ export class LineShare {
 
   /** Of the last looks, in bytes per second. */
   #takeRate(): number {
-    const look = { atMs: this.#clock.monotonicMs(), bytes: this.#takeBytes() };
+    const isWaiting = this.#sending < this.#sharers.size;
+    const look = { atMs: this.#clock.monotonicMs(), bytes: this.#takeBytes(), isWaiting };
     const [first = look, ...later] = this.#looks;
     this.#looks = [...(this.#looks.length > LOOKS ? later : this.#looks), look];
     const bytes = later.reduce((sum, each) => sum + each.bytes, look.bytes);

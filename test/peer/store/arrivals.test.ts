@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Arrivals, MAX_FIRST_BLOCK_MS, type Arrival } from '../../../src/peer/store/arrivals.js';
+import { Arrivals, MAX_BLOCK_MS, type Arrival } from '../../../src/peer/store/arrivals.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { MAX_REMEMBERED_ARRIVALS, RememberedArrivals } from '../../../src/peer/store/remembered-arrivals.js';
 
@@ -39,17 +39,32 @@ describe('a piece that arrives block by block', () => {
   });
 
   it('is told of only once it is complete where its blocks come slowly', () => {
-    let told = 0;
-    arrivals.subscribe(() => told++);
     const [slow, inTime] = [arrivals.begin(slice(0), FROM_ORIGIN), arrivals.begin(slice(1), FROM_ORIGIN)];
-    clock.advance(MAX_FIRST_BLOCK_MS);
+    clock.advance(MAX_BLOCK_MS);
     bring(inTime, [11]);
-    assert.deepEqual([told, arrivals.blocks(1)], [1, inTime]);
-    clock.advance(1);
+    assert.equal(arrivals.blocks(1), inTime);
+    clock.advance(3 * MAX_BLOCK_MS);
     bring(slow, [11, 12, 13]);
-    assert.deepEqual([told, arrivals.blocks(0)], [1, undefined]);
+    assert.equal(arrivals.blocks(0), undefined);
     bring(slow, [14]);
     assert.equal(arrivals.blocks(0), slow);
+  });
+
+  it('is told of when its rest is to be expected as soon as pieces usually take', () => {
+    const usual = arrivals.begin(slice(0), FROM_ORIGIN);
+    clock.advance(400);
+    bring(usual, [11, 12, 13, 14]);
+    arrivals.end(usual);
+    const slow = arrivals.begin(slice(1), FROM_ORIGIN);
+    clock.advance(300);
+    bring(slow, [11]);
+    assert.equal(arrivals.blocks(1), undefined, '900 ms to come');
+    clock.advance(101);
+    bring(slow, [12]);
+    assert.equal(arrivals.blocks(1), undefined, '401 ms to come');
+    clock.advance(100);
+    bring(slow, [13]);
+    assert.equal(arrivals.blocks(1), slow, '167 ms to come');
   });
 
   it('gives the sums that are here at once, and the others as they come', async () => {

@@ -111,6 +111,20 @@ describe('the share of a line', () => {
     assert.ok(total > 10 * LINE);
   });
 
+  it('leaves what waits for its piece out of the account, and takes the line for no slower or faster by it', () => {
+    const four = start(4);
+    run(8000, LINE);
+    for (const upload of four.slice(2)) upload.waitingFor = 'piece';
+    run(SHARE_INTERVAL_MS, LINE, (index) => (index < 2 ? Infinity : 0));
+    const ceilings = (): number[] => four.slice(0, 2).map(({ ceiling }) => (ceiling ?? Infinity) / (HEADROOM * LINE));
+    for (const share of ceilings()) assert.ok(Math.abs(share - 1 / 2) < 0.05, String(share));
+    for (const upload of four.slice(1)) upload.waitingFor = 'piece';
+    run(2000, LINE, (index) => (index < 1 ? LINE / 10 : 0));
+    for (const upload of four) upload.waitingFor = 'client';
+    run(SHARE_INTERVAL_MS, LINE);
+    for (const share of ceilings()) assert.ok(Math.abs(share - 1 / 4) < 0.05, String(share));
+  });
+
   it('lets a quick client have what slow ones leave', () => {
     const [quick] = start(20);
     assert.ok(quick !== undefined);

@@ -62,11 +62,24 @@ describe('offer pacing', () => {
     swarm.upload(1, '10.0.0.99')(100, 'client-closed');
     const [first] = all;
     const ends = all.flatMap((each) => swarm.takeAll(each));
-    assert.deepEqual([first?.child.uploads, first?.child.taken.size], [1, 1]);
+    assert.deepEqual([first?.child.uploads.size, first?.child.taken.size], [1, 1]);
     for (const end of ends) end(1, 'client-closed');
-    assert.deepEqual([first?.child.uploads, first?.child.taken.size], [0, 0]);
+    assert.deepEqual([first?.child.uploads.size, first?.child.taken.size], [0, 0]);
     await swarm.settled();
     assert.equal(total(all), 2 * MIN_PACED_UPLOADS);
+  });
+
+  it('gives others the place of an upload that waits for its piece', async () => {
+    const all = swarm.listeners(4);
+    await swarm.settled();
+    const uploads = all.flatMap(({ heard, child }) => heard.map((number) => swarm.upload(number, child.ip)));
+    await swarm.settled();
+    assert.equal(total(all), MIN_PACED_UPLOADS);
+    const [waiting, , ended] = uploads;
+    swarm.progressOf(waiting).waitingFor = 'piece';
+    ended?.(1000);
+    await swarm.settled();
+    assert.equal(total(all), MIN_PACED_UPLOADS + 2);
   });
 
   it('gives back the place of an upload that takes too long, but once', async () => {

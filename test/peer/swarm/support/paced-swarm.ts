@@ -3,6 +3,7 @@ import { PieceSet } from '../../../../src/core/piece-set.js';
 import { computeTaskId } from '../../../../src/core/task-id.js';
 import { OfferPacing } from '../../../../src/peer/swarm/offer-pacing.js';
 import type { PacedChild, Untold } from '../../../../src/peer/swarm/paced-child.js';
+import type { UploadProgress } from '../../../../src/upload/index.js';
 import type { UploadOutcome } from '../../../../src/upload/transfer/upload.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 
@@ -11,6 +12,8 @@ export const PIECES = 100;
 const PIECE_BYTES = 4 * 1024 * 1024;
 
 export const ipOf = (index: number): string => `10.0.0.${index + 1}`;
+
+type UploadState = { -readonly [key in keyof UploadProgress]: UploadProgress[key] };
 
 /** Ends an upload. */
 export type EndUpload = (durationMs: number, result?: UploadOutcome['result']) => void;
@@ -51,15 +54,25 @@ export class Listener {
 /** A parent of one task, its children, and time. */
 export class PacedSwarm {
   readonly clock = new ManualClock();
+  readonly #progress = new Map<EndUpload, UploadState>();
   readonly pacing = new OfferPacing(this.clock);
 
   upload(number: number, childIp: string): EndUpload {
     const task = { taskId: TASK, pieceLength: PIECE_BYTES };
     const spec = { task, range: { offset: number * PIECE_BYTES, length: PIECE_BYTES }, childIp };
     const { onUpload } = this.pacing;
-    const end = onUpload(spec as unknown as Parameters<typeof onUpload>[0], { bytesSent: 0, waitingFor: 'client' });
-    return (durationMs, result = 'complete') =>
+    const progress: UploadState = { bytesSent: 0, waitingFor: 'client' };
+    const end = onUpload(spec as unknown as Parameters<typeof onUpload>[0], progress);
+    const endUpload: EndUpload = (durationMs, result = 'complete') =>
       end({ result, bytesSent: PIECE_BYTES, durationMs, waitedMs: 0 } as Parameters<typeof end>[0]);
+    this.#progress.set(endUpload, progress);
+    return endUpload;
+  }
+
+  progressOf(upload: EndUpload | undefined): UploadState {
+    const progress = upload && this.#progress.get(upload);
+    assert.ok(progress, 'it is under way');
+    return progress;
   }
 
   /** The child takes all that it has heard of. */
