@@ -87,7 +87,14 @@ describe('an upload', () => {
       return COMPLETE;
     });
     const outcome = await running.run();
-    const expected = { result: 'complete', choice: SENDFILE, bytesSent: LENGTH, durationMs: 30, error: undefined };
+    const expected = {
+      result: 'complete',
+      choice: SENDFILE,
+      bytesSent: LENGTH,
+      durationMs: 30,
+      waitedMs: 0,
+      error: undefined,
+    };
     assert.deepEqual(outcome, expected);
     assert.equal(socket.destroyed, false);
     assert.equal(socket.listenerCount('close'), 0, 'a kept connection collects no listeners');

@@ -169,7 +169,9 @@ describe('running uploads', () => {
       transfer.bytesSent = 500;
       transfer.complete();
     }
-    assert.deepEqual([(await sending).result, engine.transfers.length], ['complete', 2]);
+    const { result, durationMs, waitedMs } = await sending;
+    assert.deepEqual([result, engine.transfers.length], ['complete', 2]);
+    assert.deepEqual([durationMs, waitedMs], [2 * (BLOCK_TIMEOUT_MS - 1), 2 * (BLOCK_TIMEOUT_MS - 1)]);
   });
 
   it('leave in the page cache what comes in while they run', async () => {
