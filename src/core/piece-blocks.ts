@@ -1,5 +1,3 @@
-import { formatPieceDigest } from './piece.js';
-
 /** A piece of a full length has at least so many blocks. */
 const BLOCKS_OF_PIECE = 8;
 /** Shorter blocks would cost more than they bring forward. */
@@ -30,11 +28,6 @@ export function blockCount(length: number, blockLength: number): number {
 /** Bytes of a body that carries a piece in blocks. */
 export function bytesInBlocks(length: number, blockLength: number): number {
   return length + BLOCK_SUM_BYTES * blockCount(length, blockLength);
-}
-
-/** The piece's digest is its last block's sum. */
-export function digestOfSums(sums: readonly number[]): string {
-  return formatPieceDigest(sums.at(-1) ?? 0);
 }
 
 /** Undefined for what is none. */

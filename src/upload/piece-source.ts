@@ -12,7 +12,6 @@ export interface PieceSource {
 
 /** A piece whose blocks can be verified one by one (`core/piece-blocks.ts`); the last of them may still be on their way here. */
 export interface PieceBlocks {
-  readonly slice: PieceSlice;
   readonly blockLength: number;
   /** The piece is stored and verified: no block is waited for. */
   readonly complete: boolean;
@@ -44,7 +43,7 @@ export interface ServedTask {
 
   /** The piece's record, if it is stored and verified. */
   piece(number: number): StoredPiece | undefined;
-  /** The piece in blocks: while it arrives, once its first block is here; when it is stored, as long as the sums of its blocks are known. */
+  /** The piece in blocks: while it arrives, once its rest is to be expected soon; when it is stored, as long as the sums of its blocks are known. */
   blocks(number: number): PieceBlocks | undefined;
   /** Where a piece lies, if the task has such a piece. */
   slice(number: number): PieceSlice | undefined;

@@ -29,14 +29,7 @@ for (const fastLane of [true, false])
       add(running);
     }
     function add({ source }: RunningService): void {
-      task = source.add({
-        content: randomBytes(3 * PIECE_LENGTH),
-        pieceLength: PIECE_LENGTH,
-        stored: [0],
-        downloading: true,
-        withDigest: false,
-      });
-      arriving = task.arrive(1);
+      ({ task, arriving } = source.addArriving(PIECE_LENGTH));
     }
     beforeEach(() => start());
     afterEach(() => running.stop());
@@ -158,7 +151,7 @@ for (const fastLane of [true, false])
       await running.stop();
       brokenListeners = 0;
       const counting = (blocks: PieceBlocks): PieceBlocks => ({
-        ...{ slice: blocks.slice, blockLength: blocks.blockLength, complete: blocks.complete },
+        ...{ blockLength: blocks.blockLength, complete: blocks.complete },
         sum: (index, signal) => blocks.sum(index, signal),
         onBroken: (listener) => {
           brokenListeners++;

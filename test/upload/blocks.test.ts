@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { SendFileEngine } from '../../native/index.js';
 import { BLOCK_SUM_BYTES, blockCount, blockLengthOf, bytesInBlocks } from '../../src/core/piece-blocks.js';
@@ -45,14 +44,7 @@ for (const fastLane of [true, false])
       beforeEach(async () => {
         outcomes = [];
         running = await startService({ engine: { available: true, engine }, ...options, fastLane, onUpload });
-        task = running.source.add({
-          content: randomBytes(3 * PIECE_LENGTH),
-          pieceLength: PIECE_LENGTH,
-          stored: [0],
-          downloading: true,
-          withDigest: false,
-        });
-        arriving = task.arrive(1);
+        ({ task, arriving } = running.source.addArriving(PIECE_LENGTH));
       });
       afterEach(() => running.stop());
 

@@ -78,6 +78,7 @@ export class PieceWriter implements PieceSink {
     return this.#crc;
   }
 
+  /** `crc32:<decimal>` of the same. */
   get digest(): string {
     return formatPieceDigest(this.#crc);
   }

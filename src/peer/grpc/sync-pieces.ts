@@ -1,6 +1,6 @@
 import { Metadata, type ServerWritableStream } from '@grpc/grpc-js';
 import { DfpeerError, UsageError } from '../../core/errors.js';
-import { parseBlocksWish } from '../../core/piece-blocks.js';
+import { BLOCKS_HEADER, parseBlocksWish } from '../../core/piece-blocks.js';
 import { CONTENT_VERSION_HEADER } from '../../core/piece-header.js';
 import { parseTaskId } from '../../core/task-id.js';
 import type { SyncPiecesRequest__Output } from '../../generated/dfdaemon/v2/SyncPiecesRequest.js';
@@ -8,7 +8,7 @@ import type { SyncPiecesResponse } from '../../generated/dfdaemon/v2/SyncPiecesR
 import type { TaskStore } from '../store/task-store.js';
 import { contentVersionOf } from '../store/content-version.js';
 import { peerIp } from '../../grpc/peer-ip.js';
-import { BLOCKS_METADATA, HTTP_PORT_HEADER } from '../parents/grpc-parent-dialer.js';
+import { HTTP_PORT_HEADER } from '../parents/grpc-parent-dialer.js';
 import type { SendMessage } from '../../grpc/handlers.js';
 import { announcePieces } from '../swarm/announce-pieces.js';
 import type { OfferPacing } from '../swarm/offer-pacing.js';
@@ -72,7 +72,7 @@ export async function syncPieces(
     hostId: request.hostId,
     ip: peerIp(call.getPeer()),
   });
-  const takesBlocks = parseBlocksWish(String(call.metadata.get(BLOCKS_METADATA)[0])) !== undefined;
+  const takesBlocks = parseBlocksWish(String(call.metadata.get(BLOCKS_HEADER)[0])) !== undefined;
   try {
     await announcePieces(task, interested, { child, takesBlocks, announce }, signal);
   } finally {

@@ -27,8 +27,6 @@ import { tellPieces } from './tell-pieces.js';
 
 /** Initial metadata of a dfpeer parent's SyncPieces: it also serves pieces over HTTP, on this port. */
 export const HTTP_PORT_HEADER = 'dfpeer-http-port';
-/** Metadata of a SyncPieces call of ours: pieces may be offered that are still on their way to the parent. */
-export const BLOCKS_METADATA = BLOCKS_HEADER.toLowerCase();
 /** A parent that doesn't answer the connection within this is unreachable. */
 export const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -134,8 +132,9 @@ export class GrpcParentDialer implements ParentDialer {
 
 function askedWith(traceParent: string | undefined): Metadata {
   const metadata = new Metadata();
+  // Pieces may be offered that are still on their way to the parent.
   const wish: BlocksWish = 'arriving';
-  metadata.set(BLOCKS_METADATA, wish);
+  metadata.set(BLOCKS_HEADER, wish);
   if (traceParent !== undefined) metadata.set(TRACE_PARENT_HEADER, traceParent);
   return metadata;
 }

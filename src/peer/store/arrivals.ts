@@ -167,7 +167,7 @@ export class Arrivals {
     this.#times.add(arrival.ageMs);
     this.#forget(number);
     this.#remembered.set(number, arrival);
-    this.#memory.add(arrival, () => this.#remembered.delete(number));
+    this.#memory.set(arrival, () => this.#remembered.delete(number));
   }
 
   /** The task is gone. */

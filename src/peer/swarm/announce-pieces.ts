@@ -21,8 +21,8 @@ export type AnnouncedTask = Pick<StoredTask, 'taskId' | 'downloading' | 'complet
 };
 
 /**
- * Tells a child, each in its turn, of the pieces it is interested in, as they come, or begin to come for a child that takes blocks; of those that it says it has no more. Ends when it has heard
- * of all. @throws DfpeerError DFP_TASK_FAILED when the task stops before that
+ * Tells a child, each in its turn, of the pieces it is interested in, as they come, or begin to come for a child that takes blocks; of those
+ * that it says it has no more. Ends when it has heard of all. @throws DfpeerError DFP_TASK_FAILED when the task stops before that
  */
 export async function announcePieces(
   task: AnnouncedTask,

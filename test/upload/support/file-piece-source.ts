@@ -43,6 +43,13 @@ export class FilePieceSource implements PieceSource {
     return task;
   }
 
+  /** A task of three pieces that is being downloaded: the first is stored, the second begins to arrive. */
+  addArriving(pieceLength: number): { task: FileTask; arriving: ArrivingPiece } {
+    const content = randomBytes(3 * pieceLength);
+    const task = this.add({ content, pieceLength, stored: [0], downloading: true, withDigest: false });
+    return { task, arriving: task.arrive(1) };
+  }
+
   open(taskId: TaskId): ServedTask | undefined {
     return this.#tasks.get(taskId)?.pin();
   }
