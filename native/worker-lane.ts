@@ -9,8 +9,11 @@ import type { SlotRequest, SlotResult } from './slot-table.js';
 import { checked } from './syscall-error.js';
 import { WakeUp } from './wake-up.js';
 
-/** Heap of a worker in MiB: it holds a small object a transfer. A small young generation keeps it cheap to collect. */
-const WORKER_HEAP = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };
+/**
+ * Memory of a worker in MiB: it holds a small object a transfer. A small young generation keeps it cheap to collect; for its code V8
+ * would reserve 512 MiB of addresses (`ulimit -v`).
+ */
+const WORKER_MEMORY = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4, codeRangeSizeMb: 32 };
 
 /** How long a process that exits waits for a worker that is still starting. It takes some 50 ms on an idle machine. */
 const MAX_START_WAIT_MS = 500;
@@ -46,7 +49,7 @@ export function spawnEngineWorker(input: WorkerInput): Worker {
     workerData: input,
     name: 'sendfile-engine',
     execArgv: [],
-    resourceLimits: WORKER_HEAP,
+    resourceLimits: WORKER_MEMORY,
   });
 }
 

@@ -23,8 +23,11 @@ interface PoolThread {
 
 /** A thread without work for this long ends, unless it is the last: each takes some 20 MiB. */
 export const IDLE_THREAD_TIMEOUT_MS = 30_000;
-/** Of a thread, in MiB. What it handles lies in buffers outside; a small young generation is collected before it grows resident. */
-const THREAD_HEAP = { maxYoungGenerationSizeMb: 8 };
+/**
+ * Of a thread, in MiB. What it handles lies in buffers outside; a small young generation is collected before it grows resident. For code V8
+ * would reserve 512 MiB of addresses (`ulimit -v`).
+ */
+const THREAD_MEMORY = { maxYoungGenerationSizeMb: 8, codeRangeSizeMb: 64 };
 
 /** A thread in a system call that never returns can't be ended: after this long its jobs are given up all the same. */
 export const THREAD_END_TIMEOUT_MS = 10_000;
@@ -123,7 +126,7 @@ export class ThreadPool<Order, Report> {
   #startWorker(): Worker {
     try {
       const { entry, data: workerData } = this.#options;
-      return new Worker(entry, { workerData, name: 'fetch', resourceLimits: THREAD_HEAP });
+      return new Worker(entry, { workerData, name: 'fetch', resourceLimits: THREAD_MEMORY });
     } catch (cause) {
       const text = `can't start a thread (${asError(cause).message}); raise the limit of tasks (TasksMax, ulimit -u)`;
       throw new DfpeerError('DFP_LIMIT', text, { cause });
