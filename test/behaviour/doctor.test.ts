@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { DFDAEMON, DaemonProcess, run, type ProcessResult } from '../support/daemon-process.js';
+import { useSmallDisk } from '../support/small-disk.js';
 import { canMakeNamespaces, skipLoudly } from '../support/skip.js';
 import { useTemporaryDirectory } from '../support/temporary-directory.js';
 
@@ -128,6 +129,19 @@ describe('dfdaemon doctor', function () {
     assert.equal(findingsOf(found, 'sendfile', 'ok').length, expected);
   });
 
+  describe('with its store on a full disk', () => {
+    const disk = useSmallDisk(4);
+
+    it('asks for room instead of another file system', async () => {
+      await disk.fill();
+      const storage = { dir: disk.path(), server: { ip: '127.0.0.1', tcpPort: 0, httpPort: 0 } };
+      const found = await report(['-c', await configure({ storage })]);
+      const [finding] = findingsOf(found, 'sendfile', 'warn');
+      assert.match(finding?.message ?? '', /^sendfile could not be tried in .*ENOSPC/);
+      assert.equal(finding?.remedy, 'make room there, and run this again');
+    });
+  });
+
   it('names file, line and key of a configuration that is wrong', async () => {
     const file = join(directory(), 'dfdaemon.yaml');
     await writeFile(file, 'upload:\n  bandwidthLimit: fast\n');
@@ -151,6 +165,29 @@ describe('dfdaemon doctor', function () {
     assert.deepEqual(others, []);
     assert.equal(finding?.message, `storage.server.httpPort: another process listens on port ${port}`);
     assert.match(finding?.remedy ?? '', /set storage\.server\.httpPort to another port/);
+  });
+
+  it('does not want a port mended without which the running daemon listens', async () => {
+    stranger = createServer().listen(0, '127.0.0.1');
+    await once(stranger, 'listening');
+    const { port } = stranger.address() as AddressInfo;
+    daemon = await DaemonProcess.start(join(directory(), 'a'));
+    const own = daemon.ports.http;
+    await daemon.writeConfig({ storage: { server: { ip: '127.0.0.1', tcpPort: 0, httpPort: port } } });
+    const { code, stdout } = await daemon.dfdaemon('doctor', '--json');
+    assert.equal(code, 0, stdout);
+    assert.deepEqual(
+      findingsOf(JSON.parse(stdout) as Report, 'ports', 'warn').map(({ message }) => message),
+      [`storage.server.httpPort: another process listens on port ${port}; the running daemon has port ${own}`],
+    );
+  });
+
+  it('judges the address that the running daemon announces, although it has not the flags that say so', async () => {
+    daemon = await DaemonProcess.start(join(directory(), 'a'), { host: { ip: '192.0.2.1' } });
+    await daemon.writeConfig({});
+    const { stdout } = await daemon.dfdaemon('doctor', '--json');
+    const [finding] = findingsOf(JSON.parse(stdout) as Report, 'reachability', 'warn');
+    assert.equal(finding?.message, '192.0.2.1 is announced, and is no address of this machine');
   });
 
   it('names an address that is not of this machine', async () => {

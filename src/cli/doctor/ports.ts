@@ -57,7 +57,7 @@ async function checkPort(
   if (port === 0) return found.ok(`${key}: any free port will be taken`);
   const errno = await tryToListen(wanted);
   if (errno === undefined) return found.ok(`${key}: ${formatHostPort(ip, port)} is free`);
-  return explain(wanted, errno);
+  return explain(wanted, errno, own);
 }
 
 /** Undefined when it worked, else the errno, or the error's text. */
@@ -75,14 +75,18 @@ async function tryToListen({ ip, port }: ListenAddress): Promise<string | undefi
   }
 }
 
-function explain({ key, ip, port, isOptional }: WantedPort, errno: string): Finding {
+function explain({ key, ip, port, isOptional }: WantedPort, errno: string, own: number | undefined): Finding {
   const problem = isOptional === true ? found.warn : found.fail;
   switch (errno) {
-    case 'EADDRINUSE':
-      return problem(
-        `${key}: another process listens on port ${port}`,
-        `stop it (ss -ltnp 'sport = :${port}' names it), or set ${key} to another port`,
+    case 'EADDRINUSE': {
+      const who = `ss -ltnp 'sport = :${port}' names it`;
+      const text = `${key}: another process listens on port ${port}`;
+      if (own === undefined) return problem(text, `stop it (${who}), or set ${key} to another port`);
+      return found.warn(
+        `${text}; the running daemon has port ${own}`,
+        `right for a daemon that dfget has started; otherwise give this command the flags of the daemon, or stop that process (${who})`,
       );
+    }
     case 'EADDRNOTAVAIL':
       return problem(
         `${key}: ${ip} is no address of this machine`,

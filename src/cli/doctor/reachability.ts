@@ -17,14 +17,15 @@ const FOR_OTHERS = new Set(['grpc', 'vortex', 'http', 'scheduler']);
 /** Whether others can reach us where we say that we are; as far as can be told from here. */
 export async function checkReachability(context: DoctorContext): Promise<Finding[]> {
   const { config, settings, running, silent } = context;
-  const { ip } = settings.host;
-  if (running !== undefined && isLoopback(running.ip) && !isLoopback(ip))
+  if (running !== undefined && isLoopback(running.ip) && !isLoopback(settings.host.ip))
     return [
       found.warn(
         `the running daemon serves this machine only (${running.ip}), as one does that dfget has started`,
         'for other machines run dfdaemon yourself, or as a service; the other one ends by itself when it is idle',
       ),
     ];
+  // This command may not have been given the flags of the daemon.
+  const ip = running?.ip ?? settings.host.ip;
   const findings = [checkAddress(ip, config.isLoopbackOnly)];
   const ports = wantedPorts(settings).filter(({ name }) => FOR_OTHERS.has(name));
   for (const wanted of ports) {

@@ -25,9 +25,11 @@ export async function checkSendfile({ settings }: DoctorContext): Promise<Findin
     const options = { waitingFor: 'sendfile to send a probe', timeoutMs: SENDFILE_CHECK_TIMEOUT_MS };
     return [await withDeadline(options, () => sendProbe(directory))];
   } catch (error) {
+    const errno = errnoOf(error) ?? '';
     // That nobody may write there is told by the check of the directories.
-    if (['EACCES', 'EROFS'].includes(errnoOf(error) ?? '')) return [];
-    return [found.warn(`sendfile could not be tried in ${directory}: ${messageOf(error)}`, REMEDY)];
+    if (['EACCES', 'EROFS'].includes(errno)) return [];
+    const remedy = ['ENOSPC', 'EDQUOT'].includes(errno) ? 'make room there, and run this again' : REMEDY;
+    return [found.warn(`sendfile could not be tried in ${directory}: ${messageOf(error)}`, remedy)];
   }
 }
 
