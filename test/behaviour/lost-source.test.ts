@@ -10,21 +10,30 @@ import { startGrpcServer, type GrpcServer } from '../../src/grpc/server.js';
 import { toDuration, toTimestamp } from '../../src/grpc/wire.js';
 import { ScriptedScheduler } from '../scheduler-client/support/scripted-scheduler.js';
 import { DaemonProcess } from '../support/daemon-process.js';
+import { freePort } from '../support/free-port.js';
 import { Origin } from '../support/origin.js';
 import { useTemporaryDirectory } from '../support/temporary-directory.js';
 import { useEnds } from '../support/use-ends.js';
 
 const MIB = 1024 * 1024;
+const PIECE = 4 * MIB;
+const PIECES = 6;
 
 describe('a child whose parents have nothing to give', function () {
   this.timeout(100_000);
   const directory = useTemporaryDirectory();
   const ends = useEnds();
 
-  /** It answers, and never has a piece. */
-  async function startParent(): Promise<GrpcServer> {
+  /** It answers, and never has a piece; or says that others have them, at a port where nobody is. */
+  async function startParent(offeredPort?: number): Promise<GrpcServer> {
     const answer = (call: ServerWritableStream<unknown, unknown>): void => call.sendMetadata(new Metadata());
-    const implementation: DfdaemonUploadHandlers = { SyncPieces: answer, SyncHost: answer } as never;
+    const offer = (call: ServerWritableStream<unknown, unknown>): void => {
+      answer(call);
+      if (offeredPort === undefined) return;
+      for (let number = 0; number < PIECES; number++)
+        call.write({ number, offset: number * PIECE, length: PIECE, ip: '127.0.0.1', tcpPort: offeredPort });
+    };
+    const implementation: DfdaemonUploadHandlers = { SyncPieces: offer, SyncHost: answer } as never;
     const server = await startGrpcServer({
       listen: { ip: '127.0.0.1', port: 0 },
       services: [{ name: 'dfdaemon.v2.DfdaemonUpload', definition: DfdaemonUpload.service, implementation }],
@@ -42,15 +51,18 @@ describe('a child whose parents have nothing to give', function () {
     return child;
   }
 
-  async function download(child: DaemonProcess, origin: Origin): Promise<void> {
+  /** Resolves with what --explain says. */
+  async function download(child: DaemonProcess, origin: Origin): Promise<string> {
     const output = join(child.directory, 'output');
-    const { code, stderr } = await child.dfget(origin.url(), '-O', output, '--no-progress', '--timeout', '40s');
+    const flags = ['--no-progress', '--explain', '--timeout', '40s'];
+    const { code, stderr } = await child.dfget(origin.url(), '-O', output, ...flags);
     assert.equal(code, 0, stderr);
     assert.ok((await readFile(output)).equals(origin.content));
+    return stderr;
   }
 
   it('asks its scheduler again when one is killed, instead of waiting for the other, which may wait for it', async () => {
-    const origin = await Origin.start(24 * MIB);
+    const origin = await Origin.start(PIECES * PIECE);
     ends.push(() => origin.close());
     const [killed, stuck] = [await startParent(), await startParent()];
     const blocked: string[][] = [];
@@ -75,8 +87,27 @@ describe('a child whose parents have nothing to give', function () {
     assert.deepEqual(blocked, [['killed']]);
   });
 
+  it('says why its parents were no help, not only that the scheduler knows no others', async () => {
+    const origin = await Origin.start(PIECES * PIECE);
+    ends.push(() => origin.close());
+    const closedPort = await freePort();
+    const parent = await startParent(closedPort);
+    const scheduler = await ScriptedScheduler.start(async (conversation) => {
+      for (;;) {
+        const { request } = await conversation.next();
+        if (request === 'registerPeerRequest')
+          conversation.answer({ normalTaskResponse: { candidateParents: [candidate('parent', parent.port)] } });
+        if (request === 'reschedulePeerRequest')
+          conversation.answer({ needBackToSourceResponse: { description: 'nobody else has it' } });
+      }
+    });
+    ends.push(() => scheduler.kill());
+    const why = /^why the origin: (.*)$/m.exec(await download(await startChild(scheduler), origin))?.[1] ?? '';
+    assert.match(why, new RegExp(`127\\.0\\.0\\.1:${closedPort}.*; then the scheduler says: nobody else has it$`));
+  });
+
   it('does not wait for itself, when the scheduler knows it by the name of an earlier life', async () => {
-    const origin = await Origin.start(24 * MIB);
+    const origin = await Origin.start(PIECES * PIECE);
     ends.push(() => origin.close());
     const blocked: string[][] = [];
     const scheduler = await ScriptedScheduler.start(async (conversation) => {

@@ -41,6 +41,7 @@ export class ParentSwarm {
   readonly #onWord: () => void;
   readonly #demandsVersion: boolean;
   readonly #held: HeldPieces;
+  #lastFailure: string | undefined;
   #isClosed = false;
 
   constructor(context: {
@@ -92,6 +93,11 @@ export class ParentSwarm {
   /** Somebody failed since the last {@link takeFailed}: those left may have lived on it, as we did. */
   get hasFailed(): boolean {
     return this.#failed.size > 0;
+  }
+
+  /** Why a parent was given up, of the last one. */
+  get lastFailure(): string | undefined {
+    return this.#lastFailure;
   }
 
   /** Those that failed since the last call, in the scheduler's own words. */
@@ -342,6 +348,7 @@ export class ParentSwarm {
   #giveUp(link: ParentLink, error: DfpeerError): void {
     this.#dependencies.logger.warn({ parent: link.id, code: error.code }, `a parent is given up: ${error.message}`);
     this.#failed.set(link.id, link.parent);
+    this.#lastFailure = error.message;
     this.#remove(link);
     this.#onChange();
   }

@@ -228,7 +228,7 @@ export class PieceCollection {
     const { stall, scheduling, story } = this.#context;
     stall.moved();
     if (this.#source === 'origin') return scheduling.session?.backToSourceStarted('the answer came too late');
-    if (schedule.kind === 'origin') return this.#goToOrigin(schedule.reason);
+    if (schedule.kind === 'origin') return this.#goToOrigin(this.#afterFailure(schedule.reason));
     story.parents(schedule.parents);
     scheduling.session?.started();
     this.#swarm.add(schedule.parents);
@@ -256,6 +256,12 @@ export class PieceCollection {
     this.#source = 'origin';
     this.#originRace.stop();
     scheduling.session?.backToSourceStarted(reason);
+  }
+
+  /** The scheduler's words alone would hide why the parents that it had named are out. */
+  #afterFailure(reason: string): string {
+    const { lastFailure } = this.#swarm;
+    return lastFailure === undefined ? reason : `${lastFailure}; then ${reason}`;
   }
 
   #fill(): void {
