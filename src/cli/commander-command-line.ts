@@ -18,7 +18,7 @@ export function parseCommandLine(program: Command, argv: readonly string[]): { s
     if (!(cause instanceof CommanderError)) throw cause;
     if (cause.exitCode === 0) return { show: shown };
     // `help` of what isn't there says only that it showed help, which it did not.
-    const problem = cause.code === 'commander.help' ? 'no such command' : cause.message.replace(/^error: /, '');
+    const problem = cause.code === 'commander.help' ? 'no such command' : cause.message.replace(/^error: |\.$/g, '');
     throw new UsageError(`${problem}; see ${program.name()} --help`, { cause });
   }
 }

@@ -147,6 +147,7 @@ function readSource(flags: FlagReader, url: string | undefined, workingDirectory
 
 function readOutput(output: string | undefined, url: string, workingDirectory: () => string): Output {
   if (output === '-') return { kind: 'stdout' };
+  if (output === '') throw new UsageError('-O is empty; give a file name, or leave it out for that of the URL');
   if (output !== undefined && NAMES_A_DIRECTORY.test(output))
     throw new UsageError(`-O ${output} names a directory; give a file name, such as ${join(output, 'file')}`);
   return { kind: 'file', path: absolute(workingDirectory, output ?? nameFromUrl(url)) };

@@ -36,7 +36,7 @@ export function createDfgetProgram(version: string): Command {
     .description('Downloads a URL through the peers of a cluster.')
     .version(`dfget ${version}`, '-V, --version')
     .argument('[URL]', 'http:// or https://')
-    .allowExcessArguments(false)
+    .allowExcessArguments(true) // to say what several URLs are given with
     // Beside the longest flag 80 columns leave less than commander deems worth it.
     .configureHelp({ minWidthToWrap: 30 })
     .addHelpText('after', DFGET_HELP_END);
@@ -61,7 +61,16 @@ export function parseDfgetCommand(
   const shown = parseCommandLine(program, argv);
   if (shown !== undefined) return { kind: 'show', text: shown.show };
   refuseForeignFlags(program.opts());
+  refuseSecondUrl(program.args);
   return readDfgetRequest({ values: program.opts(), positionals: program.args }, env, workingDirectory);
+}
+
+/** As curl and wget would take it: several URLs, or the output without -O. */
+function refuseSecondUrl([, second]: readonly string[]): void {
+  if (second === undefined) return;
+  throw new UsageError(
+    `one URL is taken, and ${JSON.stringify(second)} is one more; give an output with -O, several URLs with --input-file`,
+  );
 }
 
 /** @throws UsageError naming the first flag that has no meaning here */

@@ -52,7 +52,7 @@ interface ToldProgress extends DownloadProgress {
 export interface DownloadResult extends ToldProgress {
   /** What was asked for: the content, or a range of it. */
   outputBytes: number;
-  /** How the daemon made the output; undefined when it doesn't say (Dragonfly's). */
+  /** How the output was made; undefined when a daemon that made it doesn't say (Dragonfly's). */
   outputMethod: string | undefined;
   /** What came from whom over the network; the origin has no peer id. */
   shares: readonly PeerShare[];

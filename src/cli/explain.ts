@@ -10,6 +10,8 @@ const OUTPUT_WORDS: Readonly<Record<string, string>> = {
   'copy-file-range': 'a copy made within the kernel (copy_file_range)',
   copy: 'a copy of the stored file',
   'already-there': 'the stored file itself, which was there already',
+  transferred: 'written by dfget, as the daemon sent the bytes through its socket',
+  stdout: 'printed, by way of a temporary file',
 };
 /** More parents than these are added up. */
 const MAX_SHOWN_SOURCES = 20;

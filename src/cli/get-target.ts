@@ -85,7 +85,7 @@ async function getInto(
     });
     onDownloaded();
     await place.finish(result.outputBytes, options.digest);
-    return { result, shown: place.shown };
+    return { result: { ...result, outputMethod: place.method ?? result.outputMethod }, shown: place.shown };
   } finally {
     await place.discard();
   }

@@ -12,6 +12,8 @@ export interface OutputTarget {
   readonly daemonFile: DaemonFile | undefined;
   /** For people. */
   readonly shown: string;
+  /** How dfget makes the output; undefined where that is the daemon's. */
+  readonly method: 'transferred' | 'stdout' | undefined;
   /** Takes the bytes where the daemon sends them. */
   readonly sink: ContentSink | undefined;
   /** To be told when the daemon begins, and whether it cleans up after a failure. */
@@ -44,6 +46,7 @@ async function byDaemon(path: string): Promise<OutputTarget> {
   return {
     daemonFile: await toDaemonFile(path, ownUmask()),
     shown: path,
+    method: undefined,
     sink: undefined,
     onBegun: (cleansUp) => {
       mayLeaveRemains = !cleansUp;

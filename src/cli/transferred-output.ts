@@ -20,6 +20,7 @@ export async function openStdout(transferFromDfdaemon: boolean, signal: AbortSig
   return {
     daemonFile: transfer === undefined ? await toDaemonFile(path, undefined) : undefined,
     shown: 'stdout',
+    method: 'stdout',
     sink: transfer?.sink,
     onBegun: undefined,
     finish: async (outputBytes, digest) => {
@@ -69,6 +70,7 @@ export async function openTransfer(path: string, overwrite: boolean): Promise<Ou
   return {
     daemonFile: undefined,
     shown: path,
+    method: 'transferred',
     sink: file,
     onBegun: undefined,
     finish: (outputBytes, digest) => file.publish({ outputBytes, digest, overwrite }),

@@ -118,6 +118,15 @@ describe('what dfget tells', function () {
         .filter((event) => event !== 'progress'),
       ['begin', 'done', 'end'],
     );
+    assert.equal(eventsOf(stderr).find(({ event }) => event === 'done')?.outputMethod, 'stdout');
+  });
+
+  it('tells that dfget wrote the output where the daemon did not', async () => {
+    const { origin, daemon, output } = await start(1000);
+    const flags = ['--transfer-from-dfdaemon', '--explain', '--no-progress'];
+    const { code, stderr } = await daemon.dfget(origin.url(), '-O', output, ...flags);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^output: written by dfget, as the daemon sent the bytes through its socket$/m);
   });
 
   it('names code, kind and exit status of a failure', async () => {

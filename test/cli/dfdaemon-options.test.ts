@@ -84,7 +84,7 @@ describe('flags of dfdaemon', () => {
     [['frob'], {}, /^unknown command "frob"; give one of doctor, tasks, peers, limits, or none to run the daemon; see/],
     [['frob', '--json'], {}, /^unknown /],
     [['help', 'frob'], {}, /^no such command; see dfdaemon --help$/],
-    [['doctor', 'surplus'], {}, /^too many arguments for 'doctor'/],
+    [['doctor', 'surplus'], {}, /^too many arguments for 'doctor'\. Expected 0 arguments but got 1; see /],
   ];
   for (const [argv, env, message] of refused)
     it(`are refused by name: ${[...argv, ...Object.entries(env).flat()].join(' ')}`, () =>

@@ -119,7 +119,10 @@ describe('flags of dfget', () => {
     [['s3://bucket/f'], /^s3:\/\/ is not supported/],
     [['localhost:8080/x?y'], /^not a URL: localhost:8080\/x\?y; write http:\/\/localhost:8080\/x\?y$/],
     [['example.org:80'], /^not a URL: .*; write http:\/\/example\.org:80$/],
-    [[URL_, 'https://e.org/2'], /^too many arguments/],
+    [
+      [URL_, 'https://e.org/2'],
+      /^one URL is taken, and "https:\/\/e\.org\/2" is one more; .* several URLs with --input-file$/,
+    ],
     [['https://e.org/'], /^https:\/\/e\.org\/ suggests no file name; give one with -O$/],
     ...['%1b%5B2J', 'a%0Ab', '%7f', 'a%00'].map((name): [string[], RegExp] => [
       [`https://e.org/${name}`],
@@ -137,6 +140,7 @@ describe('flags of dfget', () => {
     [[URL_, '--range', '1-2', '-H', 'range: bytes=3-4'], /^--range and a Range header contradict each other/],
     [[URL_, '-H', 'no colon'], /^--header: expected "Name: value"$/],
     [[URL_, '-O', 'dir/'], /^-O dir\/ names a directory; give a file name, such as dir\/file$/],
+    [[URL_, '-O', ''], /^-O is empty; give a file name/],
     [[URL_, '-O', 'dir/..'], /^-O dir\/\.\. names a directory/],
     [[URL_, '-O', '.'], /^-O \. names a directory/],
     [[URL_, '-O', '-', '--force-hard-link'], /^--force-hard-link needs a file/],
