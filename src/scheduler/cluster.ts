@@ -113,6 +113,13 @@ export class Cluster {
     Object.assign(peer.task, this.#touched());
   }
 
+  /** Whoever was not heard for so long was not silent: nobody listened. */
+  excuse(ms: number): void {
+    for (const host of this.hosts.values()) host.seenAtMs += ms;
+    for (const peer of this.peers.values()) peer.seenAtMs += ms;
+    for (const task of this.tasks.values()) task.usedAtMs += ms;
+  }
+
   /** Hosts that have been silent for two of their intervals. */
   silentHosts(): SchedulerHost[] {
     return [...this.hosts.values()].filter((host) => {

@@ -56,7 +56,12 @@ export async function startEmbeddedScheduler(options: EmbeddedSchedulerOptions):
   // Only now: where the port is taken the caller tries another, with the same registry.
   if (registry !== undefined) metrics = registerSchedulerMetrics(registry, status);
   const gcIntervalMs = timings.gcIntervalMs ?? DEFAULT_SCHEDULER_TIMINGS.gcIntervalMs;
-  const stopGc = every(clock, gcIntervalMs, () => service.collectGarbage());
+  let collectedAtMs = clock.monotonicMs();
+  const stopGc = every(clock, gcIntervalMs, () => {
+    const unheardMs = clock.monotonicMs() - collectedAtMs - gcIntervalMs;
+    collectedAtMs = clock.monotonicMs();
+    service.collectGarbage(unheardMs);
+  });
   logger.info({ address: server.address }, 'embedded scheduler listens');
   return {
     address: server.address,

@@ -80,7 +80,8 @@ export class Matchmaker {
     const rooted = rootedParents(peer, usable);
     if (rooted.size > 0) return this.#giveParents(peer, usable, rooted);
     if (usable.some(isOnTheWay) || peer.disableBackToSource) return undefined;
-    return this.#sendToSource(peer, 'no other peer has the content, or is about to have it');
+    const except = [...peer.blocked].some((id) => peer.task.peers.has(id)) ? ', except those that were given up' : '';
+    return this.#sendToSource(peer, `no other peer has the content, or is about to have it${except}`);
   }
 
   /** Its time is up: whatever there is. */

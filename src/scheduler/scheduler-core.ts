@@ -167,8 +167,9 @@ export class SchedulerCore {
     peer.cancelGrace = this.#clock.after(this.#timings.streamGraceMs, giveUp, { unref: true });
   }
 
-  /** Drops whatever has been silent for too long. */
-  collectGarbage(): void {
+  /** Drops whatever has been silent for too long. For `unheardMs` of that time this process was held up, and could hear nobody. */
+  collectGarbage(unheardMs = 0): void {
+    this.cluster.excuse(unheardMs);
     for (const host of this.cluster.silentHosts()) this.#dropHost(host, 'it has not announced itself for too long');
     for (const peer of this.cluster.stalePeers()) this.#dropPeer(peer);
     for (const task of this.cluster.idleTasks()) this.cluster.tasks.delete(task.id);

@@ -59,8 +59,9 @@ export class SchedulerService {
     return this.#streams.size;
   }
 
-  collectGarbage(): void {
-    this.#core.collectGarbage();
+  /** As {@link SchedulerCore.collectGarbage}. */
+  collectGarbage(unheardMs: number): void {
+    this.#core.collectGarbage(unheardMs);
     for (const stream of [...this.#streams]) stream.failIfOrphaned();
   }
 

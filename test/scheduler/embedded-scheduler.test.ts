@@ -6,7 +6,7 @@ import type { StatTaskRequest } from '../../src/generated/scheduler/v2/StatTaskR
 import type { Peer__Output } from '../../src/generated/common/v2/Peer.js';
 import type { Task__Output } from '../../src/generated/common/v2/Task.js';
 import type { ListHostsResponse__Output } from '../../src/generated/scheduler/v2/ListHostsResponse.js';
-import { DEFAULT_SCHEDULER_LIMITS } from '../../src/scheduler/limits.js';
+import { DEFAULT_SCHEDULER_LIMITS, DEFAULT_SCHEDULER_TIMINGS } from '../../src/scheduler/limits.js';
 import { startEmbeddedScheduler } from '../../src/scheduler/embedded-scheduler.js';
 import { taskId } from './cluster-fixture.js';
 import { ManualClock } from '../support/manual-clock.js';
@@ -84,6 +84,16 @@ describe('the embedded scheduler, used by grpc-js clients', () => {
     assert.equal(scheduler.server.status().peers.Failed, 1);
   });
 
+  it('forgets nobody for a time in which it was stopped itself', async () => {
+    const clock = new ManualClock();
+    await using scheduler = await TestScheduler.start({ clock });
+    await (await scheduler.host('a')).complete();
+    clock.holdUp(DEFAULT_SCHEDULER_TIMINGS.hostIdleMs * 2);
+    assert.deepEqual(answerOf((await (await scheduler.host('b')).register()).answer), ['a-peer']);
+    clock.advance(DEFAULT_SCHEDULER_TIMINGS.hostIdleMs + DEFAULT_SCHEDULER_TIMINGS.gcIntervalMs * 2);
+    assert.equal(scheduler.server.status().hosts, 0);
+  });
+
   it('never offers a parent again that was named in a reschedule', async () => {
     await using scheduler = await TestScheduler.start();
     for (const id of ['a', 'b', 'c']) await (await scheduler.host(id)).complete();
@@ -94,6 +104,11 @@ describe('the embedded scheduler, used by grpc-js clients', () => {
     // Echoed as they came, as the wire demands.
     assert.deepEqual(answerOf(await peer.reschedule(bad)), ['b-peer']);
     assert.deepEqual(answerOf(await peer.reschedule()), ['b-peer']);
+    const { needBackToSourceResponse } = await peer.reschedule(parents);
+    assert.match(
+      needBackToSourceResponse?.description ?? '',
+      /^no other peer has .*, except those that were given up$/,
+    );
   });
 
   it('ends the stream with OK after each kind of last message', async () => {
