@@ -13,7 +13,7 @@ export interface TlsFiles {
 }
 
 /**
- * Plain text without `files.caCert`, TLS with it, mutual TLS with `cert` and `key` too.
+ * Plain text without files, TLS with any of them: by `caCert` or else Node's own authorities, and mutual with `cert` and `key`.
  * @throws DfpeerError (DFP_CONFIG) for a file that can't be read, is not PEM, or lacks its counterpart
  */
 export async function loadChannelCredentials(files: TlsFiles | undefined): Promise<ChannelCredentials> {

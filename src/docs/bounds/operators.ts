@@ -6,7 +6,7 @@ import { SENDFILE_CHECK_TIMEOUT_MS } from '../../cli/doctor/sendfile.js';
 import { MAX_LISTED_ENTRIES } from '../../peer/status/daemon-view.js';
 import { MAX_WATCHED_HOSTS } from '../../peer/status/host-ledger.js';
 import { MAX_TAIL_CHARACTERS, MAX_TAIL_ENTRIES } from '../../peer/status/log-tail.js';
-import { MAX_PIECE_MAP_CELLS } from '../../peer/status/task-view.js';
+import { MAX_PIECE_MAP_CELLS } from '../../peer/status/piece-map.js';
 import { MAX_THROUGHPUT_SAMPLES } from '../../peer/status/throughput.js';
 import { MAX_EVENT_STREAMS, MAX_SKIPPED_EVENTS } from '../../peer/status-page/event-streams.js';
 import {

@@ -1,6 +1,7 @@
 import { toPeerHost } from '../grpc/peer-host-message.js';
 import type { DaemonView } from '../status/daemon-view.js';
-import { pieceMap, viewTask, type TaskView } from '../status/task-view.js';
+import { pieceMap } from '../status/piece-map.js';
+import { viewTask, type TaskView } from '../status/task-view.js';
 
 /** Entries of each list that the status page is given; it says how many more there are. */
 export const MAX_PAGE_TASKS = 50;

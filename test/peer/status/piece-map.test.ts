@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { TrafficType } from '../../../src/core/piece.js';
-import { pieceMap, type MappedTask } from '../../../src/peer/status/task-view.js';
+import { pieceMap, type MappedTask } from '../../../src/peer/status/piece-map.js';
 
 const { BACK_TO_SOURCE: origin, REMOTE_PEER: peer } = TrafficType;
 
