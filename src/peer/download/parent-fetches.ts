@@ -84,7 +84,7 @@ export class ParentFetches {
         { piece: slow.number, from: slow.asked.map(({ id }) => id).join(', '), also: source.id },
         `a piece is slow, ${source === ORIGIN ? 'the origin' : 'another parent'} is asked for it too`,
       );
-      if (source === ORIGIN) this.#context.onOrigin(this.#isSilent ? 'the parents are silent' : 'a parent was slow');
+      if (source === ORIGIN) this.#context.onOrigin(this.#isSilent ? this.#context.swarm.silence : 'a parent was slow');
       this.#races.hedge(slow.number, source);
     }
   }

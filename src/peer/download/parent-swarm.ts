@@ -95,9 +95,15 @@ export class ParentSwarm {
     return this.#failed.size > 0;
   }
 
-  /** Why a parent was given up, of the last one. */
+  /** Why a parent gave nothing, of the last one that failed. */
   get lastFailure(): string | undefined {
     return this.#lastFailure;
+  }
+
+  /** For people: nothing comes, as far as is known why. */
+  get silence(): string {
+    const words = 'the parents are silent';
+    return this.#lastFailure === undefined ? words : `${words} (${this.#lastFailure})`;
   }
 
   /** Those that failed since the last call, in the scheduler's own words. */
@@ -313,6 +319,7 @@ export class ParentSwarm {
   #judge(link: ParentLink, number: number, error: DfpeerError, session: PeerSession | undefined): void {
     const { observer, logger, clock } = this.#dependencies;
     observer.pieceFailed('parent', error.code);
+    this.#lastFailure = error.message;
     logger.warn(
       { parent: link.id, piece: number, code: error.code },
       `a piece could not be fetched from a parent: ${error.message}`,

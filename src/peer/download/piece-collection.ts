@@ -272,7 +272,7 @@ export class PieceCollection {
       const isRaced = this.#source === 'parents' && fromParent === undefined && this.#parentFetches.mayRaceOrigin;
       const number = fromParent?.number ?? (mayAskOrigin || isRaced ? board.chooseInOrder() : undefined);
       if (number === undefined) break;
-      if (isRaced) story.raced(this.#isAsking ? 'the scheduler is silent' : 'the parents are silent');
+      if (isRaced) story.raced(this.#isAsking ? 'the scheduler is silent' : this.#swarm.silence);
       this.#start(number, fromParent?.link ?? (isRaced ? ORIGIN : undefined));
     }
     if (this.#source === 'parents') this.#parentFetches.hedge();

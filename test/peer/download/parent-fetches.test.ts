@@ -59,6 +59,7 @@ describe('the pieces that are taken from parents', () => {
       },
       waits: new NamedWaits(clock),
       swarm: {
+        silence: 'the parents are silent',
         fetch: (link: ParentLink, number: number, _session: unknown, signal: AbortSignal) =>
           lane(`${number} ${link.id}`, signal),
         chooseFor: (_number: number, asked: ParentLink[]) =>

@@ -144,7 +144,9 @@ describe('a swarm of parents', () => {
     dialer.offered = [0];
     dialer.failure = new DfpeerError('DFP_PARENT_UNREACHABLE', 'gone');
     swarm.add([parent('gone')]);
+    assert.equal(swarm.silence, 'the parents are silent');
     while (!swarm.hasFailed) await changed.wait();
     assert.ok(!swarm.alive);
+    assert.equal(swarm.silence, 'the parents are silent (gone)');
   });
 });
