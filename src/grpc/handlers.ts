@@ -8,6 +8,7 @@ import type {
   ServerUnaryCall,
   ServerWritableStream,
 } from '@grpc/grpc-js';
+import { type Clock, systemClock } from '../core/clock.js';
 import { withDeadline } from '../core/deadline.js';
 import { AbortedError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
@@ -17,6 +18,12 @@ import { validateMessage } from './validation.js';
 
 /** A reader that takes nothing for this long has gone. */
 export const STREAM_WRITE_TIMEOUT_MS = 60_000;
+
+/** How long a reader may take nothing, and what that is counted by. */
+export interface ReaderPatience {
+  timeoutMs: number;
+  clock: Clock;
+}
 
 /**
  * A unary call of which the request is a message called `name`. It is validated, and there is one error boundary: whatever is thrown costs
@@ -49,8 +56,11 @@ export function unary<Name extends MessageName, Response>(
   };
 }
 
-/** Sends one message, and waits while the reader is slow. Rejects with DFP_DEADLINE, or when the call was cancelled. */
-export type SendMessage<Response> = (message: Response) => Promise<void>;
+/**
+ * Sends one message, and waits while the reader is slow: a few messages ahead of it, with `isLarge` none. Rejects with DFP_DEADLINE, or when
+ * the call was cancelled.
+ */
+export type SendMessage<Response> = (message: Response, isLarge?: boolean) => Promise<void>;
 
 /** The same for server streams. Ends the stream with the trailer that `handle` resolves with, if any. */
 export function serverStream<Name extends MessageName, Response>(
@@ -62,23 +72,20 @@ export function serverStream<Name extends MessageName, Response>(
     call: ServerWritableStream<Messages[Name], Response>,
     signal: AbortSignal,
   ) => Promise<Metadata | undefined>,
+  { timeoutMs, clock }: ReaderPatience = { timeoutMs: STREAM_WRITE_TIMEOUT_MS, clock: systemClock },
 ): handleServerStreamingCall<Messages[Name], Response> {
   return (call: ServerWritableStream<Messages[Name], Response>) => {
     const controller = new AbortController();
     const onGone = (): void => controller.abort(new AbortedError(`call ${call.getPath()}`));
     call.on('cancelled', onGone);
     call.on('error', onGone);
-    const send: SendMessage<Response> = async (message) => {
+    const send: SendMessage<Response> = async (message, isLarge = false) => {
       controller.signal.throwIfAborted();
-      if (call.write(message)) return;
-      await withDeadline(
-        {
-          waitingFor: `the reader of ${call.getPath()} at ${call.getPeer()}`,
-          timeoutMs: STREAM_WRITE_TIMEOUT_MS,
-          signal: controller.signal,
-        },
-        () => new Promise<void>((resolve) => call.once('drain', () => resolve())),
-      );
+      let hasRoom = false;
+      const taken = new Promise<void>((resolve) => (hasRoom = call.write(message, () => resolve())));
+      if (hasRoom && !isLarge) return;
+      const waitingFor = 'the client to read on; ask again to go on from there';
+      await withDeadline({ waitingFor, timeoutMs, clock, signal: controller.signal }, () => taken);
     };
     const answer = async (): Promise<Metadata | undefined> => {
       validateMessage(name, call.request);

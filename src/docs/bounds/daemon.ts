@@ -21,6 +21,7 @@ import { MAX_SOCKET_PATH_BYTES } from '../../core/socket-path.js';
 import { MAX_ORIGIN_DETAILS_BYTES } from '../../grpc/origin-details.js';
 import { DEFAULT_GRPC_SERVER_LIMITS } from '../../grpc/server.js';
 import { GRPC_STOP_GRACE_MS } from '../../peer/grpc-servers.js';
+import { LOCAL_READER_TIMEOUT_MS } from '../../peer/grpc/download-service.js';
 import { STREAM_WRITE_TIMEOUT_MS } from '../../grpc/handlers.js';
 import {
   CROSSED_OFFER_TIMEOUT_MS,
@@ -120,6 +121,12 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
         'it is closed',
       ),
       bound({ STREAM_WRITE_TIMEOUT_MS }, 'ms', 'A client that reads nothing of its stream.', 'the stream is ended'),
+      bound(
+        { LOCAL_READER_TIMEOUT_MS },
+        'ms',
+        'A client of the unix socket that reads nothing of its download, as a dfget that was stopped; `--timeout` counts, too.',
+        'DFP_DEADLINE',
+      ),
       bound(
         { MAX_ORIGIN_DETAILS_BYTES },
         'bytes',

@@ -23,6 +23,9 @@ import { REFUSED_DOWNLOAD_METHODS, STANDARD_TASKS_ONLY } from './refused-methods
 import { toLocalTask } from './task-messages.js';
 import { deleteLocalTask, makeTaskMethods, type TaskMethodsDependencies } from './task-methods.js';
 
+/** For a dfget that was stopped, or whose disk is slow: of one that has gone the kernel tells, and most calls have a deadline of their own. */
+export const LOCAL_READER_TIMEOUT_MS = 24 * 60 * 60 * 1000;
+
 export interface DownloadServiceDependencies extends DownloadStreamDependencies, TaskMethodsDependencies {
   /** dfget's DeleteHost: this host leaves its schedulers. */
   leaveSchedulers(): Promise<void>;
@@ -34,24 +37,29 @@ export interface DownloadServiceDependencies extends DownloadStreamDependencies,
 
 /** dfdaemon.v2.DfdaemonDownload, for clients on this host: the unix socket only (docs/WIRE.md 3). */
 export function makeDownloadService(dependencies: DownloadServiceDependencies): GrpcService {
-  const { logger, store, rights } = dependencies;
+  const { logger, store, rights, clock } = dependencies;
   const implementation: DfdaemonDownloadHandlers = {
-    DownloadTask: serverStream('dfdaemon.v2.DownloadTaskRequest', logger, async (request, send, call, signal) => {
-      // Told to every call, also when its last byte has left: a slow reader may need longer than the download.
-      call.once('cancelled', dependencies.beginUse());
-      if (request.download === null) throw new DfpeerError('DFP_INVALID_ARGUMENT', 'download must be set');
-      const client = readDownload(request.download);
-      client.request.rateLimitBytesPerSecond = readRateLimit(call.metadata);
-      client.allowHardLink = readAllowHardLink(call.metadata);
-      client.outputMode = readOutputMode(call.metadata);
-      dependencies.assertAllowed(client.request);
-      if (client.outputPath !== undefined) {
-        rights.assertMayWrite(readCaller(call.metadata));
-        await assertWithinReach(client.outputPath, readOutputDirectory(call.metadata));
-      }
-      const { taskId } = client.request;
-      return new DownloadStream(dependencies, client, afterInitialMetadata(call, taskId, send), signal).run();
-    }),
+    DownloadTask: serverStream(
+      'dfdaemon.v2.DownloadTaskRequest',
+      logger,
+      async (request, send, call, signal) => {
+        // Told to every call, also when its last byte has left: a slow reader may need longer than the download.
+        call.once('cancelled', dependencies.beginUse());
+        if (request.download === null) throw new DfpeerError('DFP_INVALID_ARGUMENT', 'download must be set');
+        const client = readDownload(request.download);
+        client.request.rateLimitBytesPerSecond = readRateLimit(call.metadata);
+        client.allowHardLink = readAllowHardLink(call.metadata);
+        client.outputMode = readOutputMode(call.metadata);
+        dependencies.assertAllowed(client.request);
+        if (client.outputPath !== undefined) {
+          rights.assertMayWrite(readCaller(call.metadata));
+          await assertWithinReach(client.outputPath, readOutputDirectory(call.metadata));
+        }
+        const { taskId } = client.request;
+        return new DownloadStream(dependencies, client, afterInitialMetadata(call, taskId, send), signal).run();
+      },
+      { timeoutMs: LOCAL_READER_TIMEOUT_MS, clock },
+    ),
     ...makeTaskMethods(dependencies, (call) => rights.assertMayAdministrate(readCaller(call.metadata))),
     ListLocalTasks: unary('dfdaemon.v2.ListLocalTasksRequest', logger, async () => ({
       tasks: store.tasks().map((task) => toLocalTask(task, dependencies.uploadingCount(task.taskId))),
@@ -88,9 +96,9 @@ function afterInitialMetadata<Response>(
     return send;
   }
   let isSent = false;
-  return async (message) => {
+  return async (message, isLarge) => {
     if (!isSent) call.sendMetadata(metadata);
     isSent = true;
-    await send(message);
+    await send(message, isLarge);
   };
 }

@@ -214,8 +214,9 @@ export class DownloadStream {
     if (piece === undefined || !this.#untold.delete(number)) return;
     this.#count(trafficType ?? piece.trafficType, piece.length);
     const message = toWirePiece(trafficType === undefined ? piece : { ...piece, trafficType });
-    if (this.#client.needPieceContent) message.content = await readPiece(task, piece);
-    await this.#send({ ...ids, downloadPieceFinishedResponse: { piece: message } });
+    const { needPieceContent } = this.#client;
+    if (needPieceContent) message.content = await readPiece(task, piece);
+    await this.#send({ ...ids, downloadPieceFinishedResponse: { piece: message } }, needPieceContent);
   }
 
   #count(trafficType: TrafficType, bytes: number): void {
