@@ -54,6 +54,21 @@ describe('origin and clients', function () {
     assert.equal(result.code, 0, result.stderr);
   });
 
+  it('gives all of it anew when nothing tells whether it still has what came before', async () => {
+    await start({ bytesPerSecond: 8 * MIB, etag: null });
+    const broken = await daemon.dfget(origin.url(), '-O', path('file'), '--timeout', '2s');
+    assert.equal(broken.code, 4, broken.stderr);
+    assert.ok((await traffic()) > 0);
+    origin.replace(randomBytes(24 * MIB), { etag: null });
+    const result = await daemon.dfget(origin.url(), '-O', path('file'));
+    assert.equal(result.code, 0, result.stderr);
+    assert.ok((await readFile(path('file'))).equals(origin.content), 'not mixed');
+    origin.replace(randomBytes(24 * MIB), { etag: null });
+    const digest = ['--digest', `sha256:${origin.sha256}`];
+    const other = await daemon.dfget(origin.url(), '-O', path('other'), ...digest);
+    assert.equal(other.code, 0, other.stderr);
+  });
+
   it('is asked again when what is stored since long ago fails a digest, and gives the new content', async () => {
     await start({ etag: '"one"' }, 6 * MIB);
     const right = (): string[] => ['--digest', `sha256:${origin.sha256}`, '--no-progress'];

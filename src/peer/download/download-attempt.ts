@@ -23,6 +23,8 @@ export interface AttemptContext {
   stall: StallWatch;
   /** The origin's content has just changed. */
   afterChange: boolean;
+  /** What the attempt before this one worked on. */
+  begun: StoredTask | undefined;
   /** Hears of the task as soon as it is open. */
   onTask: (task: StoredTask) => void;
 }
@@ -103,6 +105,7 @@ export class DownloadAttempt {
     try {
       const opened = await openTask(this.#dependencies, this.#request, {
         origin: this.#origin,
+        begun: this.#context.begun,
         waits: this.#context.waits,
         signal: this.#controller.signal,
       });

@@ -17,6 +17,8 @@ export const CHECK_TIMEOUT_MS = 600_000;
 
 interface Opening {
   origin: OriginSource;
+  /** What this very download has worked on before. */
+  begun: StoredTask | undefined;
   waits: NamedWaits;
   signal: AbortSignal;
 }
@@ -31,9 +33,9 @@ export interface OpenedTask {
 
 /** The task to download into: the stored one when it is complete, or still what the origin has; otherwise a fresh one. */
 export async function openTask(
-  { store }: DownloadDependencies,
+  { store, logger }: DownloadDependencies,
   request: DownloadRequest,
-  { origin, waits, signal }: Opening,
+  { origin, begun, waits, signal }: Opening,
 ): Promise<OpenedTask> {
   const { taskId } = request;
   const stored = await waits.atMost(
@@ -51,12 +53,19 @@ export async function openTask(
     if (!isComplete && isRefusal(thrown)) throw thrown;
     return { task: stored, content: undefined, replaced: false };
   }
-  const isSame = stored !== undefined && isSameContent(stored, content);
+  const told = stored && isSameContent(stored, content);
+  // What was here a moment ago is taken for what the origin has now, or no download with a full disk would end.
+  const isSame = told ?? (begun !== undefined && stored === begun);
   // It may have been removed while the origin was asked.
-  if (isSame && !stored.removed && content.contentLength !== undefined)
+  if (isSame && stored?.removed === false && content.contentLength !== undefined)
     return { task: stored, content, replaced: false };
+  if (stored !== undefined && told === undefined)
+    logger.info(
+      {},
+      'the origin has no ETag or Last-Modified that tells whether this is what is stored: it starts anew',
+    );
   const task = await waits.disk(`begin task ${taskId}`, () => createTask(store, request, content));
-  return { task, content, replaced: stored !== undefined && !isSame };
+  return { task, content, replaced: told === false || (stored !== undefined && request.doubtsComplete === true) };
 }
 
 async function createTask(store: TaskStore, request: DownloadRequest, content: OriginContent): Promise<StoredTask> {
@@ -94,11 +103,12 @@ function isRefusal(thrown: unknown): boolean {
   return (thrown.status ?? 0) < 500 && !isRetryable(thrown);
 }
 
-/** Whether what is stored is (part of) what the origin has now. */
-export function isSameContent(stored: StoredTask, content: OriginContent): boolean {
+/** Whether what is stored is (part of) what the origin has now; undefined without a validator of both that would tell. */
+export function isSameContent(stored: StoredTask, content: OriginContent): boolean | undefined {
   const { etag, lastModified, contentLength, responseHeader } = stored.record;
   if (contentLength !== content.contentLength || encodingOf(responseHeader) !== encodingOf(content.responseHeader))
     return false;
   if (etag !== undefined && content.etag !== undefined) return opaqueTag(etag) === opaqueTag(content.etag);
+  if (lastModified === undefined || content.lastModified === undefined) return undefined;
   return lastModified === content.lastModified;
 }

@@ -122,8 +122,8 @@ export class OriginPieces {
     const { content: known, origin, task, url } = this.#context;
     if (known !== undefined) return known;
     const content = await origin.stat();
-    if (!isSameContent(task, content))
-      throw new OriginError('DFP_ORIGIN_CHANGED', `${url} is not what it was when its first pieces came`);
+    if (isSameContent(task, content) !== true)
+      throw new OriginError('DFP_ORIGIN_CHANGED', `${url} is not known to be what it was when its first pieces came`);
     return content;
   }
 

@@ -33,6 +33,7 @@ export class TaskDownload {
   readonly #stall: StallWatch;
   #ownBudget: { close(): void } | undefined;
   #attempt: DownloadAttempt;
+  #task: StoredTask | undefined;
   #aborted: DfpeerError | undefined;
   /** One attempt is over, the next has not begun. */
   #isRestarting = false;
@@ -156,7 +157,11 @@ export class TaskDownload {
       waits: this.#waits,
       stall: this.#stall,
       afterChange: this.#hasChanged,
-      onTask: this.#onTask,
+      begun: this.#task,
+      onTask: (task) => {
+        this.#task = task;
+        this.#onTask(task);
+      },
     });
   }
 
