@@ -45,8 +45,9 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     remedy: 'Try again; if it stays so the origin or a proxy before it is broken.',
   },
   DFP_ORIGIN_CHANGED: {
-    means: 'The content changed during the download, more than once.',
-    remedy: 'Try again when nobody writes it, or ask for a fixed version.',
+    means:
+      'The content changed during the download, more than once, or the servers behind one name have different ones.',
+    remedy: 'Try again when nobody writes it, or ask for a fixed version, or one of the servers.',
   },
   DFP_ORIGIN_FORBIDDEN: {
     means: 'Not http or https, or a private address that a request from the network may not name.',

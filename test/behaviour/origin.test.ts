@@ -54,6 +54,13 @@ describe('origin and clients', function () {
     assert.equal(result.code, 0, result.stderr);
   });
 
+  it('is read in one answer when its servers have different ETags for one content', async () => {
+    await start({ etag: ['"one"', '"two"'] });
+    const result = await daemon.dfget(origin.url(), '-O', path('file'));
+    assert.equal(result.code, 0, result.stderr);
+    assert.ok((await readFile(path('file'))).equals(origin.content));
+  });
+
   it('gives all of it anew when nothing tells whether it still has what came before', async () => {
     await start({ bytesPerSecond: 8 * MIB, etag: null });
     const broken = await daemon.dfget(origin.url(), '-O', path('file'), '--timeout', '2s');

@@ -80,10 +80,12 @@ export class SimulatedOrigin {
       range === undefined ? bytes : bytes.subarray(range.offset, range.offset + range.length),
     );
     const now = validatorsOf(this.#plan, index);
+    const differs = <T>(one: T | undefined, other: T | undefined): boolean =>
+      one !== undefined && other !== undefined && one !== other;
     const changed =
-      now.etag !== origin.etag ||
-      now.lastModified !== origin.lastModified ||
-      (origin.contentLength !== undefined && origin.contentLength !== bytes.length);
+      differs(now.etag, origin.etag) ||
+      differs(now.lastModified, origin.lastModified) ||
+      differs(bytes.length, origin.contentLength);
     if (range !== undefined && answer.refusal === undefined && this.#random.chance(this.#plan.ignoresRangeRate)) {
       this.#note('ignores a range');
       answer.refusal = new OriginError('DFP_ORIGIN_RANGE', 'the origin ignores Range');

@@ -21,8 +21,8 @@ export interface OriginBehaviour {
   hidesLength?: boolean;
   /** Answers everything with this status. */
   status?: number;
-  /** Undefined: of its length; null: none. */
-  etag?: string | null;
+  /** Undefined: of its length; null: none; several: each answer has the next of them. */
+  etag?: string | readonly string[] | null;
   /** Mean rate over all requests together. */
   bytesPerSecond?: number;
   /** Bytes of content after which nobody gets any more, though the connections stay. */
@@ -100,13 +100,14 @@ export class Origin {
     this.requests.push(seen);
     if (behaviour.status !== undefined)
       return void response.writeHead(behaviour.status, { 'x-why': 'told so' }).end('no');
-    const etag = behaviour.etag === undefined ? `"${content.length}"` : behaviour.etag;
+    const told = behaviour.etag === undefined ? `"${content.length}"` : behaviour.etag;
+    const etag = told instanceof Array ? told[this.requests.length % told.length] : told;
     const ranges = behaviour.ignoresRange !== true && behaviour.hidesLength !== true;
     const parsed = ranges ? parseRangeHeader(request.headers.range, content.length) : ({ kind: 'none' } as const);
     if (parsed.kind === 'unsatisfiable')
       return void response.writeHead(416, { 'content-range': `bytes */${content.length}` }).end();
     const { offset, length } = parsed.kind === 'range' ? parsed.range : { offset: 0, length: content.length };
-    if (etag !== null) response.setHeader('etag', etag);
+    if (typeof etag === 'string') response.setHeader('etag', etag);
     if (ranges) response.setHeader('accept-ranges', 'bytes');
     if (behaviour.hidesLength !== true) response.setHeader('content-length', length);
     if (parsed.kind === 'range')

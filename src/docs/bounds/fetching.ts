@@ -154,7 +154,12 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
       bound({ ORIGIN_CONNECT_TIMEOUT_MS }, 'ms', 'Connecting to an origin.', 'an attempt of `backend.maxRetries`'),
       bound({ MAX_REDIRECTS }, 'times', 'Redirects of one request.', 'DFP_ORIGIN_REDIRECTS'),
       bound({ MAX_RETRY_DELAY_MS }, 'ms', 'Pause before an origin is asked again.', 'it is asked, whatever it wished'),
-      bound({ MAX_RESTARTS }, 'times', 'Starting anew because the content changed.', 'DFP_ORIGIN_CHANGED'),
+      bound(
+        { MAX_RESTARTS },
+        'times',
+        'Starting anew because the content changed; the last time all of it is to come in one answer.',
+        'DFP_ORIGIN_CHANGED',
+      ),
       bound({ MAX_ORIGIN_HEAD_BYTES }, 'bytes', "Head of an origin's answer.", 'the download fails'),
       bound(
         { MAX_CONNECTIONS_PER_ORIGIN },

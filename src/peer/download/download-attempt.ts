@@ -23,6 +23,8 @@ export interface AttemptContext {
   stall: StallWatch;
   /** The origin's content has just changed. */
   afterChange: boolean;
+  /** It does so all the time, or each of its servers has a name of its own for it: all of it comes in one answer, which is one state. */
+  inOneAnswer: boolean;
   /** What the attempt before this one worked on. */
   begun: StoredTask | undefined;
   /** Hears of the task as soon as it is open. */
@@ -106,6 +108,7 @@ export class DownloadAttempt {
       const opened = await openTask(this.#dependencies, this.#request, {
         origin: this.#origin,
         begun: this.#context.begun,
+        inOneAnswer: this.#context.inOneAnswer,
         waits: this.#context.waits,
         signal: this.#controller.signal,
       });

@@ -19,6 +19,8 @@ interface Opening {
   origin: OriginSource;
   /** What this very download has worked on before. */
   begun: StoredTask | undefined;
+  /** No two answers of the origin are to be compared, nor put together. */
+  inOneAnswer: boolean;
   waits: NamedWaits;
   signal: AbortSignal;
 }
@@ -35,7 +37,7 @@ export interface OpenedTask {
 export async function openTask(
   { store, logger }: DownloadDependencies,
   request: DownloadRequest,
-  { origin, begun, waits, signal }: Opening,
+  { origin, begun, inOneAnswer, waits, signal }: Opening,
 ): Promise<OpenedTask> {
   const { taskId } = request;
   const stored = await waits.atMost(
@@ -48,6 +50,7 @@ export async function openTask(
   let content: OriginContent;
   try {
     content = await origin.stat();
+    if (inOneAnswer) content = { ...content, etag: undefined, lastModified: undefined, supportsRange: false };
   } catch (thrown) {
     if (stored?.layout === undefined || stored.removed || signal.aborted) throw thrown;
     if (!isComplete && isRefusal(thrown)) throw thrown;

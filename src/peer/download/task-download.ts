@@ -12,7 +12,7 @@ import { NamedWaits } from './named-waits.js';
 import { StallWatch } from './stall-watch.js';
 import { Wanted } from './wanted.js';
 
-/** A content that changes faster than we can read it is the origin's problem. */
+/** The last time all of it comes in one answer; a content that is not even of one length then is the origin's problem. */
 export const MAX_RESTARTS = 2;
 
 /** Of an unknown length, or of a task that could not even be begun. */
@@ -37,7 +37,8 @@ export class TaskDownload {
   #aborted: DfpeerError | undefined;
   /** One attempt is over, the next has not begun. */
   #isRestarting = false;
-  #hasChanged = false;
+  /** How often the origin's content changed. */
+  #changes = 0;
   /** What was stored when the disk was full for the last time. */
   #storedAtFull = -1;
 
@@ -100,13 +101,13 @@ export class TaskDownload {
   }
 
   async #runAttempts(): Promise<StoredTask> {
-    for (let restarts = 0; ;) {
+    for (;;) {
       try {
         return await this.#attempt.run();
       } catch (thrown) {
         const error = toDfpeerError(thrown);
         if (error.code === 'DFP_STORE_FULL') await this.#restart(() => this.#makeRoom(error));
-        else if (error.code === 'DFP_ORIGIN_CHANGED') await this.#restart(() => this.#startAnew(error, restarts++));
+        else if (error.code === 'DFP_ORIGIN_CHANGED') await this.#restart(() => this.#startAnew(error));
         else throw error;
       }
     }
@@ -124,10 +125,10 @@ export class TaskDownload {
     }
   }
 
-  async #startAnew(error: DfpeerError, restarts: number): Promise<void> {
+  async #startAnew(error: DfpeerError): Promise<void> {
     await this.#remove();
-    if (restarts === MAX_RESTARTS || this.#aborted !== undefined) throw error;
-    this.#hasChanged = true;
+    if (this.#changes === MAX_RESTARTS || this.#aborted !== undefined) throw error;
+    this.#changes++;
     this.#dependencies.logger.warn(
       { code: error.code },
       `the origin's content changed, the task starts anew: ${error.message}`,
@@ -156,7 +157,8 @@ export class TaskDownload {
       wanted: this.#wanted,
       waits: this.#waits,
       stall: this.#stall,
-      afterChange: this.#hasChanged,
+      afterChange: this.#changes > 0,
+      inOneAnswer: this.#changes === MAX_RESTARTS,
       begun: this.#task,
       onTask: (task) => {
         this.#task = task;
