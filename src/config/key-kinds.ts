@@ -167,6 +167,14 @@ export function fileMode<const Values extends readonly [string, ...string[]], co
 /** Longest list or mapping that a key takes. */
 export const MAX_ENTRIES = 1024;
 
+function atMostEntries<Value extends object>(schema: z.ZodType<Value>): z.ZodType<Value> {
+  const countOf = (value: unknown): number => Object.keys(Object(value) as object).length;
+  return schema.refine((value) => countOf(value) <= MAX_ENTRIES, {
+    error: ({ input }) => `takes at most ${MAX_ENTRIES} entries, and has ${countOf(input)}`,
+    params: { complete: true },
+  });
+}
+
 const hostPort = line.refine((value) => doesParse(() => parseHostPort(value, 'it')));
 
 export function hostPortText<const D extends KeyDescription>(description: D) {
@@ -175,7 +183,7 @@ export function hostPortText<const D extends KeyDescription>(description: D) {
 
 export function hostPorts<const D extends Omit<KeyDescription, 'default'>>(description: D) {
   return key('list', description, {
-    schema: z.array(hostPort).max(MAX_ENTRIES),
+    schema: atMostEntries(z.array(hostPort)),
     expects: 'a list of host:port',
   });
 }
@@ -184,19 +192,19 @@ const cidr = z.string().refine((value) => readNetwork(value) !== undefined);
 
 export function cidrs<const D extends Omit<KeyDescription, 'default'>>(description: D) {
   return key('list', description, {
-    schema: z.array(cidr).max(MAX_ENTRIES),
+    schema: atMostEntries(z.array(cidr)),
     expects: 'a list of addresses or networks such as 10.0.0.0/8 or fd00::/8',
   });
 }
 
 const EXPECTED_HEADERS = 'a mapping of header names to texts without control characters';
 
-const headerRecord = z
-  .record(
+const headerRecord = atMostEntries(
+  z.record(
     z.string().refine(isHeaderName),
     z.union([z.string().refine(isHeaderValue), z.number(), z.boolean()]).transform(String),
-  )
-  .refine((record) => Object.keys(record).length <= MAX_ENTRIES);
+  ),
+);
 
 export function headers<const D extends Omit<KeyDescription, 'default'>>(description: D) {
   return key('mapping', description, {
@@ -225,9 +233,7 @@ export { LOG_LEVELS, type LogLevel } from '../core/log-level.js';
 
 export function logLevels<const D extends Omit<KeyDescription, 'default'>>(description: D) {
   return key('mapping', description, {
-    schema: z
-      .record(z.string().max(64), z.enum(LOG_LEVELS))
-      .refine((record) => Object.keys(record).length <= MAX_ENTRIES),
+    schema: atMostEntries(z.record(z.string().max(64), z.enum(LOG_LEVELS))),
     expects: `a mapping of module names to one of ${LOG_LEVELS.join(', ')}`,
   });
 }

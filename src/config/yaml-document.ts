@@ -1,4 +1,16 @@
-import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  visit,
+  type YAMLMap,
+} from 'yaml';
 import { messageOf } from '../core/errors.js';
 import { ConfigError, type ConfigIssue } from './config-error.js';
 
@@ -37,12 +49,18 @@ export function parseYaml(text: string, file: string): YamlDocument {
       prettyErrors: false,
       stringKeys: true,
       logLevel: 'error',
+      // The library compares each key with all before it.
+      uniqueKeys: false,
     });
-    if (document.errors.length > 0)
-      throw new ConfigError(document.errors.map((error) => issueAt(error.pos[0], `not valid YAML: ${error.message}`)));
+    const { maps, duplicates } = readMaps(document);
+    const issues = [
+      ...document.errors.map((error) => issueAt(error.pos[0], `not valid YAML: ${error.message}`)),
+      ...duplicates.map((offset) => issueAt(offset, 'not valid YAML: Map keys must be unique')),
+    ];
+    if (issues.length > 0) throw new ConfigError(issues);
     const resolve = (node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node);
     const value = withoutNulls(document.toJS(LIMITS)) ?? {};
-    return { file, value, locate: (path) => positionAt(offsetOf(document.contents, path, resolve)) };
+    return { file, value, locate: (path) => positionAt(offsetOf(document.contents, path, { maps, resolve })) };
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
     // Too many aliases, or nesting deeper than the stack.
@@ -51,13 +69,37 @@ export function parseYaml(text: string, file: string): YamlDocument {
   }
 }
 
-function offsetOf(root: Node | null, path: KeyPath, resolve: (node: unknown) => unknown): number {
+type Maps = ReadonlyMap<YAMLMap, ReadonlyMap<string, Pair>>;
+
+/** Each mapping's entries by key, and where keys stand that were there before. */
+function readMaps(document: Document): { maps: Maps; duplicates: number[] } {
+  const maps = new Map<YAMLMap, ReadonlyMap<string, Pair>>();
+  const duplicates: number[] = [];
+  visit(document, {
+    Map(_, map) {
+      const entries = new Map<string, Pair>();
+      for (const pair of map.items) {
+        const key = keyText(pair.key);
+        if (entries.has(key)) duplicates.push(startOf(pair.key) ?? 0);
+        else entries.set(key, pair);
+      }
+      maps.set(map, entries);
+    },
+  });
+  return { maps, duplicates };
+}
+
+function offsetOf(
+  root: Node | null,
+  path: KeyPath,
+  { maps, resolve }: { maps: Maps; resolve: (node: unknown) => unknown },
+): number {
   let node: unknown = root;
   let offset = startOf(node) ?? 0;
   for (const segment of path) {
     const container = resolve(node);
     if (isMap(container)) {
-      const pair = container.items.find((item) => isPair(item) && keyText(item.key) === String(segment));
+      const pair = maps.get(container)?.get(String(segment));
       node = pair?.value ?? pair?.key;
     } else node = isSeq(container) ? container.items[Number(segment)] : undefined;
     if (node === undefined) break;

@@ -222,6 +222,28 @@ describe('a wrong dfdaemon.yaml', () => {
     assert.match(messageOf('host: {}\n---\nhost: {}\n'), /not valid YAML: Source contains multiple documents/);
   });
 
+  it('with more entries than a list or mapping takes says how many those are', () => {
+    const addresses = Array.from({ length: 1025 }, (_, index) => `"10.0.0.1:${index + 1}"`);
+    const tooMany = 'takes at most 1024 entries, and has 1025';
+    assert.equal(
+      messageOf(`scheduler:\n  addrs: [${addresses.join(', ')}]\n`),
+      `dfdaemon.yaml:2:10: scheduler.addrs: ${tooMany}`,
+    );
+    const headers = addresses.map((_, index) => `x-${index}: "1"`);
+    assert.equal(
+      messageOf(`backend:\n  requestHeader: {${headers.join(', ')}}\n`),
+      `dfdaemon.yaml:2:18: backend.requestHeader: ${tooMany}`,
+    );
+  });
+
+  it('of tens of thousands of keys is refused in seconds', function () {
+    this.timeout(20_000);
+    const keys = Array.from({ length: 60_000 }, (_, index) => `    "k ${index}": 1\n`);
+    const issues = messageOf(`backend:\n  requestHeader:\n${keys.join('')}`).split('\n');
+    assert.match(issues[0] ?? '', /^dfdaemon\.yaml:3:12: backend\.requestHeader\.k 0: expected/);
+    assert.equal(issues.at(-1), '… and 59980 more');
+  });
+
   it('that is an alias bomb is refused', () => {
     const bomb = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]'];
     for (let level = 1; level < 9; level++)
