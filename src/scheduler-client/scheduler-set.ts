@@ -41,6 +41,8 @@ export class SchedulerSet {
   #ring = new HashRing<SchedulerAddress>([]);
   #blockList = EMPTY_BLOCK_LIST;
   #listError: string | undefined;
+  /** Of the last list. */
+  #listedCount = 0;
 
   constructor(options: SchedulerSetOptions) {
     this.#options = options;
@@ -109,8 +111,9 @@ export class SchedulerSet {
     const listed = new Map(schedulers.map((each) => [formatAddress(each), each]));
     if (listed.size === 0)
       throw new DfpeerError('DFP_SCHEDULER_UNREACHABLE', 'the list of schedulers is empty; the last good one stays');
-    if (listed.size > MAX_SCHEDULERS)
+    if (listed.size > MAX_SCHEDULERS && listed.size !== this.#listedCount)
       logger.warn({ listed: listed.size, used: MAX_SCHEDULERS }, 'too many schedulers; the rest is ignored');
+    this.#listedCount = listed.size;
     await this.#apply(new Map([...listed].slice(0, MAX_SCHEDULERS)));
   }
 

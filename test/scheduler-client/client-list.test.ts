@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../../src/core/errors.js';
 import { createSchedulerClient } from '../../src/scheduler-client/client.js';
+import { MAX_SCHEDULERS } from '../../src/scheduler-client/scheduler-source.js';
 import { until } from '../support/until.js';
 import { host, load, recordingLogger, type LogLine } from './support/fixtures.js';
 import type { ScriptedScheduler } from './support/scripted-scheduler.js';
@@ -53,6 +54,27 @@ describe('the list of schedulers of a client', () => {
       warned.map(({ fields }) => messageOf((fields as { err: unknown }).err)),
       ["the scheduler's name gone.test does not resolve; check scheduler.addr"],
     );
+  });
+
+  it('is cut where it is too long, which is said once for each length', async () => {
+    let length = MAX_SCHEDULERS + 1;
+    let lookups = 0;
+    const lines: LogLine[] = [];
+    const warnings = (): LogLine[] => lines.filter(({ message }) => message.startsWith('too many schedulers'));
+    await startClient({
+      source: { kind: 'static', addrs: ['scheduler.test:1'] },
+      lookup: async () => {
+        lookups++;
+        return Array.from({ length }, (_, index) => ({ address: `127.1.${index >> 8}.${index & 255}`, family: 4 }));
+      },
+      refreshIntervalMs: 50,
+      logger: recordingLogger(lines),
+    });
+    await until('the list to be read again', () => lookups > 3);
+    assert.equal(stage.client.status().length, MAX_SCHEDULERS);
+    assert.equal(warnings().length, 1);
+    length++;
+    await until('the other list to be read', () => warnings().length === 2);
   });
 
   it('does not start with an address that is none', () => {
