@@ -1,3 +1,5 @@
+import { containsIp, networkList } from './network.js';
+
 /** What an address of these means depends on the host that uses it: its own services, its neighbours on the link, its cloud's metadata. */
 export const ONE_HOST_NETWORKS: readonly string[] = [
   '0.0.0.0/8', // this host
@@ -10,6 +12,13 @@ export const ONE_HOST_NETWORKS: readonly string[] = [
   'fe80::/10', // link-local
   'ff00::/8', // multicast
 ];
+
+const oneHostNetworks = networkList(ONE_HOST_NETWORKS);
+
+/** Whether an address means another host, or nothing, to whoever else uses it. */
+export function meansOneHost(ip: string): boolean {
+  return containsIp(oneHostNetworks, ip);
+}
 
 /** Everything that isn't plain global unicast (IANA special-purpose registries). */
 export const NON_PUBLIC_NETWORKS: readonly string[] = [

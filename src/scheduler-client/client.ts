@@ -222,13 +222,14 @@ class V2SchedulerClient implements DaemonSchedulerClient {
     const { taskId, peerId } = registration;
     const { connection, address } = member;
     const session = new AnnouncePeerSession({
-      hostId: this.#options.host.id,
+      host: this.#options.host,
       registration,
       scheduleTimeoutMs: this.#options.scheduleTimeoutMs ?? DEFAULT_SCHEDULE_TIMEOUT_MS,
       clock: this.#clock,
       logger: this.#logger,
       scheduler: {
         address,
+        ip: connection.endpoint.ip,
         announcePeer: () => connection.announcePeer(),
         expectLife: () => member.liveness.expect(),
         announceHostAgain: async (signal) => {

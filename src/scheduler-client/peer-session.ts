@@ -21,6 +21,7 @@ export const END_TIMEOUT_MS = 3000;
 /** What a session needs of the scheduler it talks to. */
 export interface SessionScheduler {
   address: string;
+  ip: string;
   announcePeer(): AnnounceCall;
   expectLife(): LifeSign;
   /** The scheduler has forgotten this host: tell it again, before the second and last try. */
@@ -30,7 +31,7 @@ export interface SessionScheduler {
 }
 
 export interface SessionOptions {
-  hostId: string;
+  host: { id: string; ip: string };
   registration: PeerRegistration;
   scheduler: SessionScheduler;
   /** Bound of the wait for each answer but the first. */
@@ -191,8 +192,8 @@ export class AnnouncePeerSession implements PeerSession {
 
   /** @throws DfpeerError (DFP_SCHEDULER_REFUSED) for an answer of another kind than we know */
   #decode(incoming: IncomingMessage): DecodedDecision {
-    const { scheduler, hostId } = this.#options;
-    return decodeDecision(incoming, { ownHostId: hostId, scheduler: scheduler.address, logger: this.#logger });
+    const { scheduler, host } = this.#options;
+    return decodeDecision(incoming, { own: host, scheduler, logger: this.#logger });
   }
 
   #report(event: PeerEvent): void {
@@ -218,8 +219,8 @@ export class AnnouncePeerSession implements PeerSession {
   }
 
   #message(event: PeerEvent): OutgoingMessage {
-    const { hostId, registration } = this.#options;
-    return { message: { hostId, taskId: registration.taskId, peerId: this.peerId, ...event } };
+    const { host, registration } = this.#options;
+    return { message: { hostId: host.id, taskId: registration.taskId, peerId: this.peerId, ...event } };
   }
 }
 

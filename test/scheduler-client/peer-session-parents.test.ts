@@ -53,6 +53,28 @@ describe('a peer session with parents', () => {
     assert.deepEqual(scheduler.messages.at(-1)?.reschedulePeerRequest?.candidateParents, []);
   });
 
+  for (const [where, schedulerIp, usable] of [
+    ['another host', '10.0.0.9', ['good']],
+    ['this host', '10.0.0.5', ['good', 'loopback', 'link-local']],
+    ['this host’s loopback', '127.0.0.1', ['good', 'loopback', 'link-local']],
+  ] as const)
+    it(`takes ${usable.length} parents of a scheduler on ${where} that names loopback`, async () => {
+      const { session } = await open(
+        async (conversation) => {
+          await conversation.next();
+          const near = [candidate('loopback', { ip: '127.0.0.1' }), candidate('link-local', { ip: '169.254.1.2' })];
+          conversation.answer(normal(candidate('good'), ...near));
+        },
+        { ips: { own: '10.0.0.5', scheduler: schedulerIp } },
+      );
+      const decision = await session.register();
+      assert.ok(decision.kind === 'parents');
+      assert.deepEqual(
+        decision.parents.map(({ peerId }) => peerId),
+        usable,
+      );
+    });
+
   it('gives parents that can be dialled, and blocks the others with the next reschedule', async () => {
     const { scheduler, session } = await open(async (conversation) => {
       await conversation.next();

@@ -146,10 +146,11 @@ describe('captured conversations with a Dragonfly 2.5.1 scheduler', () => {
       );
       try {
         const session = new AnnouncePeerSession({
-          hostId: first.hostId,
+          host: { id: first.hostId, ip: '127.0.0.1' },
           registration: toRegistration(first),
           scheduler: {
             address: scheduler.address,
+            ip: '127.0.0.1',
             announcePeer: () => connection.announcePeer(),
             expectLife: () => assert.fail('not asked'),
             announceHostAgain: () => assert.fail('the host is known'),

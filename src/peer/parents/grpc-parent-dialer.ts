@@ -9,10 +9,9 @@ import { type Clock, systemClock } from '../../core/clock.js';
 import { abortReason } from '../../core/deadline.js';
 import { DfpeerError } from '../../core/errors.js';
 import { formatHostPort } from '../../core/host-port.js';
-import { containsIp, networkList } from '../../core/network.js';
 import { BLOCKS_HEADER, type BlocksWish } from '../../core/piece-blocks.js';
 import { CONTENT_VERSION_HEADER } from '../../core/piece-header.js';
-import { ONE_HOST_NETWORKS } from '../../core/special-networks.js';
+import { meansOneHost } from '../../core/special-networks.js';
 import { TRACE_PARENT_HEADER } from '../../core/tracing.js';
 import type { Host__Output } from '../../generated/common/v2/Host.js';
 import type { SyncPiecesResponse__Output } from '../../generated/dfdaemon/v2/SyncPiecesResponse.js';
@@ -29,9 +28,6 @@ import { tellPieces } from './tell-pieces.js';
 export const HTTP_PORT_HEADER = 'dfpeer-http-port';
 /** A parent that doesn't answer the connection within this is unreachable. */
 export const CONNECT_TIMEOUT_MS = 5_000;
-
-/** A parent may not have us ask the neighbours of this host, nor a cloud's metadata. */
-const oneHostNetworks = networkList(ONE_HOST_NETWORKS);
 
 type UploadClient = InstanceType<typeof DfdaemonUpload>;
 
@@ -160,7 +156,8 @@ function toOffer(
 ): PieceOffer {
   const host = message.ip !== '' ? message.ip : parent.ip;
   const port = httpPort ?? message.tcpPort ?? parent.port;
-  const isReachable = isSameIp(host, parent.ip) || !containsIp(oneHostNetworks, host);
+  // A parent may not have us ask the neighbours of this host, nor a cloud's metadata.
+  const isReachable = isSameIp(host, parent.ip) || !meansOneHost(host);
   const isPlace = isIP(host) !== 0 && isReachable && port > 0 && port < 65_536;
   const valid = isPlace && Number.isSafeInteger(message.offset) && Number.isSafeInteger(message.length);
   if (!valid)

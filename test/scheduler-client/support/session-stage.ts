@@ -24,11 +24,17 @@ export interface SessionStage {
 /** Opens sessions, and closes them after each test of the suite that calls this. */
 export function useSessions(): (
   script: Script,
-  options?: { clock?: Clock; scheduleTimeoutMs?: number; registration?: Partial<PeerRegistration> },
+  options?: {
+    clock?: Clock;
+    scheduleTimeoutMs?: number;
+    registration?: Partial<PeerRegistration>;
+    ips?: { own: string; scheduler: string };
+  },
 ) => Promise<SessionStage> {
   const closers: (() => void)[] = [];
   afterEach(() => closers.splice(0).forEach((close) => close()));
-  return async (script, { clock = systemClock, scheduleTimeoutMs = 5000, registration: changes } = {}) => {
+  return async (script, options = {}) => {
+    const { clock = systemClock, scheduleTimeoutMs = 5000, registration: changes, ips } = options;
     const [announcedAgain, forgotten, endings]: [string[], string[], boolean[]] = [[], [], []];
     const scheduler = await ScriptedScheduler.start(script);
     const where = { ip: '127.0.0.1', port: scheduler.port };
@@ -38,10 +44,11 @@ export function useSessions(): (
       () => scheduler.kill(),
     );
     const session = new AnnouncePeerSession({
-      hostId: host.id,
+      host: { id: host.id, ip: ips?.own ?? host.ip },
       registration: registration(changes),
       scheduler: {
         address: scheduler.address,
+        ip: ips?.scheduler ?? where.ip,
         announcePeer: () => connection.announcePeer(),
         expectLife: () => ({ patienceMs: 0, seen: Promise.resolve() }),
         announceHostAgain: async () => {
