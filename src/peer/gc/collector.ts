@@ -39,6 +39,7 @@ export const ROOM_RESERVE_BYTES = 8 * 1024 * 1024;
 /** Removes old tasks, and the least recently used ones when our quota is nearly used up; what is in quarantine goes before any of them. */
 export class Collector {
   readonly #options: CollectorOptions;
+  readonly #startedAt: { ms: number; monotonicMs: number };
   #settings: GcSettings;
   #cancel: () => void = () => undefined;
   #running: Promise<void> = Promise.resolve();
@@ -47,7 +48,9 @@ export class Collector {
   #state: 'new' | 'waiting' | 'collecting' | 'ended' = 'new';
 
   constructor(options: CollectorOptions, settings: GcSettings) {
+    const { clock } = options;
     this.#options = options;
+    this.#startedAt = { ms: clock.now(), monotonicMs: clock.monotonicMs() };
     this.#settings = settings;
   }
 
@@ -85,13 +88,14 @@ export class Collector {
     const { taskTtlMs, highPercent, lowPercent } = this.#settings;
     const heldBytes = await this.#emptyQuarantine();
     const policy = { taskTtlMs, capacityBytes: await this.#capacity(heldBytes), highPercent, lowPercent };
+    const nowMs = clock.now();
     const tasks = store.tasks().map((task) => ({
       taskId: task.taskId,
       bytes: task.storedBytes,
-      lastUsedMs: task.lastUsedMs,
+      lastUsedMs: nowMs - this.#ageMs(task.lastUsedMs, nowMs),
       pinned: task.pinned,
     }));
-    for (const { task, reason } of chooseVictims(tasks, policy, clock.now())) {
+    for (const { task, reason } of chooseVictims(tasks, policy, nowMs)) {
       if (this.#hasEnded()) return;
       await this.#remove(task, reason);
     }
@@ -178,11 +182,19 @@ export class Collector {
     const policy = { taskTtlMs, capacityBytes: await this.#capacity(bytes), highPercent, lowPercent };
     const crowded = isCrowded(store.storedBytes + bytes, policy);
     for (const file of files) {
-      if (!crowded && clock.now() - file.sinceMs <= taskTtlMs) continue;
+      if (!crowded && this.#ageMs(file.sinceMs, clock.now()) <= taskTtlMs) continue;
       await this.#removeFile(file);
       bytes -= file.bytes;
     }
     return bytes;
+  }
+
+  /** A clock that was set forward meanwhile makes nothing older: not by hours, nor from 1970 by decades. */
+  #ageMs(atMs: number, nowMs: number): number {
+    const { ms, monotonicMs } = this.#startedAt;
+    const livedMs = this.#options.clock.monotonicMs() - monotonicMs;
+    const unsetMs = Math.min(nowMs, ms + livedMs);
+    return (atMs > unsetMs ? nowMs : unsetMs) - atMs;
   }
 
   async #removeFile(file: QuarantinedFile): Promise<void> {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Clock } from '../../../src/core/clock.js';
 import { silentLogger } from '../../../src/core/logger.js';
 import { computeTaskId } from '../../../src/core/task-id.js';
 import { Collector, type CollectorOptions, type GcSettings } from '../../../src/peer/gc/collector.js';
@@ -17,6 +18,8 @@ interface FakeTask {
 
 describe('collections', () => {
   let clock: ManualClock;
+  /** By which the time of day was set forward. */
+  let setMs: number;
   let tasks: FakeTask[];
   let quarantined: { name: string; bytes: number; sinceMs: number }[];
   /** Of the disk; asked once or twice in each collection. */
@@ -26,7 +29,12 @@ describe('collections', () => {
 
   beforeEach(() => {
     clock = new ManualClock();
-    [tasks, quarantined, asked] = [[], [], 0];
+    [tasks, quarantined, asked, setMs] = [[], [], 0, 0];
+    const timeOfDay: Clock = {
+      now: () => clock.now() + setMs,
+      monotonicMs: () => clock.monotonicMs(),
+      after: (delayMs, callback) => clock.after(delayMs, callback),
+    };
     freeBytes = () => Promise.resolve(0);
     collector = new Collector(
       {
@@ -39,7 +47,7 @@ describe('collections', () => {
           },
         },
         quarantine: { list: async () => [...quarantined], remove: async () => void quarantined.shift() },
-        ...{ onRemoved: async () => undefined, onCollected: () => undefined, clock, logger: silentLogger },
+        ...{ onRemoved: async () => undefined, onCollected: () => undefined, clock: timeOfDay, logger: silentLogger },
         freeBytes: () => (asked++, freeBytes()),
       } as unknown as CollectorOptions,
       settings,
@@ -48,11 +56,30 @@ describe('collections', () => {
 
   function hold(bytes: number): void {
     const taskId = computeTaskId({ url: `http://example.com/${tasks.length}` });
-    tasks.push({ taskId, storedBytes: bytes, lastUsedMs: clock.now(), pinned: false });
+    tasks.push({ taskId, storedBytes: bytes, lastUsedMs: clock.now() + setMs, pinned: false });
   }
 
   /** All promises have settled that wait for nothing else. */
   const settled = (): Promise<void> => new Promise(setImmediate);
+
+  it('take nothing for older than it is because the clock was set forward', async () => {
+    freeBytes = () => Promise.resolve(1000);
+    quarantined.push({ name: 'damaged', bytes: 1, sinceMs: clock.now() });
+    hold(1);
+    setMs = 50 * settings.taskTtlMs;
+    hold(2);
+    await collector.collect();
+    assert.deepEqual([tasks.length, quarantined.length], [2, 1]);
+    clock.advance(settings.taskTtlMs / 2);
+    hold(3);
+    clock.advance(settings.taskTtlMs / 2 + 1);
+    await collector.collect();
+    assert.deepEqual(
+      tasks.map(({ storedBytes }) => storedBytes),
+      [3],
+    );
+    assert.equal(quarantined.length, 0);
+  });
 
   it('go by what is free and what is ours, quarantine included, where no capacity is set', async () => {
     hold(20);

@@ -45,7 +45,7 @@ describe('the collector', () => {
   });
   afterEach(() => store.close());
 
-  const clock = { ...systemClock, now: () => nowMs };
+  const clock = { ...systemClock, now: () => nowMs, monotonicMs: () => nowMs };
 
   function makeCollector(over: Partial<GcSettings> = {}, itsClock: Clock = clock): Collector {
     return new Collector(
