@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type * as Koffi from 'koffi';
 import { bindLibc } from './bind-libc.js';
 import type { CLibrary } from './bind-libc.js';
+import { keepExitFromHanging } from './koffi-exit.js';
 import type { Libc } from './libc.js';
 import { isSupportedArch } from './linux-abi.js';
 
@@ -51,6 +52,7 @@ function tryLoad({ platform, arch, loadKoffi }: LoadEnvironment): LibcLoad {
 /** The one place that calls koffi. */
 function openCLibrary(koffi: typeof Koffi): CLibrary {
   const library = koffi.load(null);
+  keepExitFromHanging(library.func('dup2', 'int', ['int', 'int']) as (from: number, to: number) => number);
   const orErrno = (result: number): number => (result === -1 ? -koffi.errno() : result);
   return {
     declare: (name, result, args) => library.func(name, result, args),

@@ -48,6 +48,14 @@ describe('a process with an engine', () => {
     assert.equal(stdout.trim(), `complete ${LENGTH}`);
   });
 
+  it('ends although stderr can not be synced, as on a disk that is full', async () => {
+    await run(`
+      import { closeSync } from 'node:fs';
+      import { nativeSupport } from ${JSON.stringify(index)};
+      if (nativeSupport().available) closeSync(2);
+    `);
+  });
+
   /** A transfer to a client that reads nothing; `then` runs once it has begun. */
   const scriptThatStalls = (then: string): string => `
     import { openSync, truncateSync } from 'node:fs';
