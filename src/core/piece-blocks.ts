@@ -13,6 +13,8 @@ export const BLOCK_SUM_BYTES = 4;
  * body comes behind its sum, which is the CRC-32 of the piece's bytes from its first one to the block's last one. The last sum is the piece's.
  */
 export const BLOCKS_HEADER = 'Dfpeer-Blocks';
+/** In a refusal: nothing of the piece is here; who was told of it hears of it again as soon as there is. */
+export const NO_BLOCKS = 'none';
 /** What a child takes of a parent. */
 export type BlocksWish = 'arriving' | 'always';
 

@@ -7,6 +7,7 @@ import { until } from '../support/until.js';
 import { useTemporaryDirectory } from '../support/temporary-directory.js';
 
 const MIB = 1024 * 1024;
+const PIECES = 4;
 
 describe('daemons that pass pieces on while they arrive', function () {
   this.timeout(120_000);
@@ -23,7 +24,7 @@ describe('daemons that pass pieces on while they arrive', function () {
       cut = () => reject(new Error('the origin cuts its connections'));
     });
     halfTime.catch(() => undefined);
-    origin = await Origin.start(16 * MIB, { halfTime });
+    origin = await Origin.start(PIECES * 4 * MIB, { halfTime });
   });
 
   afterEach(async () => {
@@ -40,6 +41,7 @@ describe('daemons that pass pieces on while they arrive', function () {
     const daemon = await DaemonProcess.start(join(directory(), name), {
       host: { hostname: name },
       upload,
+      backend: { maxRetries: 10 },
       ...scheduler,
     });
     daemons.push(daemon);
@@ -79,5 +81,22 @@ describe('daemons that pass pieces on while they arrive', function () {
     cut();
     await Promise.all(getting);
     for (const daemon of daemons) assert.equal(await daemon.metric('dfpeer_download_bad_pieces_total'), 0);
+  });
+
+  it('and are told of again once there is more of what came no further, by a parent that is asked no more till then', async () => {
+    const [source, child] = [await startDaemon('source'), await startDaemon('child')];
+    const getting = [get(source)];
+    await until('the origin to be asked', () => origin.contentBytes >= 4 * MIB);
+    getting.push(get(child));
+    await until('some of a piece to be passed on', async () => (await uploaded(source)) > 0);
+    origin.behaviour = { status: 503 };
+    const asked = origin.requests.length;
+    cut();
+    await until('the origin to refuse each piece for seconds', () => origin.requests.length >= asked + 5 * PIECES);
+    const refused = await source.metric('dfpeer_upload_refused_total', { cause: 'not-available' });
+    assert.ok(refused <= PIECES, `${refused} requests were refused`);
+    origin.behaviour = {};
+    await Promise.all(getting);
+    assert.deepEqual(child.output.filter((line) => line.includes('given up')), []); // prettier-ignore
   });
 });

@@ -14,7 +14,7 @@ import {
 import { MAX_RETRY_DELAY_MS } from '../../peer/download/origin-source.js';
 import { MAX_PARENT_FAILURES } from '../../peer/download/parent-link.js';
 import { ENOUGH_PARENTS, MAX_SEARCHES } from '../../peer/download/parent-search.js';
-import { MAX_BUSY_ANSWERS, MAX_PARENTS, MAX_REST_MS } from '../../peer/download/parent-swarm.js';
+import { MAX_BUSY_ANSWERS, MAX_EMPTY_OFFERS, MAX_PARENTS, MAX_REST_MS } from '../../peer/download/parent-swarm.js';
 import { MAX_RESTARTS } from '../../peer/download/task-download.js';
 import { FIRST_STALL_MS } from '../../peer/download/stall-watch.js';
 import { MAX_WANTED_RANGES } from '../../peer/download/wanted.js';
@@ -109,6 +109,12 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
       ),
       bound({ MAX_REST_MS }, 'ms', 'Time that a failing or busy parent is left alone.', 'it is asked again'),
       bound({ MAX_BUSY_ANSWERS }, 'times', '"Come back later" in a row from a parent.', 'it is given up'),
+      bound(
+        { MAX_EMPTY_OFFERS },
+        'pieces',
+        'Offers in a row of what a parent has no more when it is asked.',
+        'the same',
+      ),
       bound(
         { CONNECT_TIMEOUT_MS: CALL_CONNECT_TIMEOUT_MS },
         'ms',

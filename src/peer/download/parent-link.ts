@@ -34,6 +34,8 @@ export class ParentLink {
   readonly #openedAtMs: number;
   inFlight = 0;
   consecutiveFailures = 0;
+  /** Pieces it has offered since the last one that came, and had no more when they were asked for. */
+  emptyOffers = 0;
   /** The parent asked not to be asked before this (429, 503). */
   #restUntilMs = 0;
   #cancelRest: () => void = () => undefined;
@@ -67,6 +69,11 @@ export class ParentLink {
 
   offerOf(number: number): PieceOffer | undefined {
     return this.#offers.get(number);
+  }
+
+  /** False: the parent has offered the piece again since. */
+  withdraw(offer: PieceOffer): boolean {
+    return this.#offers.get(offer.number) === offer && this.#offers.delete(offer.number);
   }
 
   /** Idle bandwidth as the parent tells it, less for one that has just failed (docs/WIRE.md 2.2). */

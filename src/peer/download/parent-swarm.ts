@@ -1,4 +1,4 @@
-import { AbortedError, DfpeerError, toDfpeerError } from '../../core/errors.js';
+import { AbortedError, DfpeerError, hasCode, toDfpeerError } from '../../core/errors.js';
 import { TrafficType } from '../../core/piece.js';
 import { LIFE_PATIENCE_MS } from '../../scheduler-client/liveness.js';
 import type { CandidateParent, PeerSession } from '../../scheduler-client/scheduler-client.js';
@@ -19,6 +19,8 @@ const MIN_REST_MS = 250;
 export const MAX_REST_MS = 5_000;
 /** Consecutive "come back later" answers after which a parent is given up. */
 export const MAX_BUSY_ANSWERS = 20;
+/** Pieces that a parent may offer and not have, one after the other; more, and it is given up. */
+export const MAX_EMPTY_OFFERS = 100;
 
 /** Of the pieces under way at once those that one of so many parents is asked for: somewhat more than its share. */
 export function maxRequestsToOne(concurrentPieceCount: number, parents: number): number {
@@ -217,6 +219,7 @@ export class ParentSwarm {
         traceParent: span.traceParent,
       });
       link.consecutiveFailures = 0;
+      link.emptyOffers = 0;
       const { toldRoute } = fetched;
       span.set({ 'parent.route': toldRoute?.route, 'parent.route.reason': toldRoute?.reason });
       span.end();
@@ -234,7 +237,8 @@ export class ParentSwarm {
       span.end(stop.aborted ? new AbortedError(`piece ${number}`) : error);
       if (stop.aborted) return undefined;
       if (error.kind === 'disk') throw error;
-      this.#judge(link, number, error, session);
+      if (hasCode(error, 'DFP_PIECE_NOT_FOUND')) this.#withdraw(link, offer, error);
+      else this.#judge(link, number, error, session);
       return undefined;
     } finally {
       link.inFlight--;
@@ -314,6 +318,15 @@ export class ParentSwarm {
   #mayBeOtherContent({ contentVersion }: PieceOffer): boolean {
     const version = this.#task.contentVersion;
     return version === undefined || contentVersion === undefined ? this.#demandsVersion : version !== contentVersion;
+  }
+
+  /** It came no further there since it was offered; the parent offers it again as soon as it may be had. */
+  #withdraw(link: ParentLink, offer: PieceOffer, error: DfpeerError): void {
+    const { observer, logger } = this.#dependencies;
+    observer.pieceFailed('parent', error.code);
+    logger.debug({ parent: link.id, piece: offer.number }, `an offer is withdrawn: ${error.message}`);
+    if (link.withdraw(offer)) this.#board.withdraw(link.id, offer.number);
+    if (++link.emptyOffers > MAX_EMPTY_OFFERS && !link.lost) this.#giveUp(link, error);
   }
 
   #judge(link: ParentLink, number: number, error: DfpeerError, session: PeerSession | undefined): void {

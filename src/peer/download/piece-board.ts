@@ -72,6 +72,12 @@ export class PieceBoard {
     return true;
   }
 
+  /** The parent has it no more. */
+  withdraw(parentId: string, number: number): void {
+    if (this.#offers.get(parentId)?.delete(number) === true)
+      this.#holders.set(number, (this.#holders.get(number) ?? 1) - 1);
+  }
+
   dropParent(parentId: string): void {
     for (const number of this.#offers.get(parentId) ?? [])
       this.#holders.set(number, (this.#holders.get(number) ?? 1) - 1);

@@ -21,8 +21,9 @@ export type AnnouncedTask = Pick<StoredTask, 'taskId' | 'downloading' | 'complet
 };
 
 /**
- * Tells a child, each in its turn, of the pieces it is interested in, as they come, or begin to come for a child that takes blocks; of those
- * that it says it has no more. Ends when it has heard of all. @throws DfpeerError DFP_TASK_FAILED when the task stops before that
+ * Tells a child, each in its turn, of the pieces it is interested in, as they come, or begin to come for a child that takes blocks, and once
+ * more of one that came no further; of those that it says it has no more. Ends when it has heard of all, and they are stored.
+ * @throws DfpeerError DFP_TASK_FAILED when the task stops before that
  */
 export async function announcePieces(
   task: AnnouncedTask,
@@ -52,8 +53,29 @@ export async function announcePieces(
     child.recall();
   };
   let stopped: DfpeerError | undefined;
+  /** Told of while they were on their way to us, and how to forget that. */
+  const promised = new Map<number, () => void>();
+  const keep = (number: number): void => {
+    promised.get(number)?.();
+    promised.delete(number);
+  };
+  const tell = async (number: number): Promise<void> => {
+    await announce(number);
+    if (task.piece(number) !== undefined) return;
+    const tellAgain = (): void => {
+      keep(number);
+      interested.add(number);
+      look();
+    };
+    const arrival = arriving(number);
+    if (arrival === undefined) tellAgain();
+    else promised.set(number, arrival.onBroken(tellAgain));
+  };
   const unsubscribe = task.subscribe({
-    onPiece: () => look(),
+    onPiece: ({ number }) => {
+      keep(number);
+      look();
+    },
     onComplete: () => look(),
     onStopped: (error) => {
       stopped = error;
@@ -67,9 +89,9 @@ export async function announcePieces(
     for (;;) {
       for (const number of interested) if (child.has(number)) interested.delete(number);
       const chosen = await child.next(untold, signal);
-      for (const number of chosen) await announce(number);
+      for (const number of chosen) await tell(number);
       if (chosen.length > 0) continue;
-      if (signal.aborted || interested.size === 0) return;
+      if (signal.aborted || interested.size + promised.size === 0) return;
       // Recalled: its turn is still to come.
       if (untold.some(() => true)) continue;
       if (task.complete) return;
@@ -83,6 +105,7 @@ export async function announcePieces(
   } finally {
     unsubscribe();
     unsubscribeArrivals?.();
+    for (const forget of promised.values()) forget();
     signal.removeEventListener('abort', onAbort);
   }
 }

@@ -38,9 +38,14 @@ export function sendText(
   response.end(body);
 }
 
-export function sendRefusal(response: ServerResponse, cause: RefusalCause, text: string): void {
+export function sendRefusal(
+  response: ServerResponse,
+  cause: RefusalCause,
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   const close = cause === 'shutting-down' || cause === 'bad-request' ? { Connection: 'close' } : {};
-  sendText(response, STATUS_OF_CAUSE[cause], text, close);
+  sendText(response, STATUS_OF_CAUSE[cause], text, { ...close, ...headers });
 }
 
 /** Status and headers of an answer with content, or of the same without it (HEAD); nothing is written yet. */

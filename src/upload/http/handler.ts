@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { DfpeerError } from '../../core/errors.js';
 import { type Logger, silentLogger } from '../../core/logger.js';
-import { BLOCKS_HEADER, type BlocksWish, parseBlocksWish } from '../../core/piece-blocks.js';
+import { BLOCKS_HEADER, type BlocksWish, NO_BLOCKS, parseBlocksWish } from '../../core/piece-blocks.js';
 import { remoteIp } from '../../core/remote-ip.js';
 import { TRACE_PARENT_HEADER } from '../../core/tracing.js';
 import type { RefusalCause, UploadMetrics } from '../metrics.js';
@@ -149,7 +149,8 @@ export class PieceHandler {
 
   #refuse(response: ServerResponse, cause: RefusalCause, text: string): void {
     this.#metrics.refused('http', cause);
-    sendRefusal(response, cause, text);
+    const isNotHere = cause === 'not-available' && blocksWishOf(response.req) !== undefined;
+    sendRefusal(response, cause, text, isNotHere ? { [BLOCKS_HEADER]: NO_BLOCKS } : {});
   }
 }
 

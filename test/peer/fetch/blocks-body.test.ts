@@ -129,7 +129,8 @@ describe('a piece from a parent in blocks', () => {
         const reader = readerOf(slice, blockLength);
         const come = body.subarray(0, end % body.length);
         assert.equal(feed(reader, Buffer.concat([headOf(slice, blockLength, body), come]), at), undefined);
-        assert.throws(() => reader.end(), coded('DFP_PARENT_UNREACHABLE', new RegExp(`of ${slice.length} bytes`)));
+        const text = new RegExp(`of ${slice.length} bytes of piece ${slice.number}, which came no further there$`);
+        assert.throws(() => reader.end(), coded('DFP_PARENT_REFUSED', text));
         assert.equal(watch.told, Math.floor(come.length / (blockLength + 4)));
       }),
     );

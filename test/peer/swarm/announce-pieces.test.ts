@@ -78,6 +78,23 @@ describe('pieces that are told to a child while they arrive', () => {
     await until('the other to hear of it as well', () => whole.length === 3);
   });
 
+  it('are told of again once more comes of one that came no further, until all are stored', async () => {
+    const heard = listen('10.0.0.1', true);
+    const first = task.arrivals.begin(sliceOf(0), { isFromOrigin: false });
+    first.onBlock(11);
+    await until('the child to hear of it', () => heard.length === 1);
+    task.arrivals.end(first);
+    const second = task.arrivals.begin(sliceOf(0), { isFromOrigin: false });
+    second.onBlock(11);
+    await until('the child to hear of it again', () => heard.length === 2);
+    for (const number of [1, 2]) task.store(number);
+    await until('the child to hear of all', () => heard.length === 4);
+    task.arrivals.end(second);
+    task.store(0);
+    await running[0];
+    assert.deepEqual(heard.slice(2).sort(), [0, 1, 2]);
+  });
+
   it('are news when they come from the origin: one child is told, as long as it may pass them on', async () => {
     const heard = [listen('10.0.0.1', true), listen('10.0.0.2', true)];
     for (const index of [0, 1]) says(`10.0.0.${index + 1}`);

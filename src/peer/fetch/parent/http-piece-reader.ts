@@ -1,6 +1,6 @@
 import { formatRangeHeader, parseContentRange } from '../../../core/byte-range.js';
 import { DfpeerError } from '../../../core/errors.js';
-import { BLOCKS_HEADER, type BlocksWish, bytesInBlocks } from '../../../core/piece-blocks.js';
+import { BLOCKS_HEADER, type BlocksWish, bytesInBlocks, NO_BLOCKS } from '../../../core/piece-blocks.js';
 import type { PieceSlice } from '../../../core/piece.js';
 import { CONTENT_VERSION_HEADER, PIECE_DIGEST_HEADER } from '../../../core/piece-header.js';
 import { quotable } from '../../../core/printable.js';
@@ -93,6 +93,11 @@ export class HttpPieceReader implements AnswerReader {
   end(): never {
     if (this.#state.at === 'refusal') throw this.#refused(this.#state);
     const { parent, slice } = this.#request;
+    if (this.#state.at === 'body' && isArriving(this.#state.head)) {
+      const text = `${parent} sent ${this.pieceBytes} of ${slice.length} bytes of piece ${slice.number}, which came no further there`;
+      // No fault of its own: it may be asked at once for what it has got by now.
+      throw new ParentRefusedError(text, { status: this.#state.head.status, retryAfterMs: 0 });
+    }
     const progress =
       this.#state.at === 'head' ? 'before its answer' : `after ${this.pieceBytes} of ${slice.length} bytes`;
     throw new DfpeerError(
@@ -164,8 +169,10 @@ export class HttpPieceReader implements AnswerReader {
     return undefined;
   }
 
-  #refused({ head, text }: Extract<State, { at: 'refusal' }>): ParentRefusedError {
+  #refused({ head, text }: Extract<State, { at: 'refusal' }>): DfpeerError {
     const { parent, slice } = this.#request;
+    if (head.headers.get(BLOCKS_HEADER.toLowerCase()) === NO_BLOCKS)
+      return new DfpeerError('DFP_PIECE_NOT_FOUND', `${parent} has nothing of piece ${slice.number} any more`);
     const said = quotable(text.toString('utf8')) || quotable(head.reason);
     return new ParentRefusedError(`${parent} refused piece ${slice.number}: HTTP ${head.status} ${said}`, {
       status: head.status,
@@ -177,4 +184,9 @@ export class HttpPieceReader implements AnswerReader {
     const { parent, slice } = this.#request;
     return new DfpeerError('DFP_PARENT_PROTOCOL', `${parent} answered with ${what} for piece ${slice.number}`);
   }
+}
+
+/** Whoever has all of a piece says its digest. */
+function isArriving({ headers }: ResponseHead): boolean {
+  return headers.has(BLOCKS_HEADER.toLowerCase()) && !headers.has(PIECE_DIGEST_HEADER.toLowerCase());
 }
