@@ -6,6 +6,7 @@ import { crc32 } from 'node:zlib';
 import { Metadata } from '@grpc/grpc-js';
 import { z } from 'zod';
 import { parseRangeHeader } from '../../src/core/byte-range.js';
+import { BLOCKS_HEADER, blockLengthOf, NO_BLOCKS } from '../../src/core/piece-blocks.js';
 import { makeHostId, makePeerId } from '../../src/core/ids.js';
 import { silentLogger } from '../../src/core/logger.js';
 import { derivePieceLength, formatPieceDigest, PieceLayout } from '../../src/core/piece.js';
@@ -17,10 +18,11 @@ import { startGrpcServer } from '../../src/grpc/server.js';
 import { HostLoadSampler } from '../../src/peer/host-load/host-load.js';
 import { createSchedulerClient, reannounceStoredTasks } from '../../src/scheduler-client/index.js';
 import { HTTP_PORT_HEADER } from '../../src/peer/parents/grpc-parent-dialer.js';
+import { frame } from '../upload/support/blocks-child.js';
 import { SoakFile } from './soak-file.js';
 
 const IP = '127.0.0.1';
-const LIES = ['bytes', 'digest', 'both', 'cut', 'silence', 'encoding'] as const;
+const LIES = ['bytes', 'digest', 'both', 'cut', 'silence', 'encoding', 'blocks', 'cut-blocks', 'nothing'] as const;
 
 const ordersSchema = z.object({
   hostname: z.string(),
@@ -130,16 +132,19 @@ class LyingPeer {
     // One lie a request, in turn: which piece meets which follows from the race.
     const lie = LIES[this.#told++ % LIES.length];
     if (lie === 'silence') return;
-    const body = lie === 'bytes' || lie === 'both' ? createForgery(right) : right;
+    if (lie === 'nothing') return void response.writeHead(503, { [BLOCKS_HEADER]: NO_BLOCKS }).end();
+    const blockLength = lie === 'blocks' || lie === 'cut-blocks' ? blockLengthOf(task.layout.pieceLength) : undefined;
+    const whole = blockLength === undefined ? right : frame(right, blockLength);
+    const body = lie === 'bytes' || lie === 'both' || lie === 'blocks' ? createForgery(whole) : whole;
     const digest = formatPieceDigest(lie === 'digest' || lie === 'both' ? crc32(right) ^ 1 : crc32(right));
     response.writeHead(206, {
-      'content-length': length,
+      'content-length': body.length,
       'content-range': `bytes ${offset}-${offset + length - 1}/${task.file.size}`,
-      'dfpeer-piece-digest': digest,
+      ...(blockLength === undefined ? { 'dfpeer-piece-digest': digest } : { [BLOCKS_HEADER]: blockLength }),
       ...(lie === 'encoding' ? { 'content-encoding': 'gzip' } : {}),
     });
-    if (lie !== 'cut') return void response.end(body);
-    response.write(body.subarray(0, Math.floor(length / 2)));
+    if (lie !== 'cut' && lie !== 'cut-blocks') return void response.end(body);
+    response.write(body.subarray(0, Math.floor(body.length / 2)));
     response.socket?.end();
   }
 }

@@ -34,8 +34,8 @@ export interface SoakPlan {
   durationMs: number;
   files: readonly SoakFile[];
   events: readonly SoakEvent[];
-  /** One endless list of orders for each worker. */
-  workers: readonly (() => DownloadOrder)[];
+  /** One endless list of orders for each worker; those that come together are given at once. */
+  workers: readonly (() => readonly DownloadOrder[])[];
   originRandom: Random;
 }
 
@@ -83,8 +83,11 @@ const FLAGS: readonly [readonly string[], ...(readonly string[])[]] = [
   ['--ratelimit', '8MiB'],
 ];
 
-function makeOrders(random: Random, files: readonly SoakFile[]): () => DownloadOrder {
-  return () => {
+/** Of those who want the same at once, some pass pieces on while they arrive. */
+const CROWD = 4;
+
+function makeOrders(random: Random, files: readonly SoakFile[]): () => readonly DownloadOrder[] {
+  const next = (): DownloadOrder => {
     const file = files[random.between(0, files.length - 1)];
     if (file === undefined) throw new Error('there are no files');
     const [one, other] = [random.next(), random.next()];
@@ -96,5 +99,11 @@ function makeOrders(random: Random, files: readonly SoakFile[]): () => DownloadO
       timeoutMs: random.pick([10_000, 20_000, 40_000]),
       flags: random.pick(FLAGS),
     };
+  };
+  return () => {
+    const order = next();
+    const others = random.chance(0.2) ? CROWD - 1 : 0;
+    const daemons = Array.from({ length: 1 + others }, (_, index) => (order.daemon + index) % DAEMON_COUNT);
+    return daemons.map((daemon) => ({ ...order, daemon }));
   };
 }

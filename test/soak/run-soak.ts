@@ -92,7 +92,7 @@ class Soak {
     while (!isOver()) {
       await this.#gate;
       this.#running++;
-      await this.#downloader.run(next()).finally(() => this.#running--);
+      await Promise.all(next().map((order) => this.#downloader.run(order))).finally(() => this.#running--);
     }
   }
 
