@@ -239,7 +239,11 @@ export class UploadMetrics {
 export function registerUploadLevels(registry: Registry, levels: UploadLevels): void {
   const gauge = (name: string, help: string, read: () => number): void => scrapedGauge(registry, name, help, read);
   gauge('dfpeer_upload_queue_length', 'Requests waiting for a transfer slot', levels.queuedTransfers);
-  gauge('dfpeer_upload_waiting_for_piece', 'Requests waiting for bytes still being downloaded', levels.waitingForPiece);
+  gauge(
+    'dfpeer_upload_waiting_for_piece',
+    'Requests and uploads waiting for bytes still being downloaded',
+    levels.waitingForPiece,
+  );
   gauge('dfpeer_upload_waiting_for_bandwidth', 'Uploads waiting for a lease of any limit', levels.waitingForBandwidth);
   gauge('dfpeer_upload_connections', 'Open connections of the piece servers', levels.connections);
   gauge(

@@ -102,7 +102,7 @@ export class UploadService {
     });
     registerUploadLevels(registry, {
       queuedTransfers: () => admission.queued,
-      waitingForPiece: () => serving.waitingForPiece,
+      waitingForPiece: () => serving.waitingForPiece + uploads.waitingForPiece,
       waitingForBandwidth: () => uploads.waitingForBandwidth,
       connections: () => caps.open,
       limitBytesPerSecond: () => limits.limitBytesPerSecond,

@@ -61,6 +61,7 @@ for (const fastLane of [true, false])
           const bytes = unframe(body, PIECE_LENGTH, BLOCK_LENGTH);
           assert.ok(bytes.equals(task.bytesOf(arriving.slice).subarray(0, count * BLOCK_LENGTH)));
           assert.equal(await running.metric('dfpeer_upload_waiting_for_bandwidth'), 0);
+          assert.equal(await running.metric('dfpeer_upload_waiting_for_piece'), 1);
           assert.equal(running.service.list()[0]?.bytesSent, bytes.length);
           if (count < BLOCKS - 1) arriving.bring();
         }

@@ -143,7 +143,8 @@ describe('running uploads', () => {
     first.bytesSent = 500;
     first.complete();
     await new Promise(setImmediate);
-    assert.deepEqual([uploads.list()[0]?.waitingFor, uploads.waitingForBandwidth], ['piece', 0]);
+    const { waitingForPiece, waitingForBandwidth } = uploads;
+    assert.deepEqual([uploads.list()[0]?.waitingFor, waitingForPiece, waitingForBandwidth], ['piece', 1, 0]);
     clock.advance(BLOCK_TIMEOUT_MS - 1);
     assert.deepEqual([uploads.size, blocks.listeners], [1, 1]);
     clock.advance(1);

@@ -126,6 +126,11 @@ export class Uploads implements UploadHost {
     return [...this.#running].filter((upload) => upload.waitingForBudget).length;
   }
 
+  /** Running uploads that wait for the next block of a piece that is on its way here. */
+  get waitingForPiece(): number {
+    return [...this.#running].filter(({ waitingFor }) => waitingFor === 'piece').length;
+  }
+
   /** Running uploads move over at their next quantum. */
   setLimitedRoute(limitedRoute: LimitedRoute): void {
     this.#limitedRoute = limitedRoute;
