@@ -2,15 +2,19 @@ import assert from 'node:assert/strict';
 import { systemClock } from '../../../src/core/clock.js';
 import { DfpeerError } from '../../../src/core/errors.js';
 import { silentLogger } from '../../../src/core/logger.js';
+import { noTracing } from '../../../src/core/tracing.js';
 import { computeTaskId } from '../../../src/core/task-id.js';
 import { DistrustedHosts, MAX_STRIKES } from '../../../src/peer/download/distrusted-hosts.js';
-import { MAX_PARENTS, ParentSwarm } from '../../../src/peer/download/parent-swarm.js';
+import { MAX_EMPTY_OFFERS, MAX_PARENTS, ParentSwarm } from '../../../src/peer/download/parent-swarm.js';
 import { PieceBoard } from '../../../src/peer/download/piece-board.js';
 import { SilentHosts } from '../../../src/peer/download/silent-hosts.js';
 import type { PieceSlice } from '../../../src/core/piece.js';
 import { Wakeup } from '../../../src/core/wakeup.js';
 import type { ParentDialer, PieceOffer } from '../../../src/peer/parents/parent-dialer.js';
 import type { CandidateParent } from '../../../src/scheduler-client/scheduler-client.js';
+import type { ParentLink } from '../../../src/peer/download/parent-link.js';
+import { NO_BUDGETS } from '../../support/no-budgets.js';
+import { until } from '../../support/until.js';
 
 const PIECE_LENGTH = 4;
 
@@ -20,14 +24,24 @@ class PatientDialer implements ParentDialer {
   offered: number[] = [];
   /** With what their streams end once they have offered that. */
   failure: DfpeerError | undefined;
+  readonly #more = new Wakeup();
+
+  /** Further ones, or the same again. */
+  offer(number: number): void {
+    this.offered.push(number);
+    this.#more.notify();
+  }
 
   async *syncPieces(parent: CandidateParent, _request: unknown, signal: AbortSignal): AsyncGenerator<PieceOffer> {
     this.dialled.push(parent.peerId);
     const endpoint = { protocol: 'http', host: parent.ip, port: parent.port } as const;
-    for (const number of this.offered)
-      yield { number, offset: number * PIECE_LENGTH, length: PIECE_LENGTH, endpoint, contentVersion: undefined };
-    if (this.failure !== undefined) throw this.failure;
-    await aborted(signal);
+    const over = aborted(signal);
+    for (let next = 0; !signal.aborted;) {
+      for (const number of this.offered.slice(next, (next = this.offered.length)))
+        yield { number, offset: number * PIECE_LENGTH, length: PIECE_LENGTH, endpoint, contentVersion: undefined };
+      if (this.failure !== undefined) throw this.failure;
+      await Promise.race([over, this.#more.wait()]);
+    }
   }
 
   async *syncHost(_parent: CandidateParent, _request: unknown, signal: AbortSignal): AsyncGenerator<never> {
@@ -57,19 +71,24 @@ describe('a swarm of parents', () => {
   let swarm: ParentSwarm;
   let board: PieceBoard;
   let changed: Wakeup;
+  let fromParent: () => Promise<never>;
 
   beforeEach(() => {
     board = new PieceBoard(Math.random);
     changed = new Wakeup();
     dialer = new PatientDialer();
     distrusted = new DistrustedHosts(systemClock);
+    fromParent = () => Promise.reject(new DfpeerError('DFP_PIECE_NOT_FOUND', 'it has nothing of it any more'));
     const dependencies = {
-      ...{ parents: dialer, clock: systemClock, logger: silentLogger, tracer: {} },
+      ...{ parents: dialer, clock: systemClock, logger: silentLogger, tracer: noTracing },
       ...{ distrusted, silentHosts: new SilentHosts(systemClock), settings: { concurrentPieceCount: 8 } },
+      ...{ fetcher: { fromParent: () => fromParent() }, budgets: NO_BUDGETS, hasChildren: () => false },
+      observer: { pieceFailed: () => undefined },
       host: { isAt: ({ ip }: CandidateParent) => ip === '192.0.2.9' },
     };
     const slice = (number: number): PieceSlice => ({ number, offset: number * PIECE_LENGTH, length: PIECE_LENGTH });
-    const task = { taskId: computeTaskId({ url: 'http://example.com/' }), layout: undefined, slice };
+    const arrivals = { begin: () => ({}), end: () => undefined };
+    const task = { taskId: computeTaskId({ url: 'http://example.com/' }), layout: undefined, slice, arrivals };
     const nothing = (): void => undefined;
     swarm = new ParentSwarm({
       ...{ dependencies, task, peerId: 'child', board, demandsVersion: false },
@@ -148,5 +167,50 @@ describe('a swarm of parents', () => {
     while (!swarm.hasFailed) await changed.wait();
     assert.ok(!swarm.alive);
     assert.equal(swarm.silence, 'the parents are silent (gone)');
+  });
+
+  describe('of whom one has lost what was on its way to it', () => {
+    const { signal } = new AbortController();
+    let link: ParentLink;
+
+    beforeEach(async () => {
+      for (const number of [0, 1]) board.want(number);
+      swarm.add([parent('arriving')]);
+      for (const number of [0, 1]) dialer.offer(number);
+      await until('its offers', () => board.holders(0).length + board.holders(1).length === 2);
+      [link] = swarm.links as [ParentLink];
+    });
+
+    it('does not ask it for that before it is offered anew, and for other pieces at once', async () => {
+      await swarm.fetch(link, 0, undefined, signal);
+      assert.deepEqual(swarm.choose(), { link, number: 1 });
+      board.start(1);
+      assert.equal(swarm.choose(), undefined);
+      dialer.offer(0);
+      await until('the offer', () => board.holders(0).length === 1);
+      assert.deepEqual(swarm.choose(), { link, number: 0 });
+    });
+
+    it('asks again for what was offered anew before the refusal came', async () => {
+      const before = link.offerOf(0);
+      const refuse = fromParent;
+      fromParent = async () => {
+        dialer.offer(0);
+        await until('the offer', () => link.offerOf(0) !== before);
+        return refuse();
+      };
+      await swarm.fetch(link, 0, undefined, signal);
+      assert.deepEqual(board.holders(0), ['arriving']);
+    });
+
+    it('gives it up when that never ends', async () => {
+      for (let time = 0; time <= MAX_EMPTY_OFFERS; time++) {
+        assert.ok(swarm.alive);
+        dialer.offer(0);
+        await until('the offer', () => board.holders(0).length === 1);
+        await swarm.fetch(link, 0, undefined, signal);
+      }
+      assert.deepEqual([swarm.alive, swarm.hasFailed], [false, true]);
+    });
   });
 });
