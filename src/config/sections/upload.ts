@@ -53,7 +53,11 @@ export const upload = section({
     reload: true,
   }),
   maxConcurrentTransfers: count(
-    { meaning: 'Uploads at once.', default: 1000, whenReached: 'further ones queue' },
+    {
+      meaning: 'Uploads at once; one that waits for the next block of a piece that arrives is one of them.',
+      default: 1000,
+      whenReached: 'further ones queue',
+    },
     { min: 1, max: 1_000_000, unit: 'uploads' },
   ),
   maxConcurrentTransfersPerIP: count(
