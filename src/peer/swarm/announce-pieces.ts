@@ -5,6 +5,7 @@ import { Wakeup } from '../../core/wakeup.js';
 import type { Arrival } from '../store/arrivals.js';
 import type { StoredTask } from '../store/stored-task.js';
 import type { PacedChild, Untold } from './paced-child.js';
+import { PromisedPieces } from './promised-pieces.js';
 
 export interface Telling {
   child: PacedChild;
@@ -53,27 +54,13 @@ export async function announcePieces(
     child.recall();
   };
   let stopped: DfpeerError | undefined;
-  /** Told of while they were on their way to us, and how to forget that. */
-  const promised = new Map<number, () => void>();
-  const keep = (number: number): void => {
-    promised.get(number)?.();
-    promised.delete(number);
-  };
-  const tell = async (number: number): Promise<void> => {
-    await announce(number);
-    if (task.piece(number) !== undefined) return;
-    const tellAgain = (): void => {
-      keep(number);
-      interested.add(number);
-      look();
-    };
-    const arrival = arriving(number);
-    if (arrival === undefined) tellAgain();
-    else promised.set(number, arrival.onBroken(tellAgain));
-  };
+  const promised = new PromisedPieces((number) => {
+    interested.add(number);
+    look();
+  });
   const unsubscribe = task.subscribe({
     onPiece: ({ number }) => {
-      keep(number);
+      promised.delete(number);
       look();
     },
     onComplete: () => look(),
@@ -89,7 +76,10 @@ export async function announcePieces(
     for (;;) {
       for (const number of interested) if (child.has(number)) interested.delete(number);
       const chosen = await child.next(untold, signal);
-      for (const number of chosen) await tell(number);
+      for (const number of chosen) {
+        await announce(number);
+        if (task.piece(number) === undefined) promised.add(number, arriving(number));
+      }
       if (chosen.length > 0) continue;
       if (signal.aborted || interested.size + promised.size === 0) return;
       // Recalled: its turn is still to come.
@@ -105,7 +95,7 @@ export async function announcePieces(
   } finally {
     unsubscribe();
     unsubscribeArrivals?.();
-    for (const forget of promised.values()) forget();
+    promised.clear();
     signal.removeEventListener('abort', onAbort);
   }
 }
