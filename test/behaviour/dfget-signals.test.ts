@@ -60,7 +60,9 @@ describe('dfget interrupted', function () {
         child.kill(signal);
         // The kernel sends one to all of a terminal that is closed, and so does its shell.
         if (signal === 'SIGHUP') child.kill(signal);
-        assert.deepEqual(await closed, [exitCode, null]);
+        const ending = (await closed) as [number | null, NodeJS.Signals | null];
+        // Node lets go of its signals when all is done, some milliseconds before it ends: the second may come then.
+        if (signal !== 'SIGHUP' || ending[1] !== signal) assert.deepEqual(ending, [exitCode, null]);
         assert.equal(stderr(), 'dfget: interrupted; run it again to go on from there\n');
         assert.deepEqual(await readdir(out), []);
         const before = origin.contentBytes;
