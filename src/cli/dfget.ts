@@ -57,6 +57,7 @@ async function run(options: DfgetOptions): Promise<number> {
   });
   if (inputs === undefined || interruption.exitCode !== undefined) {
     process.stderr.write(`dfget: ${INTERRUPTED}\n`);
+    interruption.endProcess(process.stderr);
     return interruption.exitCode ?? EXIT_CODES.interrupted;
   }
   const { targets, netrc } = inputs;
@@ -85,7 +86,7 @@ async function run(options: DfgetOptions): Promise<number> {
   const exitCode = interruption.exitCode ?? Math.max(...exitCodes);
   const failed = exitCodes.filter((code) => code !== EXIT_CODES.ok).length;
   reporter.end({ files: targets.length, failed, exitCode, interrupted: interruption.exitCode !== undefined });
-  if (isContentForStdout(options)) interruption.endProcess();
+  interruption.endProcess(reportStream(options));
   return exitCode;
 }
 
@@ -135,6 +136,11 @@ async function findTargets({ source }: DfgetOptions, signal: AbortSignal): Promi
   return readTargets(source, process.stdin, signal);
 }
 
+/** Events go to stdout, unless the content does. */
+function reportStream(options: DfgetOptions): NodeJS.WriteStream {
+  return options.json && !isContentForStdout(options) ? process.stdout : process.stderr;
+}
+
 function isContentForStdout({ source }: DfgetOptions): boolean {
   return source.kind === 'url' && source.output.kind === 'stdout';
 }
@@ -143,7 +149,7 @@ async function createReporter(options: DfgetOptions, files: number): Promise<Rep
   const { source, json, explain, showProgress } = options;
   if (json) {
     const { JsonReporter } = await import('./json-reporter.js');
-    const stream = isContentForStdout(options) ? process.stderr : process.stdout;
+    const stream = reportStream(options);
     surviveUnwritable(stream); // not of stdout in any case: to open it takes milliseconds
     return new JsonReporter(stream);
   }

@@ -25,10 +25,13 @@ export class Interruption {
     return this.#exitCode;
   }
 
-  /** Ends the process once stderr is out, whoever else still waits: a reader of stdout may take nothing more. Nothing happens where nothing came. */
-  endProcess(): void {
+  /**
+   * Ends the process once what was reported is out, whoever else still waits: a reader of stdout may take nothing more. A process that ends by
+   * itself lets go of its signals first, so that a second hang-up would kill it. Nothing happens where nothing came.
+   */
+  endProcess(reported: NodeJS.WritableStream): void {
     const exitCode = this.#exitCode;
-    if (exitCode !== undefined) process.stderr.write('', () => process.exit(exitCode));
+    if (exitCode !== undefined) reported.write('', () => process.exit(exitCode));
   }
 
   #on(signal: keyof typeof EXIT_CODE_OF_SIGNAL): void {
