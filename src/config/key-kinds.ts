@@ -98,7 +98,7 @@ export function percent<const D extends KeyDescription>(description: D) {
 export function port<const D extends KeyDescription>(description: D) {
   return key('port', description, {
     schema: z.int().min(0).max(65535),
-    expects: 'a port from 0 to 65535 (0: any free one)',
+    expects: 'a port up to 65535, or 0 for any free one',
   });
 }
 

@@ -7,7 +7,7 @@ import type { Logger } from './logger.js';
 /** Where no descriptor is left every attempt to accept fails, many a second. */
 const ACCEPT_WARNING_INTERVAL_MS = 60_000;
 
-/** Port 0: any free one. */
+/** Port 0 stands for any free one. */
 export type ListenTarget = { ip: string; port: number } | { socketPath: string };
 
 export interface ListenOptions {

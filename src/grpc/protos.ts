@@ -18,7 +18,7 @@ export const packageDefinition: PackageDefinition = loadSync(
   { includeDirs: [PROTO_DIRECTORY], keepCase: false, longs: Number, defaults: true, oneofs: true },
 );
 
-/** For reflection, which decodes the files of every entry: any entry has all of them, and to decode them once is enough. */
+/** For reflection, which decodes the files of every entry. Each has all of them, and to decode them once is enough. */
 export const reflectedDefinition: PackageDefinition = Object.fromEntries(Object.entries(packageDefinition).slice(0, 1));
 
 const loaded = loadPackageDefinition(packageDefinition) as unknown as DfdaemonTypes &

@@ -58,9 +58,9 @@ export async function startEmbeddedScheduler(options: EmbeddedSchedulerOptions):
   const gcIntervalMs = timings.gcIntervalMs ?? DEFAULT_SCHEDULER_TIMINGS.gcIntervalMs;
   let collectedAtMs = clock.monotonicMs();
   const stopGc = every(clock, gcIntervalMs, () => {
-    const unheardMs = clock.monotonicMs() - collectedAtMs - gcIntervalMs;
-    collectedAtMs = clock.monotonicMs();
-    service.collectGarbage(unheardMs);
+    const nowMs = clock.monotonicMs();
+    service.collectGarbage(nowMs - collectedAtMs - gcIntervalMs);
+    collectedAtMs = nowMs;
   });
   logger.info({ address: server.address }, 'embedded scheduler listens');
   return {

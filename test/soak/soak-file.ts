@@ -20,7 +20,7 @@ export class SoakFile {
     this.#key = createHash('sha256').update(`${seed}/${name}`).digest().subarray(0, BLOCK_BYTES);
   }
 
-  /** AES in counter mode: any part of the stream can be had at once. */
+  /** AES in counter mode, of whose stream any part can be had at once. */
   bytes({ offset, length }: ByteRange): Buffer {
     const firstBlock = Math.floor(offset / BLOCK_BYTES);
     const skipped = offset - firstBlock * BLOCK_BYTES;

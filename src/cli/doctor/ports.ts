@@ -54,7 +54,7 @@ async function checkPort(
   const own = ownPorts?.[name];
   if (own !== undefined && (port === 0 || own === port))
     return found.ok(`${key}: the running daemon (process ${pid ?? 0}) has port ${own}`);
-  if (port === 0) return found.ok(`${key}: any free port will be taken`);
+  if (port === 0) return found.ok(`${key}: a free port will be taken`);
   const errno = await tryToListen(wanted);
   if (errno === undefined) return found.ok(`${key}: ${formatHostPort(ip, port)} is free`);
   return explain(wanted, errno, own);

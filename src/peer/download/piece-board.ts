@@ -79,8 +79,7 @@ export class PieceBoard {
   }
 
   dropParent(parentId: string): void {
-    for (const number of this.#offers.get(parentId) ?? [])
-      this.#holders.set(number, (this.#holders.get(number) ?? 1) - 1);
+    for (const number of this.#offers.get(parentId) ?? []) this.withdraw(parentId, number);
     this.#offers.delete(parentId);
   }
 

@@ -10,7 +10,7 @@ import { mapDiskError } from '../disk-error.js';
 import { ensurePrivateDirectory, isOwnUid } from './private-directory.js';
 import { Quarantine } from './quarantine.js';
 
-/** What a data file looked like when it was last known good: any difference means its pieces are checked again. */
+/** What a data file looked like when it was last known good. After any difference its pieces are checked again. */
 export interface FileMark {
   size: number;
   mtimeMs: number;
