@@ -2,9 +2,13 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ScriptedScheduler } from '../scheduler-client/support/scripted-scheduler.js';
+import { LyingProgram } from '../soak/lying-program.js';
+import { SoakFile } from '../soak/soak-file.js';
 import { DaemonProcess } from '../support/daemon-process.js';
+import { DeafPort } from '../support/deaf-port.js';
 import { Origin } from '../support/origin.js';
 import { useSharedDirectory, useTemporaryDirectory } from '../support/temporary-directory.js';
+import { until } from '../support/until.js';
 import { useEnds } from '../support/use-ends.js';
 
 const MIB = 1024 * 1024;
@@ -101,6 +105,33 @@ describe('a download among the silent', function () {
     const output = join(directory(), 'output');
     const { stderr } = await child.dfget(origin.url(), '-O', output, '--no-progress', '--explain');
     assert.match(stderr, /^why the origin: a parent was slow$/m);
+  });
+
+  it('waits once for a parent that speaks, and whose pieces nobody can get through to', async () => {
+    const child = await DaemonProcess.start(join(directory(), 'child'));
+    ends.push(() => child.end());
+    const deaf = await DeafPort.open();
+    ends.push(() => deaf.close());
+    const seed = 7;
+    const files = ['first', 'second'].map((name) => new SoakFile(name, SIZE, seed));
+    const origins = await Promise.all(files.map((file) => Origin.start(file.bytes({ offset: 0, length: SIZE }))));
+    for (const origin of origins) ends.push(() => origin.close());
+    const parent = await LyingProgram.start({
+      ...{ hostname: 'parent', scheduler: `127.0.0.1:${child.ports.scheduler ?? 0}`, seed, piecePort: deaf.port },
+      files: files.map(({ name, size }, index) => ({ name, size, url: origins[index]?.url() ?? '' })),
+    });
+    ends.push(() => parent.kill());
+    await until('the parent to be known', async () => child.output.some((line) => line.includes('127.0.0.1-parent')));
+    const reasons: string[] = [];
+    for (const origin of origins) {
+      const output = join(directory(), `output ${reasons.length}`);
+      const { code, stderr } = await child.dfget(origin.url(), '-O', output, '--no-progress', '--explain');
+      assert.equal(code, 0, stderr);
+      assert.ok((await readFile(output)).equals(origin.content));
+      reasons.push(/^why the origin: (.*)$/m.exec(stderr)?.[1] ?? '');
+    }
+    assert.match(reasons[0] ?? '', /^cannot connect to parent .*; then the scheduler says: /);
+    assert.equal(reasons[1], 'the parents are silent (nobody here got through to their pieces lately)');
   });
 
   it('takes nothing from an origin that it may not use', async () => {

@@ -29,6 +29,8 @@ const ordersSchema = z.object({
   scheduler: z.string(),
   seed: z.number(),
   files: z.array(z.object({ name: z.string(), size: z.number(), url: z.string() })),
+  /** Where it says that its pieces are, instead of its own port. */
+  piecePort: z.number().optional(),
 });
 export type LiarOrders = z.infer<typeof ordersSchema>;
 
@@ -45,11 +47,13 @@ interface Task {
 class LyingPeer {
   readonly #hostname: string;
   readonly #tasks: ReadonlyMap<string, Task>;
+  readonly #piecePort: number | undefined;
   #httpPort = 0;
   #told = 0;
 
-  constructor({ hostname, files, seed }: LiarOrders) {
+  constructor({ hostname, files, seed, piecePort }: LiarOrders) {
     this.#hostname = hostname;
+    this.#piecePort = piecePort;
     this.#tasks = new Map(
       files.map(({ name, size, url }) => [
         computeTaskId({ url, filteredQueryParams: DEFAULT_FILTERED_QUERY_PARAMS }),
@@ -63,7 +67,7 @@ class LyingPeer {
     const server = createServer((request, response) => this.#lie(request, response));
     server.listen(0, IP);
     await once(server, 'listening');
-    this.#httpPort = (server.address() as AddressInfo).port;
+    this.#httpPort = this.#piecePort ?? (server.address() as AddressInfo).port;
     const grpc = await startGrpcServer({
       listen: { ip: IP, port: 0 },
       services: [

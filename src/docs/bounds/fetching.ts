@@ -1,5 +1,5 @@
 import { MAX_PIECE_LENGTH, MAX_PIECES, MIN_PIECE_LENGTH } from '../../core/piece.js';
-import { MAX_SILENT_HOSTS, SILENCE_MEMORY_MS } from '../../peer/download/silent-hosts.js';
+import { HOST_MEMORY_MS, MAX_REMEMBERED_HOSTS } from '../../peer/download/remembered-hosts.js';
 import { LIFE_PATIENCE_MS } from '../../scheduler-client/liveness.js';
 import { DISTRUST_MS, MAX_DISTRUSTED_HOSTS, MAX_STRIKES } from '../../peer/download/distrusted-hosts.js';
 import { ORIGIN_TIMEOUT_MS } from '../../peer/download/download-request.js';
@@ -83,12 +83,17 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
         'the origin is asked for twice as many at once',
       ),
       bound(
-        { SILENCE_MEMORY_MS },
+        { HOST_MEMORY_MS },
         'ms',
-        'Time that a parent without a sign of life is remembered.',
-        'one is waited for again',
+        'Time that a parent without a sign of life is remembered, or one whose pieces nobody gets through to.',
+        'it is waited for again',
       ),
-      bound({ MAX_SILENT_HOSTS }, 'entries', 'Such hosts that are remembered.', 'the oldest is forgotten'),
+      bound(
+        { MAX_REMEMBERED_HOSTS },
+        'entries',
+        'Such hosts that are remembered, of either kind.',
+        'the oldest is forgotten',
+      ),
       bound(
         { ORIGIN_PATIENCE_MS },
         'ms',

@@ -12,7 +12,7 @@ import type { TaskStore } from '../store/task-store.js';
 import type { DownloadBudgets } from './download-budgets.js';
 import type { DistrustedHosts } from './distrusted-hosts.js';
 import type { DownloadSettings } from './download-request.js';
-import type { SilentHosts } from './silent-hosts.js';
+import type { RememberedHosts } from './remembered-hosts.js';
 
 export interface OwnHost {
   id: string;
@@ -46,7 +46,9 @@ export interface DownloadDependencies {
   /** Hosts whose pieces were bad lately; shared by all downloads of this node. */
   distrusted: DistrustedHosts;
   /** Hosts that showed no life lately; shared likewise. */
-  silentHosts: SilentHosts;
+  silentHosts: RememberedHosts;
+  /** Hosts that live and whose pieces nobody here got through to lately; shared likewise. */
+  unreachableHosts: RememberedHosts;
   observer: DownloadObserver;
   /** Within a download: its span, to which the pieces belong. */
   tracer: Tracer;

@@ -9,7 +9,7 @@ import { DistrustedHosts } from './distrusted-hosts.js';
 import { DownloadClient } from './download-client.js';
 import type { DownloadRequest } from './download-request.js';
 import type { DownloadFacts } from './download-story.js';
-import { SilentHosts } from './silent-hosts.js';
+import { RememberedHosts } from './remembered-hosts.js';
 import { TaskDownload } from './task-download.js';
 
 /** Tasks being downloaded at the same time; one more is refused with DFP_LIMIT. */
@@ -43,7 +43,10 @@ export class DownloadManager {
   #closing = false;
 
   constructor(
-    dependencies: Omit<DownloadDependencies, 'inBackground' | 'tracer' | 'distrusted' | 'silentHosts'>,
+    dependencies: Omit<
+      DownloadDependencies,
+      'inBackground' | 'tracer' | 'distrusted' | 'silentHosts' | 'unreachableHosts'
+    >,
     options?: { maxDownloads?: number; tracer?: Tracer; beginUse?: BeginUse },
   ) {
     this.#dependencies = {
@@ -51,7 +54,8 @@ export class DownloadManager {
       tracer: options?.tracer ?? noTracing,
       inBackground: (work) => this.#inBackground(work),
       distrusted: new DistrustedHosts(dependencies.clock),
-      silentHosts: new SilentHosts(dependencies.clock),
+      silentHosts: new RememberedHosts(dependencies.clock),
+      unreachableHosts: new RememberedHosts(dependencies.clock),
     };
     this.#maxDownloads = options?.maxDownloads ?? DEFAULT_MAX_DOWNLOADS;
     this.#beginUse = options?.beginUse;

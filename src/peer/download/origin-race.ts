@@ -23,7 +23,6 @@ interface Wait {
 }
 
 const WORD: Wait = { for: 'word', patienceMs: ORIGIN_PATIENCE_MS, wideningMs: ORIGIN_WIDENING_MS };
-const PIECES: Wait = { for: 'pieces', patienceMs: PARENT_PATIENCE_MS, wideningMs: ORIGIN_WIDENING_MS };
 
 /**
  * How many pieces the origin is asked for while others are to give them: none as long as somebody lives and speaks, one once they have been
@@ -60,12 +59,19 @@ export class OriginRace {
     };
   }
 
-  /** They are there; from now on pieces are waited for. */
-  heard(): void {
-    if (this.#wait !== PIECES) this.#restart(PIECES);
+  /** They are there; from now on pieces are waited for, and longer where somebody gives reason to. */
+  heard(patienceMs = PARENT_PATIENCE_MS): void {
+    if (!this.wasHeard || patienceMs > this.#wait.patienceMs)
+      this.#restart({ for: 'pieces', patienceMs, wideningMs: ORIGIN_WIDENING_MS });
   }
 
-  /** Bytes came, or are asked for only now. */
+  /** Bytes are asked for only now. */
+  asked(patienceMs = PARENT_PATIENCE_MS): void {
+    this.heard(patienceMs);
+    this.#quietTicks = 0;
+  }
+
+  /** Bytes came. */
   moved(): void {
     this.heard();
     this.#quietTicks = 0;
@@ -73,7 +79,7 @@ export class OriginRace {
 
   /** Somebody has spoken since a word was expected. */
   get wasHeard(): boolean {
-    return this.#wait === PIECES;
+    return this.#wait.for === 'pieces';
   }
 
   /** Nobody has shown life, though it was time. */

@@ -64,7 +64,8 @@ export class ParentFetches {
   /** Undefined when it could not be had. @throws DfpeerError DFP_STORE_* */
   async fetch(number: number, source: PieceGiver): Promise<CollectedPiece | undefined> {
     // Those who are asked only now can't have been silent.
-    if (source !== ORIGIN && this.#races.parentCount === 0) this.#context.originRace.moved();
+    const { originRace, swarm } = this.#context;
+    if (source !== ORIGIN && this.#races.parentCount === 0) originRace.asked(swarm.piecesPatienceMs);
     const running = this.#races.run(number, source);
     const settled = running.then(() => undefined, () => undefined).finally(() => this.#running.delete(settled)); // prettier-ignore
     this.#running.add(settled);

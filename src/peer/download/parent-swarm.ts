@@ -7,6 +7,7 @@ import type { StoredTask } from '../store/stored-task.js';
 import type { CollectedPiece } from './carriage.js';
 import type { DownloadDependencies } from './dependencies.js';
 import type { OffersRequest, PieceOffer } from '../parents/parent-dialer.js';
+import { PARENT_PATIENCE_MS } from './origin-race.js';
 import { MAX_PARENT_FAILURES, ParentLink } from './parent-link.js';
 import { PieceSet } from '../../core/piece-set.js';
 import { HeldPieces } from './held-pieces.js';
@@ -88,6 +89,11 @@ export class ParentSwarm {
     return this.links.every(({ parent }) => silentHosts.has(parent.hostId)) ? 0 : LIFE_PATIENCE_MS;
   }
 
+  /** How long parents that have spoken may send no byte, in milliseconds. */
+  get piecesPatienceMs(): number {
+    return this.#isUnreachable ? 0 : PARENT_PATIENCE_MS;
+  }
+
   get links(): readonly ParentLink[] {
     return [...this.#links.values()];
   }
@@ -104,8 +110,9 @@ export class ParentSwarm {
 
   /** For people: nothing comes, as far as is known why. */
   get silence(): string {
-    const words = 'the parents are silent';
-    return this.#lastFailure === undefined ? words : `${words} (${this.#lastFailure})`;
+    const why =
+      this.#lastFailure ?? (this.#isUnreachable ? 'nobody here got through to their pieces lately' : undefined);
+    return `the parents are silent${why === undefined ? '' : ` (${why})`}`;
   }
 
   /** Those that failed since the last call, in the scheduler's own words. */
@@ -220,6 +227,7 @@ export class ParentSwarm {
       });
       link.consecutiveFailures = 0;
       link.emptyOffers = 0;
+      this.#dependencies.unreachableHosts.remove(link.parent.hostId);
       const { toldRoute } = fetched;
       span.set({ 'parent.route': toldRoute?.route, 'parent.route.reason': toldRoute?.reason });
       span.end();
@@ -262,6 +270,12 @@ export class ParentSwarm {
     for (const link of this.links) this.#remove(link);
   }
 
+  /** Nobody but hosts whose pieces were out of reach lately. */
+  get #isUnreachable(): boolean {
+    const { unreachableHosts } = this.#dependencies;
+    return this.alive && this.links.every(({ parent }) => unreachableHosts.has(parent.hostId));
+  }
+
   #isUseless(parent: CandidateParent): boolean {
     const { host, distrusted, logger } = this.#dependencies;
     const isUs = host.isAt(parent);
@@ -281,7 +295,14 @@ export class ParentSwarm {
   #standings(): ParentStanding[] {
     const usable = this.links.filter((link) => !link.resting);
     const maxInFlight = maxRequestsToOne(this.#dependencies.settings.concurrentPieceCount, usable.length);
-    return usable.map(({ id, inFlight, weight }) => ({ id, inFlight, weight, maxInFlight }));
+    const { unreachableHosts } = this.#dependencies;
+    return usable.map(({ id, inFlight, weight, parent }) => ({
+      id,
+      inFlight,
+      weight,
+      // One piece is enough to find out whether it can be reached again.
+      maxInFlight: unreachableHosts.has(parent.hostId) ? 1 : maxInFlight,
+    }));
   }
 
   #onOffer(link: ParentLink, offer: PieceOffer): void {
@@ -330,7 +351,8 @@ export class ParentSwarm {
   }
 
   #judge(link: ParentLink, number: number, error: DfpeerError, session: PeerSession | undefined): void {
-    const { observer, logger, clock } = this.#dependencies;
+    const { observer, logger, clock, unreachableHosts } = this.#dependencies;
+    const { hostId } = link.parent;
     observer.pieceFailed('parent', error.code);
     this.#lastFailure = error.message;
     logger.warn(
@@ -341,10 +363,13 @@ export class ParentSwarm {
     if (!link.resting) link.consecutiveFailures++;
     const lied = error.code === 'DFP_PIECE_DIGEST' || error.code === 'DFP_PARENT_PROTOCOL';
     const retryAfterMs = retryAfterMsOf(error, clock.now());
+    const isUnreachable = error.code === 'DFP_PARENT_UNREACHABLE';
+    const mostFailures = isUnreachable && unreachableHosts.has(hostId) ? 1 : MAX_PARENT_FAILURES;
     // Busy is not broken: a parent that says when to come back gets more patience.
-    const patience = retryAfterMs === undefined ? MAX_PARENT_FAILURES : MAX_BUSY_ANSWERS;
-    if (lied) this.#distrust(link.parent.hostId, error);
+    const patience = retryAfterMs === undefined ? mostFailures : MAX_BUSY_ANSWERS;
+    if (lied) this.#distrust(hostId, error);
     if (lied || link.consecutiveFailures >= patience) {
+      if (isUnreachable) unreachableHosts.add(hostId);
       session?.pieceFailed({ pieceNumber: number, parentPeerId: link.id, temporary: true });
       if (!link.lost) this.#giveUp(link, error);
       return;

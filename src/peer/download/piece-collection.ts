@@ -89,7 +89,7 @@ export class PieceCollection {
         originRace.moved();
         context.story.moved();
       },
-      onWord: () => originRace.heard(),
+      onWord: () => originRace.heard(this.#swarm.piecesPatienceMs),
     });
     this.#search = new ParentSearch(dependencies.clock, () => this.#searchParents());
     this.#parentFetches = new ParentFetches({

@@ -84,6 +84,22 @@ describe('the race with the origin', () => {
     assert.equal(race.width, 1);
   });
 
+  it('has no patience with parents that gave nothing lately, until one that did gives word, or bytes come', async () => {
+    race.expectLife(LIFE_PATIENCE_MS);
+    race.heard(0);
+    race.asked(0);
+    assert.deepEqual(await widthsFrom(0, ORIGIN_WIDENING_MS), [1, 1, 2, 4]);
+    race.heard(PARENT_PATIENCE_MS);
+    assert.equal(race.width, 0);
+    race.asked(0);
+    assert.deepEqual(await widthsFrom(PARENT_PATIENCE_MS, ORIGIN_WIDENING_MS), [0, 1, 2, 4]);
+    race.expectLife(LIFE_PATIENCE_MS);
+    race.asked(0);
+    assert.equal(race.width, 1);
+    race.moved();
+    assert.equal(race.width, 0);
+  });
+
   it('leaves no timer behind', () => {
     const alive = race.expectLife(LIFE_PATIENCE_MS);
     race.moved();

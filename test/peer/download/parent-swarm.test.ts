@@ -7,12 +7,13 @@ import { computeTaskId } from '../../../src/core/task-id.js';
 import { DistrustedHosts, MAX_STRIKES } from '../../../src/peer/download/distrusted-hosts.js';
 import { MAX_EMPTY_OFFERS, MAX_PARENTS, ParentSwarm } from '../../../src/peer/download/parent-swarm.js';
 import { PieceBoard } from '../../../src/peer/download/piece-board.js';
-import { SilentHosts } from '../../../src/peer/download/silent-hosts.js';
+import { RememberedHosts } from '../../../src/peer/download/remembered-hosts.js';
 import type { PieceSlice } from '../../../src/core/piece.js';
 import { Wakeup } from '../../../src/core/wakeup.js';
 import type { ParentDialer, PieceOffer } from '../../../src/peer/parents/parent-dialer.js';
 import type { CandidateParent } from '../../../src/scheduler-client/scheduler-client.js';
-import type { ParentLink } from '../../../src/peer/download/parent-link.js';
+import { PARENT_PATIENCE_MS } from '../../../src/peer/download/origin-race.js';
+import { MAX_PARENT_FAILURES, type ParentLink } from '../../../src/peer/download/parent-link.js';
 import { NO_BUDGETS } from '../../support/no-budgets.js';
 import { until } from '../../support/until.js';
 
@@ -68,20 +69,27 @@ function parent(peerId: string): CandidateParent {
 describe('a swarm of parents', () => {
   let dialer: PatientDialer;
   let distrusted: DistrustedHosts;
+  let unreachableHosts: RememberedHosts;
   let swarm: ParentSwarm;
   let board: PieceBoard;
   let changed: Wakeup;
-  let fromParent: () => Promise<never>;
+  let fromParent: () => Promise<{ digest: string; costMs: number; toldRoute: undefined }>;
 
   beforeEach(() => {
     board = new PieceBoard(Math.random);
     changed = new Wakeup();
     dialer = new PatientDialer();
     distrusted = new DistrustedHosts(systemClock);
+    unreachableHosts = new RememberedHosts(systemClock);
     fromParent = () => Promise.reject(new DfpeerError('DFP_PIECE_NOT_FOUND', 'it has nothing of it any more'));
     const dependencies = {
       ...{ parents: dialer, clock: systemClock, logger: silentLogger, tracer: noTracing },
-      ...{ distrusted, silentHosts: new SilentHosts(systemClock), settings: { concurrentPieceCount: 8 } },
+      ...{
+        distrusted,
+        silentHosts: new RememberedHosts(systemClock),
+        unreachableHosts,
+        settings: { concurrentPieceCount: 8 },
+      },
       ...{ fetcher: { fromParent: () => fromParent() }, budgets: NO_BUDGETS, hasChildren: () => false },
       observer: { pieceFailed: () => undefined },
       host: { isAt: ({ ip }: CandidateParent) => ip === '192.0.2.9' },
@@ -167,6 +175,59 @@ describe('a swarm of parents', () => {
     while (!swarm.hasFailed) await changed.wait();
     assert.ok(!swarm.alive);
     assert.equal(swarm.silence, 'the parents are silent (gone)');
+  });
+
+  describe('of whom one speaks, and nobody gets through to its pieces', () => {
+    const { signal } = new AbortController();
+    let link: ParentLink;
+
+    beforeEach(async () => {
+      for (const number of [0, 1]) board.want(number);
+      dialer.offered = [0, 1];
+      fromParent = () => Promise.reject(new DfpeerError('DFP_PARENT_UNREACHABLE', 'no answer'));
+      swarm.add([parent('deaf')]);
+      await until('its offers', () => board.holders(0).length + board.holders(1).length === 2);
+      [link] = swarm.links as [ParentLink];
+    });
+
+    const fail = (): Promise<unknown> => swarm.fetch(link, 0, undefined, signal);
+
+    it('tries as often as it does with others, and remembers it once it is given up', async () => {
+      for (let time = 0; time < MAX_PARENT_FAILURES; time++) {
+        assert.ok(!unreachableHosts.has('deaf'));
+        assert.equal(swarm.piecesPatienceMs, PARENT_PATIENCE_MS);
+        await until('it to be asked again', () => !link.resting);
+        await fail();
+      }
+      assert.ok(!swarm.alive);
+      assert.ok(unreachableHosts.has('deaf'));
+    });
+
+    it('asks one that is remembered for a piece at a time, once, and waits for none of them', async () => {
+      unreachableHosts.add('deaf');
+      assert.equal(swarm.piecesPatienceMs, 0);
+      assert.equal(swarm.silence, 'the parents are silent (nobody here got through to their pieces lately)');
+      assert.equal(swarm.choose()?.link, link);
+      link.inFlight = 1;
+      assert.equal(swarm.choose(), undefined);
+      link.inFlight = 0;
+      await fail();
+      assert.deepEqual([swarm.alive, swarm.hasFailed], [false, true]);
+      assert.equal(swarm.silence, 'the parents are silent (no answer)');
+    });
+
+    it('waits as ever where another parent is not remembered', () => {
+      unreachableHosts.add('deaf');
+      swarm.add([parent('well')]);
+      assert.equal(swarm.piecesPatienceMs, PARENT_PATIENCE_MS);
+    });
+
+    it('forgets that once it gives a piece', async () => {
+      unreachableHosts.add('deaf');
+      fromParent = () => Promise.resolve({ digest: 'crc32:1', costMs: 1, toldRoute: undefined });
+      assert.notEqual(await fail(), undefined);
+      assert.ok(!unreachableHosts.has('deaf'));
+    });
   });
 
   describe('of whom one has lost what was on its way to it', () => {
