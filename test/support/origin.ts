@@ -33,10 +33,13 @@ export interface OriginBehaviour {
 
 /** A real HTTP server that counts what it gives. */
 export class Origin {
+  static #started = 0;
   content: Buffer;
   readonly requests: OriginRequest[] = [];
   behaviour: OriginBehaviour;
   readonly #server: Server;
+  /** The system gives a port again: without it the URL of an earlier origin, which a daemon knows, might come back. */
+  readonly #name = `origin-${++Origin.#started}`;
   #budgetStartMs = 0;
   #budgetUsed = 0;
 
@@ -61,7 +64,7 @@ export class Origin {
 
   url(path = '/file.bin'): string {
     const { address, port } = this.#server.address() as AddressInfo;
-    return `http://${address}:${port}${path}`;
+    return `http://${address}:${port}/${this.#name}${path}`;
   }
 
   get sha256(): string {
