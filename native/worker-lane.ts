@@ -15,8 +15,8 @@ import { WakeUp } from './wake-up.js';
  */
 const WORKER_MEMORY = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4, codeRangeSizeMb: 32 };
 
-/** How long a process that exits waits for a worker that is still starting. It takes some 50 ms on an idle machine. */
-const MAX_START_WAIT_MS = 500;
+/** How long a process that exits waits for a worker that is still starting. It takes some 50 ms on an idle machine, over 500 on one with work for many. */
+const MAX_START_WAIT_MS = 2000;
 
 export interface LaneOptions extends LoopOptions {
   slots: number;
