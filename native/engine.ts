@@ -204,6 +204,17 @@ export class SendFileEngine implements TransferEngine {
       if (lane.hasRoom && (least === undefined || lane.load < least.load)) least = lane;
     }
     if (least?.load === 0 || this.#lanes.size >= this.#maxWorkers) return least;
+    try {
+      return this.#addLane();
+    } catch (thrown) {
+      if (least === undefined) throw thrown;
+      // Where the system gives no more threads or descriptors, the workers that run do all the work.
+      return least;
+    }
+  }
+
+  /** @throws EngineError, SyscallError, or what the thread could not be started for */
+  #addLane(): WorkerLane {
     if (this.#deathsInARow >= MAX_WORKER_DEATHS_IN_A_ROW && this.#nowMs() < this.#restsUntilMs) {
       throw new EngineError(
         'ERR_ENGINE_WORKER_DIED',

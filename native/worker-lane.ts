@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { atExit } from './at-exit.js';
 import type { WorkerInput } from './engine-worker.js';
 import { EngineError } from './errors.js';
 import type { FdWatcher, Libc } from './libc.js';
@@ -66,6 +67,7 @@ export class WorkerLane {
   readonly #watcher: FdWatcher;
   readonly #worker: Worker;
   readonly #ended: Promise<void>;
+  readonly #forgetExit: () => void;
   #closing = false;
   #cause: unknown;
 
@@ -102,7 +104,7 @@ export class WorkerLane {
         resolve();
       });
     });
-    process.once('exit', this.#onProcessExit);
+    this.#forgetExit = atExit(() => this.#onProcessExit());
   }
 
   /** Jobs in its slots. */
@@ -142,11 +144,11 @@ export class WorkerLane {
   }
 
   /** A thread inside a syscall can't be terminated: without this, the process would wait for it at its end. */
-  readonly #onProcessExit = (): void => {
+  #onProcessExit(): void {
     this.#requestShutdown();
     // A thread that is terminated while it loads koffi takes the process down with SIGABRT.
     this.#table.waitUntilStarted(MAX_START_WAIT_MS);
-  };
+  }
 
   #requestShutdown(): void {
     this.#worker.ref();
@@ -178,7 +180,7 @@ export class WorkerLane {
 
   #onExit(): void {
     this.#settleFinished();
-    process.removeListener('exit', this.#onProcessExit);
+    this.#forgetExit();
     this.#release();
     if (!this.#closing) this.#events.onDeath(this);
     const death = this.#explainDeath();

@@ -85,6 +85,32 @@ describe('what the engine holds', () => {
     assert.ok(p99 < Math.max(20, 4 * idleP99), `p99 ${p99} ms, of a loop without work ${idleP99} ms`);
   });
 
+  it('is one listener for the exit of the process, however many workers: Node warns of more than ten', async () => {
+    const workers: Worker[] = [];
+    const file = native.sparseFile(1000);
+    const engine = native.engine({
+      workers: 12,
+      inlineBytes: 0,
+      slotsPerWorker: 1,
+      spawnWorker: () => {
+        const worker = new Worker(`require('node:worker_threads').parentPort.once('message', () => process.exit())`, {
+          eval: true,
+        });
+        workers.push(worker);
+        return worker;
+      },
+    });
+    const before = process.listenerCount('exit');
+    const transfers = [];
+    for (let index = 0; index < 12; index++)
+      transfers.push(engine.start((await native.pair()).server, file, { offset: 0, length: 1000 }));
+    assert.equal(engine.stats.workers, 12);
+    assert.equal(process.listenerCount('exit'), before + 1);
+    for (const worker of workers) worker.postMessage('end');
+    await Promise.all(transfers.map(({ done }) => done));
+    assert.equal(process.listenerCount('exit'), before);
+  });
+
   it('ends running transfers on close(), and takes no more', async () => {
     const file = native.sparseFile(16 * MIB);
     const options = { offset: 0, length: 16 * MIB };

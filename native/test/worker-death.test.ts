@@ -90,4 +90,27 @@ describe('when a worker dies', () => {
     assert.deepEqual([result.outcome, result.error?.code], ['unsupported', 'ERR_ENGINE_WORKER_DIED']);
     assert.equal(openDescriptors(), before + 1, 'only the file was opened');
   });
+
+  it('or can not be made while another one runs, that one does its work as well', async () => {
+    const file = native.sparseFile(16 * MIB);
+    let spawned = 0;
+    const engine = native.engine({
+      workers: 2,
+      inlineBytes: 0,
+      spawnWorker: (input) => {
+        if (spawned++ > 0) throw new Error('no threads left');
+        return spawnEngineWorker(input);
+      },
+    });
+    const busy = engine.start((await native.pair()).server, file, { offset: 0, length: 16 * MIB });
+    await whenStalled(busy);
+    const { server, client } = await native.pair();
+    const before = openDescriptors();
+    const [, { outcome }] = await Promise.all([
+      receive(client, 1000),
+      engine.sendFile(server, file, { offset: 0, length: 1000 }),
+    ]);
+    assert.deepEqual([outcome, spawned, engine.stats.workers], ['complete', 2, 1]);
+    assert.equal(openDescriptors(), before);
+  });
 });
