@@ -10,6 +10,7 @@ import { DfpeerError } from '../../src/core/errors.js';
 import { BufferPool, MAX_COPY_BUFFER_BYTES } from '../../src/upload/transfer/buffer-pool.js';
 import { CopyRoute } from '../../src/upload/transfer/copy-route.js';
 import type { Segment, SegmentEnd } from '../../src/upload/transfer/segment.js';
+import { writeAll } from '../../src/upload/transfer/socket.js';
 import { useSharedDirectory } from '../support/temporary-directory.js';
 
 const MIB = 1024 * 1024;
@@ -57,6 +58,22 @@ describe('the copy route', () => {
       closeSync(fd);
       rmSync(directory, { recursive: true });
     }
+  });
+});
+
+describe('what a socket is given', () => {
+  it('was not taken when it was still to be sent as the socket was destroyed', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const connection = once(server, 'connection') as Promise<[Socket]>;
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1').pause();
+    const [socket] = await connection;
+    const writing = writeAll(socket, Buffer.alloc(64 * MIB));
+    assert.ok(socket.writableLength > 0, 'more than the kernel takes');
+    socket.destroy();
+    assert.equal(await writing, false);
+    client.destroy();
+    server.close();
   });
 });
 
@@ -199,6 +216,7 @@ class TestClient {
   nowMs = 0;
   tookMs: number[] = [];
   closes = false;
+  readonly destroyed = false;
   writes = 0;
   received = Buffer.alloc(0);
   readonly heads: { text: string; before: number }[] = [];

@@ -18,7 +18,8 @@ export async function drained(socket: Socket): Promise<void> {
 /** Resolves true once the kernel took the bytes, false when the socket is gone. A head goes out in one go with them. */
 export function writeAll(socket: Socket, bytes: Uint8Array, head?: Uint8Array): Promise<boolean> {
   return new Promise((resolve) => {
-    const settle = (error?: Error | null): void => resolve(error === undefined || error === null);
+    // A write that destroy() cuts off ends without an error before Node 24.
+    const settle = (error?: Error | null): void => resolve((error ?? undefined) === undefined && !socket.destroyed);
     if (head === undefined || head.length === 0) {
       socket.write(bytes, settle);
       return;
