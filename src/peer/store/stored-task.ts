@@ -255,6 +255,8 @@ export class StoredTask {
       if (this.#removed) await this.#metadata.deletePieces(this.taskId, [number]);
     });
     this.#assertPresent();
+    // Recorded by another attempt meanwhile.
+    if (this.#pieces.has(number)) return;
     this.#add(piece);
     for (const listener of [...this.#listeners]) listener.onPiece?.(piece);
   }

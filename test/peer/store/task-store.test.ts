@@ -172,6 +172,16 @@ describe('task store', () => {
     await store.close();
   });
 
+  it('counts a piece once that two attempts record at the same time, and tells of it once', async () => {
+    const store = await openStore();
+    const task = await store.create(NEW_TASK);
+    const told: number[] = [];
+    task.subscribe({ onPiece: ({ number }) => told.push(number) });
+    await Promise.all([storePiece(task, CONTENT, 0), storePiece(task, CONTENT, 0)]);
+    assert.deepEqual([task.storedBytes, told], [PIECE, [0]]);
+    await store.close();
+  });
+
   it('does not call a task complete that lacks a piece', async () => {
     const store = await openStore();
     const task = await store.create(NEW_TASK);
