@@ -49,6 +49,8 @@ export class TemporaryOutput {
         await nameFile(this.file, name);
         this.#name = name;
       }
+      // Some file systems (NFS) say only now that not all of it could be written.
+      await this.file.close();
       await publishName(this.#name, this.#path, overwrite);
     } catch (error) {
       throw errnoOf(error) === 'EEXIST' ? outputExists(this.#path, error) : error;

@@ -78,6 +78,24 @@ for (const isNamed of [false, true])
       assert.deepEqual(await names(), ['file']);
     });
 
+    if (isNamed)
+      for (const overwrite of [false, true])
+        it(`gets no name when its last bytes could not be written, ${overwrite ? 'and leaves the file that is there' : 'and leaves nothing'}`, async () => {
+          if (overwrite) await writeFile(path, 'old');
+          const output = await write('new');
+          const close = output.file.close.bind(output.file);
+          // As NFS does it for what did not fit.
+          output.file.close = async () => {
+            output.file.close = close;
+            await close();
+            throw Object.assign(new Error('disk quota exceeded'), { code: 'EDQUOT' });
+          };
+          await assert.rejects(output.publish(overwrite), { code: 'EDQUOT' });
+          await output.discard();
+          assert.deepEqual(await names(), overwrite ? ['file'] : []);
+          if (overwrite) assert.equal(await readFile(path, 'utf8'), 'old');
+        });
+
     it('gets its name where there are no hard links', async () => {
       pretendNoHardLinks();
       const output = await write('new');
