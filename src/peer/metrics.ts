@@ -1,10 +1,10 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import { statfs } from 'node:fs/promises';
 import { type Clock, systemClock } from '../core/clock.js';
 import { DRAGONFLY_DURATION_BUCKETS_MS, DURATION_BUCKETS_SECONDS } from '../core/duration-buckets.js';
 import { NamedFew } from '../core/named-few.js';
 import { TrafficType } from '../core/piece.js';
 import { MAX_TASK_LABELS, taskSizeLevel } from '../upload/metrics.js';
+import { registerDiskMetrics } from './disk-metrics.js';
 import type { DownloadObserver } from './download/dependencies.js';
 import { OUTPUT_METHODS, type OutputMethod } from './output/place-output.js';
 
@@ -133,7 +133,7 @@ export class DownloadMetrics implements DownloadObserver {
       { git_version: options.version, git_commit: '', platform: `${process.platform}/${process.arch}`, build_time: '' },
       1,
     );
-    registerDiskGauges(registers, options.dataDirectory);
+    registerDiskMetrics(registry, options.dataDirectory);
   }
 
   pieceStored(trafficType: TrafficType, bytes: number, _from: string, costMs: number): void {
@@ -189,25 +189,4 @@ export class DownloadMetrics implements DownloadObserver {
     const isNamed = this.#labelPairs.admits(JSON.stringify([labels.tag, labels.app]));
     return isNamed ? labels : { ...labels, tag: 'other', app: 'other' };
   }
-}
-
-function registerDiskGauges(registers: Registry[], directory: string): void {
-  new Gauge({
-    name: 'dragonfly_client_disk_space_total',
-    help: 'Bytes of the file system that holds the store.',
-    registers,
-    async collect() {
-      const { blocks, bsize } = await statfs(directory);
-      this.set(blocks * bsize);
-    },
-  });
-  new Gauge({
-    name: 'dragonfly_client_disk_usage_space_total',
-    help: 'Bytes in use on the file system that holds the store.',
-    registers,
-    async collect() {
-      const { blocks, bfree, bsize } = await statfs(directory);
-      this.set((blocks - bfree) * bsize);
-    },
-  });
 }

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import promises from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { Registry } from 'prom-client';
 import { DownloadMetrics, MAX_BAD_HOSTS } from '../../src/peer/metrics.js';
 import { MAX_TASK_LABELS } from '../../src/upload/metrics.js';
 import { ManualClock } from '../support/manual-clock.js';
 
 const MIB = 1024 * 1024;
+const { statfs } = promises;
 const LABELS = { type: '0', tag: '', app: '', priority: '0' };
 
 describe('metrics of downloads', () => {
@@ -33,6 +36,27 @@ describe('metrics of downloads', () => {
       `${name}_sum{task_type="0",task_size_level="2"} 250`,
       `${name}_count{task_type="0",task_size_level="2"} 1`,
     ]);
+  });
+
+  it('tell all the rest where the file system of the store does not answer, or hangs', async () => {
+    const space = 'dragonfly_client_disk_space_total';
+    assert.match((await lines(space)).join(), /^dragonfly_client_disk_space_total \d+/);
+    const pretend = (answer: unknown): void => {
+      Object.assign(promises, { statfs: answer });
+      syncBuiltinESMExports();
+    };
+    let asked = 0;
+    try {
+      pretend(() => Promise.reject(new Error('ESTALE')));
+      const told = await registry.metrics();
+      assert.match(told, /dragonfly_client_version\{.*\} 1/);
+      assert.doesNotMatch(told, /^dragonfly_client_disk_/m);
+      pretend(() => new Promise(() => asked++));
+      assert.doesNotMatch(await registry.metrics(), /^dragonfly_client_disk_/m);
+      assert.equal(asked, 1);
+    } finally {
+      pretend(statfs);
+    }
   });
 
   it('name the first hosts of bad pieces and the first tags, and go on counting those', async () => {

@@ -21,6 +21,7 @@ import { MAX_SOCKET_PATH_BYTES } from '../../core/socket-path.js';
 import { MAX_ORIGIN_DETAILS_BYTES } from '../../grpc/origin-details.js';
 import { DEFAULT_GRPC_SERVER_LIMITS } from '../../grpc/server.js';
 import { GRPC_STOP_GRACE_MS } from '../../peer/grpc-servers.js';
+import { DISK_ANSWER_TIMEOUT_MS } from '../../peer/disk-metrics.js';
 import { LOCAL_READER_TIMEOUT_MS } from '../../peer/grpc/download-service.js';
 import { STREAM_WRITE_TIMEOUT_MS } from '../../grpc/handlers.js';
 import {
@@ -234,6 +235,12 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
         'ms',
         'A client that takes no answer; at the second look.',
         'the connection is closed',
+      ),
+      bound(
+        { DISK_ANSWER_TIMEOUT_MS },
+        'ms',
+        "What the store's file system tells of its room.",
+        'only that is left out',
       ),
       bound({ MAX_BAD_HOSTS }, 'entries', 'Hosts with bad pieces that the metric names.', 'others count as `other`'),
     ],
