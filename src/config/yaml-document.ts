@@ -13,6 +13,7 @@ import {
 } from 'yaml';
 import { messageOf } from '../core/errors.js';
 import { ConfigError, type ConfigIssue } from './config-error.js';
+import { findTooDeep, MAX_YAML_DEPTH } from './yaml-depth.js';
 
 /** Aliases that one file may expand: enough for shared blocks, too few for a bomb. */
 export const MAX_ALIAS_COUNT = 100;
@@ -43,6 +44,9 @@ export function parseYaml(text: string, file: string): YamlDocument {
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
   const issueAt = (offset: number, message: string): ConfigIssue => ({ file, ...positionAt(offset), key: '', message });
+  const tooDeep = findTooDeep(text);
+  if (tooDeep !== undefined)
+    throw new ConfigError([{ file, ...tooDeep, key: '', message: `nested deeper than ${MAX_YAML_DEPTH} levels` }]);
   try {
     const document = parseDocument(text, {
       lineCounter: lines,
@@ -63,7 +67,7 @@ export function parseYaml(text: string, file: string): YamlDocument {
     return { file, value, locate: (path) => positionAt(offsetOf(document.contents, path, { maps, resolve })) };
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
-    // Too many aliases, or nesting deeper than the stack.
+    // Too many aliases, or aliases deeper than the stack.
     const problem = messageOf(cause);
     throw new ConfigError([issueAt(0, `not usable YAML: ${problem}`)], { cause });
   }
@@ -79,7 +83,9 @@ function readMaps(document: Document): { maps: Maps; duplicates: number[] } {
     Map(_, map) {
       const entries = new Map<string, Pair>();
       for (const pair of map.items) {
-        const key = keyText(pair.key);
+        // Another one is an error already, and may be a tree that takes for ever to write out.
+        if (!isScalar(pair.key)) continue;
+        const key = String(pair.key.value);
         if (entries.has(key)) duplicates.push(startOf(pair.key) ?? 0);
         else entries.set(key, pair);
       }
@@ -106,10 +112,6 @@ function offsetOf(
     offset = startOf(node) ?? offset;
   }
   return offset;
-}
-
-function keyText(key: unknown): string {
-  return isScalar(key) ? String(key.value) : String(key);
 }
 
 function startOf(node: unknown): number | undefined {

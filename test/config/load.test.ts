@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConfigError, MAX_REPORTED_ISSUES } from '../../src/config/config-error.js';
+import { ConfigError } from '../../src/config/config-error.js';
 import { MAX_CONFIG_BYTES, readConfigText } from '../../src/config/config-file.js';
 import { parseDaemonConfig } from '../../src/config/load.js';
 import { describeIneffectiveKeys } from '../../src/config/unknown-keys.js';
+import { MAX_YAML_DEPTH } from '../../src/config/yaml-depth.js';
 import { DRAGONFLY_YAML } from './dragonfly-yaml.js';
 import { errorOf, withDirectory } from './support.js';
 
@@ -251,10 +252,18 @@ describe('a wrong dfdaemon.yaml', () => {
     assert.match(messageOf(bomb.join('\n')), /not usable YAML: Excessive alias count/);
   });
 
-  it('that nests deeper than the stack is refused with a bounded message', () => {
-    const error = errorOf(() => parse('['.repeat(20_000)));
-    assert.equal(error.code, 'DFP_CONFIG');
-    assert.ok(error.message.split('\n').length <= MAX_REPORTED_ISSUES + 1);
+  it('that nests deeper than any configuration is refused at the level that is one too many', () => {
+    const lists = (count: number): string => `host:\n  hostname: ${'['.repeat(count)}`;
+    const most = MAX_YAML_DEPTH - 2; // two mappings are around the lists
+    assert.match(messageOf(`${lists(most)}${']'.repeat(most)}`), /expected a host name/);
+    assert.equal(messageOf(lists(most + 1)), `dfdaemon.yaml:2:${14 + most}: nested deeper than 64 levels`);
+    for (const text of ['['.repeat(500_000), '- '.repeat(400_000), `${'? '.repeat(200_000)}x`, '[{'.repeat(200_000)])
+      assert.match(messageOf(text), /^dfdaemon\.yaml:1:\d+: nested deeper than 64 levels$/);
+  });
+
+  it('with mappings in the place of keys is refused at once, however they nest', function () {
+    this.timeout(2000);
+    assert.match(messageOf(`${'? '.repeat(40)}x`), /^dfdaemon\.yaml:1:3: not valid YAML: .*all keys must be strings/);
   });
 
   it('finds the place of a value behind an alias', () => {

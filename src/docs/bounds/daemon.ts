@@ -15,6 +15,7 @@ import { DRAIN_TIMEOUT_MS } from '../../cli/to-settings.js';
 import { MAX_REPORTED_ISSUES } from '../../config/config-error.js';
 import { MAX_CONFIG_BYTES } from '../../config/config-file.js';
 import { MAX_ENTRIES } from '../../config/key-kinds.js';
+import { MAX_YAML_DEPTH } from '../../config/yaml-depth.js';
 import { MAX_ALIAS_COUNT } from '../../config/yaml-document.js';
 import { MAX_REDACT_DEPTH, MAX_REDACT_ENTRIES } from '../../core/redact.js';
 import { MAX_SOCKET_PATH_BYTES } from '../../core/socket-path.js';
@@ -268,6 +269,7 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
     bounds: [
       bound({ MAX_CONFIG_BYTES }, 'bytes', 'A configuration or dynconfig file.', 'DFP_CONFIG'),
       bound({ MAX_ALIAS_COUNT }, 'entries', 'YAML aliases that a file expands.', 'DFP_CONFIG'),
+      bound({ MAX_YAML_DEPTH }, 'entries', 'Lists and mappings of a file within each other.', 'DFP_CONFIG'),
       bound({ MAX_ENTRIES }, 'entries', 'Entries of a list or mapping.', 'DFP_CONFIG'),
       bound({ MAX_REPORTED_ISSUES }, 'entries', 'Errors of a file that are listed.', 'the rest is counted'),
       bound({ MAX_SOCKET_PATH_BYTES }, 'bytes', "A unix socket's path.", 'DFP_CONFIG'),
