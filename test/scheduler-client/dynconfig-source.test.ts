@@ -15,6 +15,7 @@ import { StaticSource } from '../../src/scheduler-client/static-source.js';
 
 const options = {
   clock: systemClock,
+  logger: silentLogger,
   lookup: async (name: string) => {
     if (name !== 'scheduler.test') throw Object.assign(new Error('ENOTFOUND'), { code: 'ENOTFOUND' });
     return ['10.0.0.2', 'fd00::1', '10.0.0.1', '10.0.0.2'].map((address) => ({ address, family: 4 }));
@@ -55,7 +56,7 @@ describe('scheduler addresses', () => {
   });
 
   it('that do not resolve are an error that names the name', async () => {
-    await assert.rejects(new StaticSource(['nowhere.test:1'], { ...options, logger: silentLogger }).list(signal), {
+    await assert.rejects(new StaticSource(['nowhere.test:1'], options).list(signal), {
       code: 'DFP_SCHEDULER_UNREACHABLE',
       message: /nowhere\.test/,
     });
@@ -86,6 +87,12 @@ describe('a dynconfig file', () => {
 
   it('names schedulers by one DNS name', async () => {
     assert.deepEqual(await list('scheduler:\n  addr: scheduler.test:8002\n'), ['10.0.0.1:8002', '10.0.0.2:8002']);
+  });
+
+  it('has its IP addresses used although its name does not resolve', async () => {
+    const text = 'scheduler:\n  addrs: ["10.0.0.1:8002"]\n  addr: nowhere.test:8002\n';
+    assert.deepEqual(await list(text), ['10.0.0.1:8002']);
+    await assert.rejects(list('scheduler: {addr: nowhere.test:8002}\n'), { code: 'DFP_SCHEDULER_UNREACHABLE' });
   });
 
   for (const [problem, text] of [
