@@ -24,6 +24,7 @@ export class ServiceManager {
   readonly #clock: Clock;
   readonly #monotonicUs: () => bigint;
   #cancelPing: () => void = () => undefined;
+  #isStopping = false;
   #hasComplained = false;
 
   constructor(options: ServiceManagerOptions) {
@@ -35,8 +36,9 @@ export class ServiceManager {
     this.#monotonicUs = monotonicUs;
   }
 
-  /** Work can be given to the daemon; the watchdog is fed from now on. */
+  /** Work can be given to the daemon; the watchdog is fed from now on. Not once it is stopping: a reload may end later than it began to. */
   ready(status: string): void {
+    if (this.#isStopping) return;
     this.#notify('READY=1', `STATUS=${status}`);
     this.#cancelPing();
     if (this.#socketPath === undefined || this.#watchdogMs === undefined) return;
@@ -51,6 +53,7 @@ export class ServiceManager {
 
   /** No new work; the watchdog is fed until close(). */
   stopping(reason: string): void {
+    this.#isStopping = true;
     this.#notify('STOPPING=1', `STATUS=finishing running transfers (${reason})`);
   }
 

@@ -51,6 +51,9 @@ describe('the service manager', () => {
       assert.match(await receiver.next(), /^RELOADING=1\nMONOTONIC_USEC=42\n/);
       manager.stopping('SIGTERM');
       assert.match(await receiver.next(), /^STOPPING=1\nSTATUS=.*SIGTERM/);
+      manager.ready('the reload that began before');
+      fire();
+      assert.equal(await receiver.next(), 'WATCHDOG=1');
       const before = cancelled();
       manager.close();
       assert.equal(cancelled(), before + 1);
