@@ -40,8 +40,8 @@ export function toSettings(config: DaemonConfig, version: string): DaemonSetting
     },
     http: { ip: storage.server.ip, port: storage.server.httpPort },
     vortex: { ip: storage.server.ip, port: storage.server.tcpPort },
-    metrics: { ip: config.metrics.server.ip ?? host.ip, port: config.metrics.server.port },
-    health: { ip: config.health.server.ip ?? host.ip, port: config.health.server.port },
+    metrics: { ip: config.metrics.server.ip, port: config.metrics.server.port },
+    health: { ip: config.health.server.ip, port: config.health.server.port },
     statusPage: statusPage.enable
       ? { ip: statusPage.ip, port: statusPage.port ?? DEFAULT_STATUS_PORT, isOptional: statusPage.port === undefined }
       : undefined,

@@ -31,7 +31,7 @@ export interface LogConfig {
 /** Everything the daemon needs to know, from flags, environment, file and machine. Frozen, at every depth. */
 export interface DaemonConfig extends Omit<
   FileConfig,
-  'host' | 'download' | 'upload' | 'scheduler' | 'storage' | 'log'
+  'host' | 'download' | 'upload' | 'scheduler' | 'storage' | 'metrics' | 'health' | 'log'
 > {
   /** The file it was read from; undefined: defaults. */
   readonly configFile: string | undefined;
@@ -51,6 +51,8 @@ export interface DaemonConfig extends Omit<
   readonly storage: Filled<FileConfig['storage'], 'dir'> & {
     readonly server: Filled<FileConfig['storage']['server'], 'ip'>;
   };
+  readonly metrics: { readonly server: Filled<FileConfig['metrics']['server'], 'ip'> };
+  readonly health: { readonly server: Filled<FileConfig['health']['server'], 'ip'> };
   readonly log: LogConfig;
   /** Started by dfget: everything on 127.0.0.1, and a port that is taken is replaced by a free one. */
   readonly isLoopbackOnly: boolean;
