@@ -26,6 +26,7 @@ import type { FoundDaemon } from './daemon-connection.js';
 import type { DaemonFile } from './daemon-file.js';
 import type { Patience } from './patience.js';
 import { type PeerShare, SourceLedger } from './source-ledger.js';
+import { RUN_AGAIN } from './summary.js';
 import { watchDownload } from './watch-download.js';
 
 const DOWNLOAD_TASK = '/dfdaemon.v2.DfdaemonDownload/DownloadTask';
@@ -264,7 +265,7 @@ function explain(error: unknown, timeoutMs: number): unknown {
   if (error instanceof DeadlineError || (error instanceof GrpcStatusError && error.status === 'DEADLINE_EXCEEDED'))
     return new DfpeerError(
       'DFP_DEADLINE',
-      `not finished within ${timeoutMs / 1000} s; run it again to go on from there, or give more --timeout`,
+      `not finished within ${timeoutMs / 1000} s; give more --timeout, or ${RUN_AGAIN}`,
       { cause: error },
     );
   if (error instanceof GrpcStatusError)

@@ -4,7 +4,9 @@ import { sourceSummary } from './progress-line.js';
 
 export const DAEMON_STARTS = 'no daemon is running, starting one in the background (it ends by itself when idle)';
 export const DAEMON_ENDS = 'the daemon is shutting down; waiting for its end, to go on with the next one';
-export const INTERRUPTED = 'interrupted; run it again to go on from there';
+/** From an origin that sends neither it begins anew: nobody could tell what it is that has come. */
+export const RUN_AGAIN = "run it again: it goes on from there if the origin's ETag or Last-Modified is still the same";
+export const INTERRUPTED = `interrupted; ${RUN_AGAIN}`;
 
 /** "45.0 MiB in 3.2s, 14.1 MiB/s (peers 60%, origin 40%)": of ranges their own bytes count, not those of their pieces. */
 export function summarize(

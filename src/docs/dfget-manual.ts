@@ -6,7 +6,7 @@ export const DFGET_MANUAL: ManualText = {
   synopsis: ['dfget [options] URL', 'dfget [options] -i FILE'],
   description: [
     'dfget has the dfdaemon of this machine download an http or https URL: from other peers that have it or are downloading it, and otherwise from the origin. Where no daemon runs, one is started in the background; it keeps serving what it has on this machine, and ends by itself after five idle minutes.',
-    'The output appears when it is complete and, with --digest, verified; otherwise there is none. A download that was interrupted goes on where it was when the same URL is asked for again.',
+    "The output appears when it is complete and, with --digest, verified; otherwise there is none. A download that was interrupted goes on where it was when the same URL is asked for again, if the origin's ETag or Last-Modified is still the same; from an origin that sends neither it begins anew.",
     "With -i, each line of FILE is a URL, and after white space the name of its file where that is not to be the URL's own. Empty lines and those that begin with # are skipped. -O then names the directory.",
   ],
   sections: [

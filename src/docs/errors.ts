@@ -164,7 +164,7 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   DFP_SHUTTING_DOWN: { means: 'The daemon is ending and takes no new work.', remedy: 'Try again when it is back.' },
   DFP_ABORTED: {
     means: 'Somebody stopped it: a signal, or a client that went away.',
-    remedy: 'Run it again: it goes on.',
+    remedy: "Run it again: it goes on if the origin's `ETag` or `Last-Modified` is still the same.",
   },
   DFP_UNIMPLEMENTED: {
     means: "A call of Dragonfly's that dfpeer does not serve.",

@@ -6,6 +6,7 @@ import { mkdir, open, readdir, readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { INTERRUPTED } from '../../src/cli/summary.js';
 import { DaemonProcess, DFGET, run } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
 import { useSharedDirectory, useTemporaryDirectory } from '../support/temporary-directory.js';
@@ -62,7 +63,7 @@ describe('dfget interrupted', function () {
         // The kernel sends one to all of a terminal that is closed, and so does its shell, at whatever moment until the end.
         while (signal === 'SIGHUP' && child.kill(signal)) await setImmediate();
         assert.deepEqual(await closed, [exitCode, null]);
-        assert.equal(stderr(), 'dfget: interrupted; run it again to go on from there\n');
+        assert.equal(stderr(), `dfget: ${INTERRUPTED}\n`);
         assert.deepEqual(await readdir(out), []);
         const before = origin.contentBytes;
         origin.behaviour = {};
@@ -135,7 +136,7 @@ describe('dfget interrupted', function () {
       await new Promise((resolve) => writer.write(comment, resolve));
       child.kill('SIGINT');
       assert.deepEqual(await closed, [130, null]);
-      assert.equal(stderr, 'dfget: interrupted; run it again to go on from there\n');
+      assert.equal(stderr, `dfget: ${INTERRUPTED}\n`);
       writer.destroy();
     });
 
@@ -151,7 +152,7 @@ describe('dfget interrupted', function () {
     const writer = await open(fifo, 'w');
     child.kill('SIGINT');
     assert.deepEqual(await closed, [130, null]);
-    assert.equal(stderr, 'dfget: interrupted; run it again to go on from there\n');
+    assert.equal(stderr, `dfget: ${INTERRUPTED}\n`);
     await writer.close();
   });
 

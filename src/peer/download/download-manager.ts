@@ -101,10 +101,7 @@ export class DownloadManager {
     const patience = sleep(timeoutMs, giveUp.signal, this.#dependencies.clock).catch(() => undefined);
     await Promise.race([finished, patience]);
     giveUp.abort();
-    const reason = new DfpeerError(
-      'DFP_SHUTTING_DOWN',
-      'this daemon is shutting down; start the download again, it resumes',
-    );
+    const reason = new DfpeerError('DFP_SHUTTING_DOWN', 'this daemon is shutting down; start the download again');
     for (const { download } of this.#running.values()) download.abort(reason);
     await finished;
     await Promise.all(this.#background);
