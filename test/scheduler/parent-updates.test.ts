@@ -85,6 +85,33 @@ describe('parent updates', () => {
     assert.deepEqual(told, []);
   });
 
+  it('pass over a peer that is not ready, and name it no parents that it would not hear of', async () => {
+    const cluster = new TestCluster();
+    await cluster.source('a');
+    const { peer, told } = await runningPeer(cluster, 'b');
+    cluster.core.report(peer, { kind: 'back-to-source-started' });
+    cluster.join('c');
+    cluster.clock.advance(GATHER_JOINS_MS);
+    assert.deepEqual(told, []);
+    assert.deepEqual(
+      [...peer.parents].map(({ id }) => id),
+      ['a-peer'],
+    );
+  });
+
+  it('go on for the others when one ends', async () => {
+    const cluster = new TestCluster();
+    await cluster.source('a');
+    const { peer, told } = await runningPeer(cluster, 'b');
+    const end = cluster.core.updates.subscribe({ peer, isReady: () => true, tell: () => assert.fail('it has ended') });
+    cluster.join('c');
+    end();
+    cluster.clock.advance(GATHER_JOINS_MS);
+    cluster.join('d');
+    cluster.clock.advance(MIN_UPDATE_INTERVAL_MS);
+    assert.deepEqual(told, [['c-peer'], ['d-peer']]);
+  });
+
   it('leave no timer behind when nobody listens any more', async () => {
     const cluster = new TestCluster();
     const peer = cluster.join('b');

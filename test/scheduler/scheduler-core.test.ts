@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import type { PeerRegistration, SchedulerPeer } from '../../src/scheduler/model.js';
 import type { PeerReport } from '../../src/scheduler/peer-report.js';
 import { announcement, registration, summary, taskId, TestCluster } from './cluster-fixture.js';
 
@@ -25,6 +26,43 @@ describe('the scheduler core', () => {
     assert.equal(summary(await other.decide(other.join('first', { content: unknown }))), 'back-to-source');
     other.join('second', { content: { contentLength: 7, pieceLength: 4194304, pieceCount: 1 } });
     assert.equal(other.core.task(taskId()).content.contentLength, 7);
+  });
+
+  it('believes the first peer about the content, until nobody of the task is left', () => {
+    const cluster = new TestCluster();
+    const lengthAfter = (hostId: string, contentLength: number): number | undefined => {
+      cluster.join(hostId, { content: { contentLength, pieceLength: 4194304, pieceCount: 1 } });
+      return cluster.core.task(taskId()).content.contentLength;
+    };
+    assert.deepEqual([lengthAfter('first', 7), lengthAfter('second', 8)], [7, 7]);
+    for (const hostId of ['first', 'second']) cluster.core.deleteHost(hostId);
+    assert.equal(lengthAfter('third', 9), 9);
+  });
+
+  it('says of a task that it is complete as long as somebody has it, and otherwise that it runs, when a peer joins', async () => {
+    const cluster = new TestCluster();
+    const stateAfterJoin = (hostId: string): string => (cluster.join(hostId), cluster.core.task(taskId()).state);
+    cluster.complete('holder');
+    assert.equal(stateAfterJoin('child'), 'Succeeded');
+    cluster.core.deleteHost('holder');
+    const source = await cluster.source('source');
+    cluster.core.report(source, { kind: 'failed', from: 'source', description: '404' });
+    assert.equal(stateAfterJoin('next'), 'Running');
+  });
+
+  it('finds no parents for a peer whose download is over', async () => {
+    const cluster = new TestCluster();
+    await assert.rejects(cluster.reschedule(cluster.complete('holder')), {
+      code: 'DFP_PEER_STATE',
+      message: 'reschedule inappropriate in current state Succeeded',
+    });
+  });
+
+  it('takes a piece that the source did not give for no end of the download', async () => {
+    const cluster = new TestCluster();
+    const peer = await cluster.source('source');
+    cluster.core.report(peer, { kind: 'piece-from-source-failed' });
+    assert.equal(peer.state, 'BackToSource');
   });
 
   it('answers metadata_only at once, and has a parent after two more messages', async () => {
@@ -99,6 +137,7 @@ describe('the scheduler core', () => {
   it('drops the peers of a host that leaves, and of its task when it deletes the copy', async () => {
     const cluster = new TestCluster();
     const [leaving, deleting] = [cluster.complete('leaving'), cluster.complete('deleting')];
+    const other = cluster.complete('deleting', { id: 'other', ...ofTask('other') });
     const child = cluster.join('child');
     await cluster.decide(child);
     assert.equal(child.parents.size, 2);
@@ -107,6 +146,7 @@ describe('the scheduler core', () => {
     for (const { id } of [leaving, deleting])
       assert.throws(() => cluster.core.peer(id), { code: 'DFP_PEER_NOT_FOUND' });
     assert.equal(child.parents.size, 0);
+    assert.equal(cluster.core.peer('other'), other, 'the host has other tasks');
     assert.throws(() => cluster.core.deleteHost('leaving'), { code: 'DFP_HOST_NOT_FOUND' });
     assert.throws(() => cluster.core.deleteTask('leaving', taskId()), { code: 'DFP_HOST_NOT_FOUND' });
     cluster.core.deletePeer('never seen');
@@ -193,6 +233,43 @@ describe('garbage collection of the scheduler', () => {
     assert.deepEqual([...cluster.core.cluster.peers.keys()], ['alive-peer']);
   });
 
+  it('drops a host that told no interval after an hour', () => {
+    const cluster = new TestCluster();
+    cluster.core.announceHost(announcement('host', { intervalMs: 0 }));
+    cluster.clock.advance(3_600_000);
+    cluster.core.collectGarbage();
+    assert.ok(cluster.core.cluster.hosts.has('host'));
+    cluster.clock.advance(1);
+    cluster.core.collectGarbage();
+    assert.equal(cluster.core.cluster.hosts.size, 0);
+  });
+
+  it('drops nothing for the time in which nobody could be heard', async () => {
+    const cluster = new TestCluster();
+    const peer = await cluster.source('host');
+    cluster.core.register(registration('host', { id: 'gone', ...ofTask('unused') }));
+    cluster.core.deletePeer('gone');
+    cluster.clock.advance(7_200_000);
+    cluster.core.collectGarbage(7_200_000);
+    assert.equal(cluster.core.peer('host-peer'), peer);
+    assert.ok(cluster.core.cluster.tasks.has(taskId('unused')));
+  });
+
+  for (const [how, sayMore] of [
+    ['reports', (cluster, peer) => cluster.core.report(peer, { kind: 'piece-finished', costMs: 5 })],
+    ['asks for parents', (cluster, peer) => void cluster.reschedule(peer)],
+  ] as const satisfies [string, (cluster: TestCluster, peer: SchedulerPeer) => void][])
+    it(`keeps an unfinished peer that ${how}`, async () => {
+      const cluster = new TestCluster();
+      const peer = await cluster.source('host');
+      cluster.clock.advance(1_000_000);
+      sayMore(cluster, peer);
+      cluster.clock.advance(1_000_000);
+      cluster.core.announceHost(announcement('host'));
+      cluster.core.collectGarbage();
+      assert.equal(cluster.core.peer('host-peer'), peer);
+    });
+
   it('keeps a host that a child names as the parent of its pieces', async () => {
     const cluster = new TestCluster();
     const parent = cluster.complete('parent');
@@ -224,6 +301,7 @@ describe('garbage collection of the scheduler', () => {
   it('drops a task half an hour after its last peer', () => {
     const cluster = new TestCluster();
     cluster.complete('host');
+    cluster.clock.advance(60_000);
     cluster.core.deleteHost('host');
     cluster.clock.advance(1_800_000);
     cluster.core.collectGarbage();
@@ -231,6 +309,15 @@ describe('garbage collection of the scheduler', () => {
     cluster.clock.advance(1);
     cluster.core.collectGarbage();
     assert.equal(cluster.core.cluster.tasks.size, 0);
+  });
+
+  it('drops a task whose first peer was refused', () => {
+    const cluster = new TestCluster({ limits: { maxPeers: 1 } });
+    cluster.join('host');
+    assert.throws(() => cluster.join('second', ofTask('second')), { code: 'DFP_LIMIT' });
+    cluster.clock.advance(1_800_001);
+    cluster.core.collectGarbage();
+    assert.ok(!cluster.core.cluster.tasks.has(taskId('second')));
   });
 
   it('leaves no timer behind when everyone is gone', async () => {
@@ -276,23 +363,40 @@ describe('the bounds of the scheduler', () => {
 
   it('hold for the peers of all tasks together', () => {
     const cluster = new TestCluster({ limits: { maxPeers: 2 } });
-    for (const name of ['a', 'b', 'c'])
-      cluster.complete(name, { task: { ...registration(name).task, id: taskId(name) } });
+    for (const name of ['a', 'b', 'c']) cluster.complete(name, ofTask(name));
     assert.deepEqual([...cluster.core.cluster.peers.keys()], ['b-peer', 'c-peer']);
   });
 
   it('forget the task that was used longest ago, and refuse when all are at work', () => {
     const cluster = new TestCluster({ limits: { maxTasks: 2 } });
-    const task = (name: string): { task: ReturnType<typeof registration>['task'] } => ({
-      task: { ...registration(name).task, id: taskId(name) },
-    });
-    cluster.complete('a', task('a'));
+    cluster.complete('a', ofTask('a'));
     cluster.clock.advance(1);
-    cluster.join('b', task('b'));
-    cluster.join('c', task('c'));
+    cluster.join('b', ofTask('b'));
+    cluster.join('c', ofTask('c'));
     assert.deepEqual([...cluster.core.cluster.tasks.keys()], [taskId('b'), taskId('c')]);
-    assert.throws(() => cluster.join('d', task('d')), { code: 'DFP_LIMIT' });
+    assert.deepEqual([...cluster.core.cluster.peers.keys()], ['b-peer', 'c-peer']);
+    assert.throws(() => cluster.join('d', ofTask('d')), { code: 'DFP_LIMIT' });
   });
+
+  for (const [use, useTask] of [
+    ['joined', (cluster) => cluster.core.detachStream(cluster.join('child', ofTask('a')))],
+    ['reported', (cluster, child) => cluster.core.report(child, { kind: 'finished', from: 'parents' })],
+  ] as const satisfies [string, (cluster: TestCluster, child: SchedulerPeer) => void][])
+    it(`keep a task that somebody has ${use} since another one was used`, async () => {
+      const cluster = new TestCluster({ limits: { maxTasks: 2 } });
+      cluster.complete('a', ofTask('a'));
+      const early = cluster.join('early', ofTask('a'));
+      await cluster.decide(early);
+      cluster.core.report(early, { kind: 'started' });
+      if (use === 'joined') cluster.core.report(early, { kind: 'finished', from: 'parents' });
+      cluster.clock.advance(1);
+      cluster.complete('b', ofTask('b'));
+      cluster.clock.advance(1);
+      useTask(cluster, early);
+      cluster.clock.advance(2000);
+      cluster.join('c', ofTask('c'));
+      assert.deepEqual([...cluster.core.cluster.tasks.keys()], [taskId('a'), taskId('c')]);
+    });
 
   it('forget the oldest blocked parent', async () => {
     const cluster = new TestCluster({ limits: { maxBlockedParents: 2 } });
@@ -302,6 +406,10 @@ describe('the bounds of the scheduler', () => {
     assert.deepEqual([...child.blocked], ['b', 'c']);
   });
 });
+
+function ofTask(name: string): Pick<PeerRegistration, 'task'> {
+  return { task: { ...registration(name).task, id: taskId(name) } };
+}
 
 function attempt(action: () => void): void {
   try {
