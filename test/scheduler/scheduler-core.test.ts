@@ -20,6 +20,8 @@ describe('the scheduler core', () => {
     const cluster = new TestCluster();
     const content = { contentLength: 0, pieceLength: 4194304, pieceCount: 0 };
     assert.equal(summary(await cluster.decide(cluster.join('host', { content }))), 'empty');
+    const untold = { contentLength: undefined, pieceLength: undefined, pieceCount: undefined };
+    assert.equal(summary(await cluster.decide(cluster.join('who knows no length', { content: untold }))), 'empty');
 
     const other = new TestCluster();
     const unknown = { contentLength: undefined, pieceLength: undefined, pieceCount: undefined };
@@ -88,11 +90,48 @@ describe('the scheduler core', () => {
     const peer = await cluster.source('source');
     assert.throws(() => cluster.core.report(peer, { kind: 'started' }), { code: 'DFP_PEER_STATE' });
     assert.equal(peer.state, 'Failed');
+    const complete = cluster.complete('complete');
+    assert.throws(() => cluster.core.report(complete, { kind: 'started' }), { code: 'DFP_PEER_STATE' });
+    assert.equal(complete.state, 'Succeeded', 'unless it has all of it');
   });
 
-  it('forgets the length of a task that failed at the source', async () => {
+  it('counts the pieces that children could not get from a host, until it announces itself again', () => {
+    const cluster = new TestCluster();
+    const { host } = cluster.complete('parent');
+    const child = cluster.join('child');
+    for (const parentId of ['parent-peer', 'gone', 'parent-peer'])
+      cluster.core.report(child, { kind: 'piece-failed', parentId, temporary: true });
+    assert.equal(host.failedPieceCount, 2);
+    cluster.core.announceHost(announcement('parent'));
+    assert.equal(host.failedPieceCount, 0);
+  });
+
+  it('takes a task for complete when it came from the source', async () => {
+    const cluster = new TestCluster();
+    const source = await cluster.source('source');
+    const child = cluster.join('child');
+    cluster.core.report(child, { kind: 'started' });
+    cluster.core.report(child, { kind: 'finished', from: 'parents' });
+    assert.equal(cluster.core.task(taskId()).state, 'Running');
+    cluster.core.report(source, { kind: 'finished', from: 'source' });
+    assert.equal(cluster.core.task(taskId()).state, 'Succeeded');
+  });
+
+  it('goes on offering the copy of a host that has taken a part of it once more', async () => {
+    const cluster = new TestCluster();
+    cluster.complete('holder');
+    const part = cluster.join('holder', { id: 'part', range: { offset: 0, length: 1 } });
+    cluster.core.report(part, { kind: 'started' });
+    cluster.core.report(part, { kind: 'finished', from: 'parents' });
+    assert.deepEqual(summary(await cluster.decide(cluster.join('child'))), ['holder-peer', 'part']);
+  });
+
+  it('forgets the length of a task that failed at the source, and not of one that failed at parents', async () => {
     const cluster = new TestCluster();
     const peer = await cluster.source('source');
+    cluster.core.report(cluster.join('child'), { kind: 'failed', from: 'parents', description: 'disk full' });
+    assert.equal(cluster.core.task(taskId()).state, 'Running');
+    assert.notEqual(cluster.core.task(taskId()).content.contentLength, undefined);
     cluster.core.report(peer, { kind: 'failed', from: 'source', description: '404' });
     const { state, content } = cluster.core.task(taskId());
     assert.equal(state, 'Failed');
