@@ -58,6 +58,15 @@ describe('matchmaking', () => {
     assert.equal(summary(await answer), 'back-to-source');
   });
 
+  it('sends another one when the chosen one is deleted before it starts', async () => {
+    const cluster = new TestCluster();
+    const [first, second] = joinAll(cluster, 2);
+    await cluster.decide(first);
+    const answer = cluster.decide(second);
+    cluster.core.deletePeer(first.id);
+    assert.equal(summary(await answer), 'back-to-source');
+  });
+
   it('keeps the others waiting when one of them leaves', async () => {
     const cluster = new TestCluster();
     const [first, second, third] = joinAll(cluster, 3);

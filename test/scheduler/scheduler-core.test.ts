@@ -216,6 +216,15 @@ describe('the scheduler core', () => {
     assert.equal(parent.children.size, 0);
   });
 
+  it('keeps a peer that is done as the parent of those it feeds', async () => {
+    const cluster = new TestCluster();
+    const source = await cluster.source('source');
+    const child = cluster.join('child');
+    await cluster.decide(child);
+    cluster.core.report(source, { kind: 'finished', from: 'source' });
+    assert.ok(child.parents.has(source));
+  });
+
   it('survives any order of reports, with relations that agree on both sides', async () => {
     const reports: PeerReport[] = [
       { kind: 'started' },
