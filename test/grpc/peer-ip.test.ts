@@ -16,5 +16,6 @@ describe('a caller’s address', () => {
     assert.ok(isSameIp('10.0.0.1', '10.0.0.1'));
     assert.ok(!isSameIp('10.0.0.1', '10.0.0.11'));
     assert.ok(!isSameIp('::1', '127.0.0.1'));
+    for (const none of ['a:b', '10.0.0.1:4000', '[::1]', '']) assert.ok(!isSameIp(none, '10.0.0.1'), none);
   });
 });

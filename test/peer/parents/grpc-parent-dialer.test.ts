@@ -46,6 +46,7 @@ describe('asking a parent', () => {
     ["this host's own services in other words", { ip: '::ffff:127.0.0.5' }],
     ['the metadata of a cloud', { ip: '169.254.169.254' }],
     ['everybody', { ip: '255.255.255.255' }],
+    ['what is no address, though it has colons', { ip: 'a:b' }],
     ['no port', { ip: '127.0.0.1', tcpPort: 0 }],
     ['a negative port', { ip: '127.0.0.1', tcpPort: -1 }],
     ['a port that is too large', { ip: '127.0.0.1', tcpPort: 65_536 }],
