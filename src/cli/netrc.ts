@@ -1,7 +1,7 @@
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { decodePercent } from '../core/decode-percent.js';
 import { DfpeerError, errnoOf, UsageError } from '../core/errors.js';
+import { homeDirectory } from '../core/home-directory.js';
 import type { NetrcOptions } from './dfget-options.js';
 import { readInput } from './read-input.js';
 
@@ -66,7 +66,7 @@ export async function readNetrc(
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
 ): Promise<NetrcEntry[]> {
-  const file = path ?? (env.NETRC === undefined || env.NETRC === '' ? join(homedir(), '.netrc') : env.NETRC);
+  const file = path ?? (env.NETRC === undefined || env.NETRC === '' ? join(homeDirectory(), '.netrc') : env.NETRC);
   try {
     return parseNetrc(await readInput(file, { what: `--netrc: ${file}`, maxBytes: MAX_NETRC_BYTES, signal }));
   } catch (cause) {

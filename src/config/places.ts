@@ -1,7 +1,7 @@
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Environment } from '../core/environment.js';
 import { DfpeerError } from '../core/errors.js';
+import { homeDirectory } from '../core/home-directory.js';
 import { MAX_SOCKET_PATH_BYTES } from '../core/socket-path.js';
 
 /** Where things live on this machine unless flags or keys say otherwise. All absolute. */
@@ -36,7 +36,7 @@ export interface PlacesInputs {
  * @throws DfpeerError (DFP_CONFIG) when $DFPEER_HOME is not absolute, or $DFPEER_PLACES neither `system` nor `user`
  */
 export function findPlaces(
-  inputs: PlacesInputs = { env: process.env, uid: process.getuid?.() ?? 0, home: homedir() },
+  inputs: PlacesInputs = { env: process.env, uid: process.getuid?.() ?? 0, home: homeDirectory() },
 ): Places {
   const { env, uid, home } = inputs;
   const root = env.DFPEER_HOME;
