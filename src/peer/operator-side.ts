@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client';
-import type { Clock } from '../core/clock.js';
+import { type Clock, every } from '../core/clock.js';
 import { hasCode } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { DaemonSchedulerClient } from '../scheduler-client/index.js';
@@ -9,6 +9,7 @@ import type { Shutdown } from './shutdown.js';
 import type { DaemonFacts, DaemonView } from './status/daemon-view.js';
 import type { DaemonWatch } from './status/daemon-watch.js';
 import { viewLimits } from './status/limits-view.js';
+import { SAMPLE_INTERVAL_MS } from './status/throughput.js';
 import type { WatchedFetcher } from './status/watched-fetcher.js';
 import { StatusPageServer } from './status-page/server.js';
 import type { TaskStore } from './store/task-store.js';
@@ -41,7 +42,7 @@ export function createView(parts: OperatorSideParts): DaemonView {
   const throughput = watch.watchThroughput(fetcher, parts.registry, parts.logger);
   throughput.start();
   parts.shutdown.add('the throughput samples', async () => throughput.stop());
-  return watch.view({
+  const view = watch.view({
     store,
     fetcher,
     throughput,
@@ -50,6 +51,9 @@ export function createView(parts: OperatorSideParts): DaemonView {
     limits: () => viewLimits({ limits, limitedRoute: parts.limitedRoute(), interfaceBytesPerSecond, settings }),
     facts: () => ({ version, pid: process.pid, hostId, ip: host.ip, startedAtMs, ports: portsOf(parts.ports()) }),
   });
+  const stopSampling = every(parts.clock, SAMPLE_INTERVAL_MS, () => view.sampleTransfers());
+  parts.shutdown.add('the samples of transfers', async () => stopSampling());
+  return view;
 }
 
 /** Starts a listener, on another port where that is allowed. */

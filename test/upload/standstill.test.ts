@@ -40,7 +40,7 @@ describe('an upload that waits for bandwidth', () => {
   it('is not held for one whose client takes nothing', () => {
     const spec = { head: Buffer.alloc(0), range: { offset: 0, length: 1 } } as unknown as UploadSpec;
     const host = { now: () => 0, monotonicMs: () => 0, choose: () => ({}) } as unknown as UploadHost;
-    const upload = new Upload(spec, host);
+    const upload = new Upload(spec, host, 1);
     assert.deepEqual([upload.checkProgress(1), upload.checkProgress(1)], [1, 2]);
     upload.waitingForBudget = true;
     assert.equal(upload.checkProgress(1), 0);

@@ -74,7 +74,7 @@ describe('an upload', () => {
   function upload(): Upload {
     const range = { offset: 50, length: LENGTH };
     const spec = { protocol: 'http', socket, head: Buffer.from('head'), range, task: { file: { fd: 7 } } };
-    return new Upload(spec as unknown as UploadSpec, host as unknown as UploadHost);
+    return new Upload(spec as unknown as UploadSpec, host as unknown as UploadHost, 1);
   }
 
   it('tells what it sent, by which route, and how long that took', async () => {

@@ -10,6 +10,7 @@ import type { LogTail } from './log-tail.js';
 import { type DownloadState, viewDownload } from './download-state.js';
 import { viewTask, type TaskView } from './task-view.js';
 import type { Throughput } from './throughput.js';
+import { type TransferCount, TransferRates } from './transfer-rates.js';
 import { viewFetch, viewUpload, type TransferView } from './transfer-view.js';
 import type { WatchedFetcher } from './watched-fetcher.js';
 
@@ -55,9 +56,13 @@ export interface DaemonViewSources {
 /** Everything that operators may see of a daemon, for the admin service and the status page. */
 export class DaemonView {
   readonly #sources: DaemonViewSources;
+  readonly #uploadRates: TransferRates;
+  readonly #fetchRates: TransferRates;
 
   constructor(sources: DaemonViewSources) {
     this.#sources = sources;
+    this.#uploadRates = new TransferRates(sources.clock);
+    this.#fetchRates = new TransferRates(sources.clock);
   }
 
   get now(): number {
@@ -133,12 +138,17 @@ export class DaemonView {
   /** Downloads, then uploads; oldest first. */
   transfers(limit = 0): Listing<TransferView> {
     const { uploads, fetcher } = this.#sources;
-    const nowMs = this.now;
     const all = [
-      ...fetcher.list().map((fetch) => viewFetch(fetch, nowMs)),
-      ...uploads().map((upload) => viewUpload(upload, nowMs)),
+      ...fetcher.list().map((fetch) => viewFetch(fetch, this.#fetchRates.of(fetch))),
+      ...uploads().map((upload) => viewUpload(upload, this.#uploadRates.of(countOf(upload)))),
     ];
     return { entries: firstOf(all, limit), total: all.length };
+  }
+
+  /** Their rates are the means between now and such samples. */
+  sampleTransfers(): void {
+    this.#fetchRates.sample(this.#sources.fetcher.list());
+    this.#uploadRates.sample(this.#sources.uploads().map(countOf));
   }
 
   /** Most recently seen first. */
@@ -154,6 +164,10 @@ export class DaemonView {
     }));
     return { entries, total: all.length };
   }
+}
+
+function countOf({ id, bytesSent, sinceMs }: LiveUpload): TransferCount {
+  return { id, bytes: bytesSent, sinceMs };
 }
 
 function firstOf<Entry>(entries: readonly Entry[], limit: number): Entry[] {

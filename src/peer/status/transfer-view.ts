@@ -17,12 +17,12 @@ export interface TransferView {
   length?: number;
   bytes: number;
   startedAtMs: number;
-  /** Mean since the start. */
+  /** Of the last seconds. */
   bytesPerSecond: number;
   waitingFor: 'client' | 'bandwidth' | 'piece' | 'source';
 }
 
-export function viewUpload(upload: LiveUpload, nowMs: number): TransferView {
+export function viewUpload(upload: LiveUpload, bytesPerSecond: number): TransferView {
   const { taskId, childIp, childPeerId, protocol, route, reason, offset, length, bytesSent, sinceMs } = upload;
   return {
     direction: 'upload',
@@ -36,12 +36,12 @@ export function viewUpload(upload: LiveUpload, nowMs: number): TransferView {
     length,
     bytes: bytesSent,
     startedAtMs: sinceMs,
-    bytesPerSecond: meanRate(bytesSent, nowMs - sinceMs),
+    bytesPerSecond,
     waitingFor: upload.waitingFor,
   };
 }
 
-export function viewFetch(fetch: LiveFetch, nowMs: number): TransferView {
+export function viewFetch(fetch: LiveFetch, bytesPerSecond: number): TransferView {
   const { route, taskId, address, protocol, offset, length, bytes, sinceMs } = fetch;
   return {
     direction: 'download',
@@ -55,11 +55,7 @@ export function viewFetch(fetch: LiveFetch, nowMs: number): TransferView {
     ...(length === undefined ? {} : { length }),
     bytes,
     startedAtMs: sinceMs,
-    bytesPerSecond: meanRate(bytes, nowMs - sinceMs),
+    bytesPerSecond,
     waitingFor: 'source',
   };
-}
-
-function meanRate(bytes: number, ms: number): number {
-  return ms < 1 ? 0 : Math.round((bytes / ms) * 1000);
 }

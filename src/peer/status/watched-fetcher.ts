@@ -17,6 +17,8 @@ export type FetchRoute = 'parent' | 'origin';
 
 /** One piece, or one stream, on its way to us. */
 export interface LiveFetch {
+  /** Tells it from the others. */
+  id: number;
   route: FetchRoute;
   taskId: string;
   /** The parent's address, or the origin's host. */
@@ -37,6 +39,7 @@ export class WatchedFetcher implements PieceFetcher {
   readonly #clock: Clock;
   readonly #running = new Set<LiveFetch>();
   readonly #received: Record<FetchRoute, number> = { parent: 0, origin: 0 };
+  #begun = 0;
 
   constructor(inner: PieceFetcher, ledger: HostLedger, clock: Clock) {
     this.#inner = inner;
@@ -86,9 +89,9 @@ export class WatchedFetcher implements PieceFetcher {
     where: Pick<LiveFetch, 'address' | 'protocol' | 'offset' | 'length'>,
   ): LiveFetch {
     const { address, protocol, offset, length } = where;
-    const sinceMs = this.#clock.now();
+    const [id, sinceMs] = [++this.#begun, this.#clock.now()];
     // The store names its files by task.
-    const live: LiveFetch = { route, taskId: basename(path), address, protocol, offset, length, bytes: 0, sinceMs };
+    const live: LiveFetch = { id, route, taskId: basename(path), address, protocol, offset, length, bytes: 0, sinceMs };
     this.#running.add(live);
     return live;
   }

@@ -69,6 +69,8 @@ const NOTHING = new Uint8Array(0);
 /** One range on its way to one client, by whichever routes until it is there. */
 export class Upload implements Segment {
   readonly spec: UploadSpec;
+  /** Tells it from the others of its host. */
+  readonly id: number;
   /** When it began, in milliseconds since the Unix epoch. */
   readonly sinceMs: number;
   onInterrupt: (() => void) | undefined;
@@ -94,8 +96,9 @@ export class Upload implements Segment {
   #progressBytes = 0;
   #idleChecks = 0;
 
-  constructor(spec: UploadSpec, host: UploadHost) {
+  constructor(spec: UploadSpec, host: UploadHost, id: number) {
     this.spec = spec;
+    this.id = id;
     this.head = spec.head;
     this.#host = host;
     this.sinceMs = host.now();

@@ -79,6 +79,8 @@ export type OnUpload = (spec: UploadSpec, progress: UploadProgress) => (outcome:
 
 /** One running upload, as operators see it. */
 export interface LiveUpload {
+  /** Tells it from the others. */
+  id: number;
   protocol: UploadProtocol;
   taskId: string;
   childIp: string;
@@ -103,6 +105,7 @@ export class Uploads implements UploadHost {
   readonly #running = new Set<Upload>();
   readonly #stopListening: () => void;
   #limitedRoute: LimitedRoute;
+  #begun = 0;
   #cancelCheck: (() => void) | undefined;
   #onIdle: (() => void) | undefined;
 
@@ -140,7 +143,7 @@ export class Uploads implements UploadHost {
   /** Sends a range and counts it. Never rejects. */
   async send(spec: UploadSpec): Promise<UploadOutcome> {
     const { metrics, onUpload, dropBehind } = this.#options;
-    const upload = new Upload(spec, this);
+    const upload = new Upload(spec, this, ++this.#begun);
     const onEnd = onUpload?.(spec, upload);
     const onRead = dropBehind?.begin(
       spec.blocks?.complete === false ? { task: spec.task, range: NOT_FROM_DISK } : spec,
@@ -160,6 +163,7 @@ export class Uploads implements UploadHost {
 
   list(): LiveUpload[] {
     return [...this.#running].map((upload) => ({
+      id: upload.id,
       protocol: upload.spec.protocol,
       taskId: upload.spec.task.taskId,
       childIp: upload.spec.childIp,

@@ -14,7 +14,7 @@ function taskWith(pieces: number[], { hasLength = true } = {}): StoredTask {
 
 function fetchOf(over: Partial<LiveFetch>): LiveFetch {
   const where = { taskId: 't', address: 'a', protocol: 'http', offset: 0, length: PIECE } as const;
-  return { route: 'parent', ...where, bytes: 0, sinceMs: 0, ...over };
+  return { id: 1, route: 'parent', ...where, bytes: 0, sinceMs: 0, ...over };
 }
 
 describe('how far a download is', () => {
