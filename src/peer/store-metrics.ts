@@ -19,7 +19,7 @@ export function registerStoreMetrics(
   const labelNames = ['reason'] as const;
   const tasks = new Counter({
     name: 'dfpeer_gc_removed_tasks_total',
-    help: 'Tasks that the collector removed: unused for too long (expired), beyond the quota (disk), or in the way of a download that filled the disk (room)',
+    help: 'Tasks that the collector removed: unused for too long (expired), beyond the quota (disk), one of too many (count), or in the way of a download that filled the disk (room)',
     labelNames,
     registers,
   });

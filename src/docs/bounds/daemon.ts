@@ -53,6 +53,7 @@ import {
   SMALL_SERVER_SILENCE_TIMEOUT_MS,
 } from '../../peer/small-http-server.js';
 import { MAX_BLOCK_MS } from '../../peer/store/arrivals.js';
+import { MAX_STORED_TASKS } from '../../peer/gc/collector.js';
 import { MAX_REMEMBERED_ARRIVALS } from '../../peer/store/remembered-arrivals.js';
 import { MAX_LISTENERS } from '../../peer/store/stored-task.js';
 import { MAX_QUARANTINED_FILES } from '../../peer/store/quarantine.js';
@@ -201,6 +202,12 @@ export const DAEMON_BOUNDS: readonly BoundGroup[] = [
         'pieces',
         "Pieces whose blocks' sums are remembered after they came, of all tasks together.",
         'children get the oldest as a whole',
+      ),
+      bound(
+        { MAX_STORED_TASKS },
+        'tasks',
+        'Stored tasks, each of which takes about 4 KiB of memory; looked at every `gc.interval`.',
+        'the least recently used ones are removed, unless in use',
       ),
       bound({ MAX_LISTENERS }, 'entries', 'Clients, children and uploads waiting on one task.', 'DFP_LIMIT'),
       bound(

@@ -17,6 +17,7 @@ export interface GcSettings {
 
 export interface CollectorOptions {
   store: TaskStore;
+  maxTasks?: number;
   quarantine: Quarantine;
   /** Told of each task that went, so that the scheduler no longer offers us for it. */
   onRemoved: (taskId: TaskId) => Promise<void>;
@@ -32,6 +33,9 @@ interface CollectedTask {
   taskId: TaskId;
   bytes: number;
 }
+
+/** The daemon has all of them in memory, some kilobytes each, and must be able to start with them. */
+export const MAX_STORED_TASKS = 100_000;
 
 /** Left free beside what a download lacks: for metadata, and for what others write meanwhile. */
 export const ROOM_RESERVE_BYTES = 8 * 1024 * 1024;
@@ -84,10 +88,10 @@ export class Collector {
   }
 
   async collect(): Promise<void> {
-    const { store, clock } = this.#options;
+    const { store, clock, maxTasks = MAX_STORED_TASKS } = this.#options;
     const { taskTtlMs, highPercent, lowPercent } = this.#settings;
     const heldBytes = await this.#emptyQuarantine();
-    const policy = { taskTtlMs, capacityBytes: await this.#capacity(heldBytes), highPercent, lowPercent };
+    const policy = { taskTtlMs, capacityBytes: await this.#capacity(heldBytes), highPercent, lowPercent, maxTasks };
     const nowMs = clock.now();
     const tasks = store.tasks().map((task) => ({
       taskId: task.taskId,
@@ -176,10 +180,10 @@ export class Collector {
   /** Drops what is older than tasks may be, and everything when it would cost a task. Resolves with the bytes that are left. */
   async #emptyQuarantine(): Promise<number> {
     const { quarantine, store, clock } = this.#options;
-    const { taskTtlMs, highPercent, lowPercent } = this.#settings;
+    const { taskTtlMs, highPercent } = this.#settings;
     const files = await quarantine.list();
     let bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-    const policy = { taskTtlMs, capacityBytes: await this.#capacity(bytes), highPercent, lowPercent };
+    const policy = { capacityBytes: await this.#capacity(bytes), highPercent };
     const crowded = isCrowded(store.storedBytes + bytes, policy);
     for (const file of files) {
       if (!crowded && this.#ageMs(file.sinceMs, clock.now()) <= taskTtlMs) continue;

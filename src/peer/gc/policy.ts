@@ -16,6 +16,8 @@ export interface CollectionPolicy {
   highPercent: number;
   /** … until our bytes are below this share. */
   lowPercent: number;
+  /** Of more tasks than these the least recently used go. */
+  maxTasks: number;
 }
 
 export interface Victim<Task> {
@@ -23,12 +25,15 @@ export interface Victim<Task> {
   reason: CollectionReason;
 }
 
-/** Unused for too long; beyond our share of the disk; in the way of a download that filled the disk. */
-export const COLLECTION_REASONS = ['expired', 'disk', 'room'] as const;
+/** Unused for too long; beyond our share of the disk; one of too many; in the way of a download that filled the disk. */
+export const COLLECTION_REASONS = ['expired', 'disk', 'count', 'room'] as const;
 export type CollectionReason = (typeof COLLECTION_REASONS)[number];
 
 /** More of the capacity is taken than it may be. */
-export function isCrowded(bytes: number, { capacityBytes, highPercent }: CollectionPolicy): boolean {
+export function isCrowded(
+  bytes: number,
+  { capacityBytes, highPercent }: Pick<CollectionPolicy, 'capacityBytes' | 'highPercent'>,
+): boolean {
   return bytes > (capacityBytes * highPercent) / 100;
 }
 
@@ -51,8 +56,9 @@ export function chooseVictims<Task extends CollectableTask>(
   for (const task of oldestFirst(tasks)) {
     const expired = nowMs - task.lastUsedMs > policy.taskTtlMs;
     const crowded = overHigh && bytes > (policy.capacityBytes * policy.lowPercent) / 100;
-    if (!expired && !crowded) break;
-    victims.push({ task, reason: expired ? 'expired' : 'disk' });
+    const excess = tasks.length - victims.length > policy.maxTasks;
+    if (!expired && !crowded && !excess) break;
+    victims.push({ task, reason: expired ? 'expired' : crowded ? 'disk' : 'count' });
     bytes -= task.bytes;
   }
   return victims;

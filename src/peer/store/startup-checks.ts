@@ -9,6 +9,8 @@ type Check = () => Promise<void>;
 export class StartupChecks {
   readonly #waiting = new Map<TaskId, Check>();
   readonly #running = new Map<TaskId, Promise<void>>();
+  /** One that goes on: from the front it would pass all that is done, each time. */
+  #next = this.#waiting.entries();
   #onIdle: (() => void)[] = [];
 
   add(taskId: TaskId, check: Check): void {
@@ -35,9 +37,13 @@ export class StartupChecks {
   }
 
   #fill(): void {
-    for (const [taskId, check] of this.#waiting) {
-      if (this.#running.size >= MAX_CONCURRENT_CHECKS) return;
-      this.#start(taskId, check);
+    while (this.#running.size < MAX_CONCURRENT_CHECKS) {
+      const { value, done } = this.#next.next();
+      if (done === true) {
+        this.#next = this.#waiting.entries();
+        return;
+      }
+      this.#start(...value);
     }
   }
 

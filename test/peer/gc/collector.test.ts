@@ -9,7 +9,7 @@ import { Registry } from 'prom-client';
 import { type Clock, systemClock } from '../../../src/core/clock.js';
 import { silentLogger } from '../../../src/core/logger.js';
 import type { TaskId } from '../../../src/core/task-id.js';
-import { Collector, ROOM_RESERVE_BYTES, type GcSettings } from '../../../src/peer/gc/collector.js';
+import { Collector, MAX_STORED_TASKS, ROOM_RESERVE_BYTES, type GcSettings } from '../../../src/peer/gc/collector.js';
 import { Quarantine } from '../../../src/peer/store/quarantine.js';
 import { encodeRecord, taskKey } from '../../../src/peer/store/record-codec.js';
 import type { StoredTask } from '../../../src/peer/store/stored-task.js';
@@ -47,10 +47,15 @@ describe('the collector', () => {
 
   const clock = { ...systemClock, now: () => nowMs, monotonicMs: () => nowMs };
 
-  function makeCollector(over: Partial<GcSettings> = {}, itsClock: Clock = clock): Collector {
+  function makeCollector(
+    over: Partial<GcSettings> = {},
+    itsClock: Clock = clock,
+    maxTasks = MAX_STORED_TASKS,
+  ): Collector {
     return new Collector(
       {
         store,
+        maxTasks,
         quarantine: new Quarantine(directory()),
         onRemoved: async (taskId) => void told.push(taskId),
         onCollected: (reason) => void reasons.push(reason),
@@ -88,6 +93,14 @@ describe('the collector', () => {
     assert.equal(store.storedBytes, 6 * MIB);
     await assert.rejects(stat(second.path), { code: 'ENOENT' });
     await stat(first.path);
+  });
+
+  it('brings the store below the number of tasks that are kept in memory', async () => {
+    const [first, second, third] = await fill(3, 1000);
+    assert.ok(first && second && third);
+    store.open(first.taskId)?.release();
+    await makeCollector({}, clock, 2).collect();
+    assert.deepEqual([told, reasons], [[second.taskId], ['count']]);
   });
 
   it('takes the quota of a changed configuration from then on', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { chooseVictims, type CollectableTask } from '../../../src/peer/gc/policy.js';
 
-const policy = { taskTtlMs: 1000, capacityBytes: 1000, highPercent: 80, lowPercent: 60 };
+const policy = { taskTtlMs: 1000, capacityBytes: 1000, highPercent: 80, lowPercent: 60, maxTasks: 20 };
 const task = (taskId: string, bytes: number, lastUsedMs: number, pinned = false): CollectableTask => ({
   taskId,
   bytes,
@@ -21,6 +21,14 @@ describe('garbage collection', () => {
     const tasks = [task('c', 300, 300), task('a', 300, 100), task('b', 300, 200)];
     assert.deepEqual(names(tasks, 400), ['a:disk']);
     assert.deepEqual(names([task('a', 300, 100), task('b', 300, 200), task('d', 200, 300)], 400), []);
+  });
+
+  it('leaves no more tasks than the daemon may have in memory, and says which rule took one', () => {
+    const tasks = Array.from({ length: 25 }, (_, index) =>
+      task(String(index), index < 3 ? 450 : 0, 10 * index, index === 3),
+    );
+    assert.deepEqual(names(tasks, 1005), ['0:expired', '1:disk', '2:count', '4:count', '5:count']);
+    assert.deepEqual(names(tasks.slice(5), 1005), []);
   });
 
   it('never takes what is in use', () => {
