@@ -40,7 +40,11 @@ import {
   MAX_FETCHES_IN_FLIGHT,
   MAX_FETCHES_WAITING,
 } from '../../peer/fetch/threaded-piece-fetcher.js';
-import { CONNECT_TIMEOUT_MS as CALL_CONNECT_TIMEOUT_MS } from '../../peer/parents/grpc-parent-dialer.js';
+import {
+  CONNECT_TIMEOUT_MS as CALL_CONNECT_TIMEOUT_MS,
+  PING_INTERVAL_MS,
+  PING_TIMEOUT_MS,
+} from '../../peer/parents/grpc-parent-dialer.js';
 import { bound, type BoundGroup } from './fixed-bound.js';
 
 /** src/peer/download and src/peer/fetch. */
@@ -126,6 +130,8 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
         "Connecting to a parent's gRPC port.",
         'a failure of the parent',
       ),
+      bound({ PING_INTERVAL_MS }, 'ms', "Between two pings of a parent's connection.", 'the next one'),
+      bound({ PING_TIMEOUT_MS }, 'ms', "A parent's answer to a ping.", 'the parent is given up'),
       bound(
         { CONNECT_TIMEOUT_MS: PIECE_CONNECT_TIMEOUT_MS },
         'ms',

@@ -2,6 +2,7 @@ import {
   credentials as grpcCredentials,
   Metadata,
   type ChannelCredentials,
+  type ChannelOptions,
   type ClientReadableStream,
 } from '@grpc/grpc-js';
 import { isIP } from 'node:net';
@@ -28,6 +29,10 @@ import { tellPieces } from './tell-pieces.js';
 export const HTTP_PORT_HEADER = 'dfpeer-http-port';
 /** A parent that doesn't answer the connection within this is unreachable. */
 export const CONNECT_TIMEOUT_MS = 5_000;
+/** A parent's connection is pinged this often: a host that lost its power, or its line, tells nobody that it is gone. */
+export const PING_INTERVAL_MS = 5_000;
+/** Without an answer for so long the parent is gone. A full line delays it by seconds. */
+export const PING_TIMEOUT_MS = 10_000;
 
 type UploadClient = InstanceType<typeof DfdaemonUpload>;
 
@@ -36,13 +41,25 @@ export class GrpcParentDialer implements ParentDialer {
   readonly #hostId: string;
   readonly #credentials: ChannelCredentials;
   readonly #clock: Clock;
+  readonly #channelOptions: ChannelOptions;
   /** One client a stream, as parents come and go; closed with it. */
   readonly #clients = new Set<UploadClient>();
 
-  constructor(options: { hostId: string; credentials?: ChannelCredentials; clock?: Clock }) {
+  constructor(options: {
+    hostId: string;
+    credentials?: ChannelCredentials;
+    clock?: Clock;
+    pingIntervalMs?: number;
+    pingTimeoutMs?: number;
+  }) {
     this.#hostId = options.hostId;
     this.#credentials = options.credentials ?? grpcCredentials.createInsecure();
     this.#clock = options.clock ?? systemClock;
+    this.#channelOptions = {
+      ...WITHIN_CLUSTER,
+      'grpc.keepalive_time_ms': options.pingIntervalMs ?? PING_INTERVAL_MS,
+      'grpc.keepalive_timeout_ms': options.pingTimeoutMs ?? PING_TIMEOUT_MS,
+    };
   }
 
   async *syncPieces(
@@ -105,7 +122,7 @@ export class GrpcParentDialer implements ParentDialer {
   ): AsyncGenerator<T> {
     const address = formatHostPort(parent.ip, parent.port);
     const doing = `parent ${parent.peerId} at ${address} did not tell ${what}`;
-    const client = new DfdaemonUpload(address, this.#credentials, WITHIN_CLUSTER);
+    const client = new DfdaemonUpload(address, this.#credentials, this.#channelOptions);
     this.#clients.add(client);
     let onAbort: (() => void) | undefined;
     try {

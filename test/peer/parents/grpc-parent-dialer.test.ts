@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import { silentLogger } from '../../../src/core/logger.js';
 import { computeTaskId } from '../../../src/core/task-id.js';
@@ -107,3 +107,58 @@ describe('dialling a parent', () => {
     assert.equal(first, 'the parent');
   });
 });
+
+describe('a parent that is gone without a word', () => {
+  it('is found out by its silence to pings, though it had spoken before', async () => {
+    const parent = await startParent((call) => {
+      call.write({ number: 0, offset: 0, length: 1, ip: '127.0.0.1', tcpPort: 4005 });
+    });
+    const line = await Line.to(parent.port);
+    const dialer = new GrpcParentDialer({ hostId: 'child', pingIntervalMs: 20, pingTimeoutMs: 200 });
+    try {
+      const offers = dialer.syncPieces(parentAt(line.port), requestOf([0, 1]), new AbortController().signal);
+      assert.equal((await offers.next()).done, false);
+      line.cut();
+      await assert.rejects(offers.next(), { code: 'DFP_PARENT_UNREACHABLE' });
+    } finally {
+      dialer.close();
+      line.close();
+      await parent.stop(0);
+    }
+  });
+});
+
+/** What comes at `port` goes on to a server, until the line is cut: then nothing moves, and nobody is told. */
+class Line {
+  readonly #server: Server;
+  readonly #sockets: Socket[] = [];
+
+  private constructor(server: Server, targetPort: number) {
+    this.#server = server;
+    server.on('connection', (near) => {
+      const far = connect(targetPort, '127.0.0.1');
+      for (const [from, to] of [[near, far], [far, near]] as const) from.on('error', () => to.destroy()).pipe(to); // prettier-ignore
+      this.#sockets.push(near, far);
+    });
+  }
+
+  static async to(targetPort: number): Promise<Line> {
+    const server = createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new Line(server, targetPort);
+  }
+
+  get port(): number {
+    return portOf(this.#server);
+  }
+
+  cut(): void {
+    for (const socket of this.#sockets) socket.unpipe().pause();
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+  }
+}
