@@ -16,8 +16,9 @@ export class ParentRefusedError extends DfpeerError {
 
 /** Statuses that speak of the moment, not of the request (RFC 9110, 15; RFC 6585, 4). */
 const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
-/** Node's and OpenSSL's codes of a certificate that will be just as bad next time. */
-const LASTING_CAUSE = /^(ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA)/;
+/** Codes of Node's and OpenSSL's for a certificate, and of ours for a proxy's user, that will be just as bad next time. */
+const LASTING_CAUSE =
+  /^(ERR_TLS_|ERR_PROXY_CREDENTIALS$|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA)/;
 
 /** Whether the same request to the same parent or origin may well succeed a little later. */
 export function isRetryable(error: unknown): boolean {

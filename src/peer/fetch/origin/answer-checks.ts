@@ -41,10 +41,14 @@ export function encodingOf(headers: Readonly<Record<string, string>>): string {
 }
 
 export function wrongStatus(answer: AnswerHead): OriginError {
-  const { status } = answer;
+  return wrong(answer, 'DFP_ORIGIN_STATUS', `answers ${describeStatus(answer.status)}${remedyFor(answer.status)}`);
+}
+
+/** The number, its name, and for a proxy that wants to know who asks what to do. */
+export function describeStatus(status: number): string {
   const name = STATUS_CODES[status];
   const told = name === undefined ? String(status) : `${status} ${name}`;
-  return wrong(answer, 'DFP_ORIGIN_STATUS', `answers ${told}${remedyFor(status)}`);
+  return status === 407 ? `${told}; name user and password in the proxy variable, as USER:PASSWORD@HOST:PORT` : told;
 }
 
 function remedyFor(status: number): string {

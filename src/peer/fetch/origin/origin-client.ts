@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher } from 'undici';
+import { Agent } from 'undici';
 import type { Environment } from '../../../core/environment.js';
 import { OriginError } from '../../../core/errors.js';
 import { redactUrl } from '../../../core/redact.js';
@@ -6,7 +6,7 @@ import type { OriginLocation, OriginTrust } from '../piece-fetcher.js';
 import { type OriginAnswer, OriginExchange } from './origin-exchange.js';
 import type { OriginGuard } from './origin-guard.js';
 import { originConnector } from './origin-connector.js';
-import { OriginProxies } from './origin-proxies.js';
+import { OriginProxies, type ProxyRoute } from './origin-proxies.js';
 import { RenewedAgent } from './renewed-agent.js';
 import { headersOnWire, redirectedRequest } from './request-headers.js';
 import type { TrustedAuthorities } from './trusted-authorities.js';
@@ -86,14 +86,15 @@ export class OriginClient {
 
   #ask({ method, location, range, trust, signal }: OriginRequest): Promise<OriginAnswer> {
     const url = this.#guard.checkUrl(location.url, trust);
-    const { origin, pathname, search } = url;
-    const exchange = new OriginExchange(location, signal);
-    const headers: Record<string, string> = { 'user-agent': 'dfpeer', ...headersOnWire(location) };
+    const { dispatcher, path, headers: ofRoute, isTunnel, proxy } = this.#routeFor(url, trust);
+    const exchange = new OriginExchange(location, signal, proxy);
+    const headers: Record<string, string> = { 'user-agent': 'dfpeer', ...ofRoute, ...headersOnWire(location) };
     headers['accept-encoding'] = 'identity';
     if (range !== undefined) headers.range = range;
+    if (isTunnel) delete headers['proxy-authorization'];
     try {
       signal.throwIfAborted();
-      this.#dispatcherFor(url, trust).dispatch({ origin, path: `${pathname}${search}`, method, headers }, exchange);
+      dispatcher.dispatch({ origin: url.origin, path, method, headers }, exchange);
     } catch (error) {
       exchange.fail(error);
     }
@@ -101,8 +102,11 @@ export class OriginClient {
   }
 
   /** A proxy resolves names itself, beyond what the guard can check: requests from the network never use one. */
-  #dispatcherFor(url: URL, trust: OriginTrust): Dispatcher {
-    return (trust === 'local-user' ? this.#proxies.agentFor(url) : undefined) ?? this.#agents[trust].for(url.origin);
+  #routeFor(url: URL, trust: OriginTrust): Omit<ProxyRoute, 'proxy'> & { proxy?: string | undefined } {
+    const { origin, pathname, search } = url;
+    const proxied = trust === 'local-user' ? this.#proxies.routeFor(url) : undefined;
+    if (proxied !== undefined) return proxied;
+    return { dispatcher: this.#agents[trust].for(origin), path: `${pathname}${search}`, headers: {}, isTunnel: false };
   }
 }
 

@@ -29,7 +29,8 @@ export function redirectedRequest(from: OriginLocation, to: URL): OriginLocation
   return firstRequest(target.href, Object.fromEntries(kept));
 }
 
-function basicAuthorization({ username, password }: URL): string | undefined {
+/** Undefined without credentials. */
+export function basicAuthorization({ username, password }: URL): string | undefined {
   if (username === '' && password === '') return undefined;
   const text = `${decodePercent(username)}:${decodePercent(password)}`;
   return `Basic ${Buffer.from(text).toString('base64')}`;
