@@ -61,6 +61,13 @@ describe('origin and clients', function () {
     assert.ok((await readFile(path('file'))).equals(origin.content));
   });
 
+  it('is asked for no more at once than it lets a client have', async () => {
+    await start({ atOnce: 1, bytesPerSecond: 8 * MIB });
+    const result = await daemon.dfget(origin.url(), '-O', path('file'));
+    assert.equal(result.code, 0, result.stderr);
+    assert.ok((await readFile(path('file'))).equals(origin.content));
+  });
+
   it('gives all of it anew when nothing tells whether it still has what came before', async () => {
     await start({ bytesPerSecond: 8 * MIB, etag: null });
     const broken = await daemon.dfget(origin.url(), '-O', path('file'), '--timeout', '2s');

@@ -21,6 +21,8 @@ export interface OriginBehaviour {
   hidesLength?: boolean;
   /** Answers everything with this status. */
   status?: number;
+  /** Whoever asks for content while so many have not got theirs is turned away (503). */
+  atOnce?: number;
   /** Undefined: of its length; null: none; several: each answer has the next of them. */
   etag?: string | readonly string[] | null;
   /** Mean rate over all requests together. */
@@ -40,6 +42,7 @@ export class Origin {
   readonly #server: Server;
   /** The system gives a port again: without it the URL of an earlier origin, which a daemon knows, might come back. */
   readonly #name = `origin-${++Origin.#started}`;
+  #sending = 0;
   #budgetStartMs = 0;
   #budgetUsed = 0;
 
@@ -103,6 +106,8 @@ export class Origin {
     this.requests.push(seen);
     if (behaviour.status !== undefined)
       return void response.writeHead(behaviour.status, { 'x-why': 'told so' }).end('no');
+    const isProbe = request.headers.range === 'bytes=0-0';
+    if (!isProbe && this.#sending >= (behaviour.atOnce ?? Infinity)) return void response.writeHead(503).end('busy');
     const told = behaviour.etag === undefined ? `"${content.length}"` : behaviour.etag;
     const etag = told instanceof Array ? told[this.requests.length % told.length] : told;
     const ranges = behaviour.ignoresRange !== true && behaviour.hidesLength !== true;
@@ -117,7 +122,12 @@ export class Origin {
       response.setHeader('content-range', `bytes ${offset}-${offset + length - 1}/${content.length}`);
     response.writeHead(parsed.kind === 'range' ? 206 : 200);
     if (request.method === 'HEAD') return void response.end();
-    await this.#send(response, content.subarray(offset, offset + length), seen);
+    this.#sending++;
+    try {
+      await this.#send(response, content.subarray(offset, offset + length), seen);
+    } finally {
+      this.#sending--;
+    }
     response.end();
   }
 

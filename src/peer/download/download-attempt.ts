@@ -62,7 +62,12 @@ export class DownloadAttempt {
       context.stall.moved();
       this.#story.moved();
     };
-    this.#origin = new OriginSource(this.#dependencies, request, { signal, waits: context.waits, onBytes });
+    this.#origin = new OriginSource(this.#dependencies, request, {
+      signal,
+      waits: context.waits,
+      onBytes,
+      onRefused: () => this.#collection?.originRefused(),
+    });
     this.#scheduling = new Scheduling(this.#dependencies);
   }
 

@@ -1,5 +1,5 @@
 import { sleep } from '../../core/deadline.js';
-import { toDfpeerError } from '../../core/errors.js';
+import { type DfpeerError, toDfpeerError } from '../../core/errors.js';
 import type { PieceSlice } from '../../core/piece.js';
 import { redactUrl } from '../../core/redact.js';
 import { traced } from '../../core/tracing.js';
@@ -14,6 +14,13 @@ const FIRST_RETRY_DELAY_MS = 200;
 /** However long an origin asks us to stay away. */
 export const MAX_RETRY_DELAY_MS = 5_000;
 
+interface OriginSourceContext {
+  signal: AbortSignal;
+  waits: NamedWaits;
+  onBytes: () => void;
+  onRefused: () => void;
+}
+
 /** The origin of one task: asks, retries what is worth retrying, and says what is not. */
 export class OriginSource {
   readonly #dependencies: DownloadDependencies;
@@ -21,18 +28,21 @@ export class OriginSource {
   readonly #signal: AbortSignal;
   readonly #waits: NamedWaits;
   readonly #onBytes: () => void;
+  readonly #onRefused: () => void;
+  #givenPieces = 0;
 
-  /** `onBytes`: some came. */
+  /** `onBytes`: some came; `onRefused`: it turned a request away, perhaps because there were too many. */
   constructor(
     dependencies: DownloadDependencies,
     request: DownloadRequest,
-    { signal, waits, onBytes }: { signal: AbortSignal; waits: NamedWaits; onBytes: () => void },
+    { signal, waits, onBytes, onRefused }: OriginSourceContext,
   ) {
     this.#dependencies = dependencies;
     this.#request = request;
     this.#signal = signal;
     this.#waits = waits;
     this.#onBytes = onBytes;
+    this.#onRefused = onRefused;
   }
 
   async stat(): Promise<OriginContent> {
@@ -70,7 +80,7 @@ export class OriginSource {
     const { fetcher, budgets } = this.#dependencies;
     const arrival = task.arrivals.begin(slice, { isFromOrigin: true });
     try {
-      return await fetcher.fromOrigin({
+      const piece = await fetcher.fromOrigin({
         ...this.#common(task.path),
         blocks: arrival,
         budgets: budgets.forOriginPiece(),
@@ -78,6 +88,8 @@ export class OriginSource {
         origin,
         slice,
       });
+      this.#givenPieces++;
+      return piece;
     } finally {
       task.arrivals.end(arrival);
     }
@@ -118,14 +130,19 @@ export class OriginSource {
     };
   }
 
+  /** As often as the settings say; what it gives meanwhile shows that it only has no room for all of us at once, and doesn't count. */
   async #retrying<T>(doing: string, attempt: () => Promise<T>, signal = this.#signal): Promise<T> {
     const { settings, logger, clock } = this.#dependencies;
     const waitingFor = `the origin ${redactUrl(this.#request.url)}`;
+    let givenBefore = this.#givenPieces;
     for (let attempts = 1; ; attempts++) {
       try {
         return await this.#waits.during(waitingFor, attempt);
       } catch (thrown) {
         const error = toDfpeerError(thrown, 'DFP_ORIGIN_UNREACHABLE', doing);
+        if (isRefusal(error) && !signal.aborted) this.#onRefused();
+        if (this.#givenPieces > givenBefore) attempts = 1;
+        givenBefore = this.#givenPieces;
         if (signal.aborted || attempts >= settings.maxOriginAttempts || !isRetryable(error)) throw error;
         const delayMs = this.#pauseMs(error, attempts);
         logger.warn(
@@ -143,6 +160,11 @@ export class OriginSource {
     const ownMs = FIRST_RETRY_DELAY_MS * 2 ** (attempts - 1) * (0.5 + random() / 2);
     return Math.min(Math.max(retryAfterMsOf(error, clock.now()) ?? 0, ownMs), MAX_RETRY_DELAY_MS);
   }
+}
+
+/** By a server, or a firewall, that bounds how much its clients ask at once. */
+function isRefusal(error: DfpeerError): boolean {
+  return isRetryable(error) && (error.code === 'DFP_ORIGIN_STATUS' || error.code === 'DFP_ORIGIN_UNREACHABLE');
 }
 
 /** `own` wins over `general`, in any spelling of the name. */

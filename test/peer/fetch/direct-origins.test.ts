@@ -68,6 +68,18 @@ describe('a piece straight from an http origin', () => {
     assert.equal(connections, 1);
   });
 
+  it('is not asked for twice at once where the origin has too many requests', async () => {
+    for (const status of [429, 503]) {
+      let requests = 0;
+      const busy: RequestListener = (_, response) => {
+        requests++;
+        response.writeHead(status, { 'Retry-After': '1' }).end();
+      };
+      await assert.rejects(fetchFrom(busy), coded('DFP_ORIGIN_STATUS', new RegExp(`${status}`)));
+      assert.equal(requests, 1);
+    }
+  });
+
   it("is asked for with the user's headers, our own Range, and without compression", async () => {
     const { offset, length } = SLICE;
     const listener = origin(({ headers }) => {

@@ -261,4 +261,19 @@ describe('a piece from the origin', () => {
     await fetchPiece(found);
     assert.deepEqual(asked, ['/file', '/signed?1', '/signed?1', '/signed?1', '/file', '/signed?2']);
   });
+
+  it('is asked for at the original URL again when the mirror where it led is gone', async () => {
+    const mirrors = [await servers.http(origin()), await servers.http(origin())] as const;
+    let current = 0;
+    const { url } = await servers.http((_, response) =>
+      response.writeHead(302, { Location: mirrors[current]?.url }).end(),
+    );
+    const signal = new AbortController().signal;
+    const found = await fetcher().statOrigin({ url, requestHeader: {}, signal, timeoutMs: 5000, trust: 'local-user' });
+    assert.equal(found.location?.url, mirrors[0].url);
+    mirrors[0].server.close();
+    mirrors[0].server.closeAllConnections();
+    current = 1;
+    assert.equal((await fetchPiece(found)).digest, digestOf(SLICE));
+  });
 });

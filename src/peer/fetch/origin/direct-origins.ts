@@ -1,6 +1,6 @@
 import { formatRangeHeader } from '../../../core/byte-range.js';
 import type { Environment } from '../../../core/environment.js';
-import { DfpeerError, messageOf, OriginError } from '../../../core/errors.js';
+import { DfpeerError, hasCode, messageOf, OriginError } from '../../../core/errors.js';
 import { hostOfUrl } from '../../../core/host-port.js';
 import { ConnectionPool } from '../connection/connection-pool.js';
 import { exchange } from '../connection/exchange.js';
@@ -84,6 +84,7 @@ export class DirectOrigins {
     } catch (error) {
       transfer.throwIfAborted();
       if (error instanceof DfpeerError && error.kind === 'disk') throw error;
+      if (hasCode(error, 'DFP_ORIGIN_STATUS')) throw error;
       // Nothing was written yet: the library may ask again, and knows more kinds of answers.
       if (reader.pieceBytes === 0) return undefined;
       if (error instanceof OriginError) throw error;

@@ -1,5 +1,5 @@
 import { formatRangeHeader } from '../../../core/byte-range.js';
-import { errnoOf, OriginError } from '../../../core/errors.js';
+import { errnoOf, hasCode, OriginError } from '../../../core/errors.js';
 import type { ByteRange } from '../../../core/piece.js';
 import { redactUrl } from '../../../core/redact.js';
 import type { OriginContent, OriginLocation } from '../piece-fetcher.js';
@@ -27,9 +27,8 @@ export async function openOrigin(request: OpenOriginRequest): Promise<OriginAnsw
   try {
     return await ask(request, origin.location);
   } catch (error) {
-    // Where a redirect led may be good for minutes only (signed URLs): ask the original URL again.
-    const refused = error instanceof OriginError && error.code === 'DFP_ORIGIN_STATUS' && (error.status ?? 500) < 500;
-    if (!refused) throw error;
+    // Where a redirect led may be good for minutes only (signed URLs), or a mirror that is gone: ask the original URL again.
+    if (!hasCode(error, 'DFP_ORIGIN_STATUS') && !hasCode(error, 'DFP_ORIGIN_UNREACHABLE')) throw error;
     return ask(request, first);
   }
 }

@@ -5,7 +5,7 @@ import { type ResponseHead, ResponseHeadParser } from '../connection/http-respon
 import type { AnswerReader, PieceAnswer } from '../connection/answer-reader.js';
 import { BlockWriter } from '../block-writer.js';
 import type { BlocksRequest, OriginContent, OriginLocation } from '../piece-fetcher.js';
-import { checkRangeAnswer } from './answer-checks.js';
+import { checkRangeAnswer, wrongStatus } from './answer-checks.js';
 import { plainHeaders } from './plain-headers.js';
 
 /** An answer that is more than a 206 with its bytes behind it. */
@@ -17,6 +17,10 @@ export interface PlainPieceRequest {
   slice: PieceSlice;
   path: string;
   blocks: BlocksRequest | undefined;
+}
+
+function isOverloaded(status: number): boolean {
+  return status === 429 || status === 503;
 }
 
 /** Writes the bytes of a plain 206 into the file as they come. */
@@ -71,8 +75,11 @@ export class OriginPieceReader implements AnswerReader {
     const { origin, location, slice, path, blocks } = this.#request;
     const { status } = head;
     const isPlain = status === 206 && head.headers.has('content-length') && !head.headers.has('transfer-encoding');
+    const answer = { status, headers: plainHeaders(head.headers), location };
+    // Whoever has too many requests must not have the same one twice.
+    if (isOverloaded(status) && origin.location === undefined) throw wrongStatus(answer);
     if (!isPlain) throw new UnplainAnswerError(`status ${status}`);
-    checkRangeAnswer({ status, headers: plainHeaders(head.headers), location }, origin, slice);
+    checkRangeAnswer(answer, origin, slice);
     return { head, writer: new BlockWriter(path, slice, blocks) };
   }
 
