@@ -1,56 +1,64 @@
 import type { Socket } from 'node:net';
-import { buildConnector } from 'undici';
-import { asError, DfpeerError } from '../../../core/errors.js';
+import type { SocksClientOptions } from 'socks';
+import type { buildConnector } from 'undici';
 import { decodePercent } from '../../../core/decode-percent.js';
+import { asError, DfpeerError, messageOf } from '../../../core/errors.js';
 import { hostOfUrl } from '../../../core/host-port.js';
-import { connectBySocks5, type Socks5Order } from './socks5-handshake.js';
 
-const SOCKS_PORT = '1080';
+const DEFAULT_PORT = 1080;
+/** One byte tells the length of a name, a user or a password (RFC 1928, 1929). */
+const MAX_FIELD_BYTES = 255;
+/** What the library says of a proxy that does not let us in, today or tomorrow. */
+const REFUSED_USER = /Authentication failed|no accepted authentication type/;
 
-/** Opens connections to origins through a SOCKS5 proxy; `secure` makes those to https origins speak TLS. */
+/** The proxy will say the same next time. */
+class Socks5CredentialsError extends Error {
+  readonly code = 'ERR_PROXY_CREDENTIALS';
+}
+
+/** Opens connections to origins through a SOCKS5 proxy, which resolves their names; `secure` makes those to https origins speak TLS. */
 export function socks5Connector(
   proxy: URL,
   timeoutMs: number,
   secure: buildConnector.connector,
 ): buildConnector.connector {
-  const dial = buildConnector({ timeout: timeoutMs });
-  const hostname = hostOfUrl(proxy);
-  const endpoint = { hostname, host: proxy.host, protocol: 'http:', port: proxy.port || SOCKS_PORT };
-  const credentials = credentialsOf(proxy);
   return (target, callback) => {
     const isSecure = target.protocol === 'https:';
-    const order = { host: hostOfUrl(target), port: Number(target.port || (isSecure ? 443 : 80)), credentials };
-    dial(endpoint, (error, socket) => {
-      if (error !== null) return callback(error, null);
-      negotiate(socket, order, timeoutMs).then(
-        () => (isSecure ? secure({ ...target, httpSocket: socket }, callback) : callback(null, socket)),
-        (thrown: unknown) => {
-          socket.destroy();
-          callback(asError(thrown), null);
-        },
-      ); // prettier-ignore
-    });
+    const destination = { host: hostOfUrl(target), port: Number(target.port || (isSecure ? 443 : 80)) };
+    connectThrough(proxy, destination, timeoutMs).then(
+      (socket) => (isSecure ? secure({ ...target, httpSocket: socket }, callback) : callback(null, socket)),
+      (error: unknown) => callback(asError(error), null),
+    );
   };
 }
 
-async function negotiate(socket: Socket, order: Socks5Order, timeoutMs: number): Promise<void> {
-  const patience = new AbortController();
-  const give = (reason: Error): void => patience.abort(reason);
-  const timer = setTimeout(() => give(new Error(`it did not connect within ${timeoutMs} ms`)), timeoutMs);
-  const onClose = (): void => give(new Error('it closed the connection'));
-  socket.once('end', onClose).once('close', onClose);
+async function connectThrough(
+  proxy: URL,
+  destination: SocksClientOptions['destination'],
+  timeout: number,
+): Promise<Socket> {
+  const [userId, password] = [decodePercent(proxy.username), decodePercent(proxy.password)];
+  for (const [what, text] of Object.entries({ host: destination.host, user: userId, password }))
+    if (Buffer.byteLength(text) > MAX_FIELD_BYTES)
+      throw new DfpeerError(
+        'DFP_CONFIG',
+        `the ${what} is longer than the ${MAX_FIELD_BYTES} bytes that SOCKS5 has for it`,
+      );
+  // Few need it.
+  const { SocksClient } = await import('socks');
+  const port = proxy.port === '' ? DEFAULT_PORT : Number(proxy.port);
   try {
-    await connectBySocks5(socket, order, patience.signal);
-  } catch (error) {
-    // What `once` rejects with says only that it was aborted.
-    throw patience.signal.aborted && !(error instanceof DfpeerError) ? patience.signal.reason : error;
-  } finally {
-    clearTimeout(timer);
-    socket.off('end', onClose).off('close', onClose);
+    const { socket } = await SocksClient.createConnection({
+      proxy: { host: hostOfUrl(proxy), port, type: 5, userId, password },
+      command: 'connect',
+      destination,
+      timeout,
+    });
+    return socket;
+  } catch (cause) {
+    const why = messageOf(cause);
+    if (!REFUSED_USER.test(why)) throw cause;
+    const remedy = 'name user and password in the proxy variable, as USER:PASSWORD@HOST:PORT';
+    throw new Socks5CredentialsError(`${why}; ${remedy}`, { cause });
   }
-}
-
-function credentialsOf({ username, password }: URL): Socks5Order['credentials'] {
-  if (username === '' && password === '') return undefined;
-  return { user: decodePercent(username), password: decodePercent(password) };
 }
