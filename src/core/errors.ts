@@ -162,3 +162,9 @@ export function errnoOf(thrown: unknown): string | undefined {
   const code = codeOf(thrown);
   return code !== undefined && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
 }
+
+/** No descriptor was left, for this process or for the system. */
+export function isOutOfFiles(thrown: unknown): boolean {
+  const errno = errnoOf(thrown instanceof DfpeerError ? thrown.cause : thrown);
+  return errno === 'EMFILE' || errno === 'ENFILE';
+}

@@ -1,4 +1,4 @@
-import { type DfpeerError, errnoOf, toDfpeerError } from '../core/errors.js';
+import { type DfpeerError, isOutOfFiles, toDfpeerError } from '../core/errors.js';
 import type { RefusalCause } from './metrics.js';
 
 /** An error as a child gets to see it. */
@@ -29,14 +29,9 @@ function causeOf(error: DfpeerError): RefusalCause {
   if (error.code === 'DFP_LIMIT') return 'busy';
   if (error.code === 'DFP_SHUTTING_DOWN') return 'shutting-down';
   if (error.code === 'DFP_DEADLINE') return 'timed-out';
-  if (isOutOfFiles(error.cause)) return 'out-of-files';
+  // That says nothing of the piece: it may be read in a moment.
+  if (isOutOfFiles(error)) return 'out-of-files';
   if (error.kind === 'disk') return 'disk';
   if (error.kind === 'usage') return 'bad-request';
   return 'internal';
-}
-
-/** That says nothing of the piece: it may be read in a moment. */
-function isOutOfFiles(cause: unknown): boolean {
-  const errno = errnoOf(cause);
-  return errno === 'EMFILE' || errno === 'ENFILE';
 }

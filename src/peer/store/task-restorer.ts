@@ -1,4 +1,4 @@
-import { DfpeerError } from '../../core/errors.js';
+import { DfpeerError, isOutOfFiles } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import type { LoadedTask, MetadataStore, TaskRecord } from './metadata.js';
 import type { StoredTask } from './stored-task.js';
@@ -24,7 +24,8 @@ export class TaskRestorer {
   /**
    * The task with its good pieces; undefined when nothing of it can be used, or the signal said stop. A file that looks as it did when it
    * was last known good is taken as it is, unless marks prove nothing; any other has each piece checked.
-   * @throws DfpeerError when what is damaged could not be moved away: it must not be mistaken for another task's
+   * @throws DfpeerError when what is damaged could not be moved away: it must not be mistaken for another task's; or when no descriptor was
+   * left to look at it
    */
   async restore(loaded: LoadedTask, { trustMark }: { trustMark: boolean }): Promise<StoredTask | undefined> {
     const { record } = loaded;
@@ -33,6 +34,7 @@ export class TaskRestorer {
     try {
       return await this.#restore(loaded, record.contentLength, trustMark);
     } catch (error) {
+      if (isOutOfFiles(error)) throw error;
       return this.#discard(record, error);
     }
   }
@@ -55,10 +57,9 @@ export class TaskRestorer {
     if (trustMark && untouched) task.restore(pieces);
     else await this.#restoreChecked(task, pieces);
     if (signal.aborted) return undefined;
-    const incomplete = task.complete && task.pieceCount !== task.layout?.count;
     const isWhole = task.pieceCount === task.layout?.count;
     if (!isWhole && (await files.isShared(record.taskId))) return this.#letGo(record);
-    const restored = incomplete ? await this.#reopen(task) : task;
+    const restored = task.complete && !isWhole ? await this.#reopen(task) : task;
     if (restored.complete && !untouched) await restored.acceptAsIs();
     // Killed between the last piece and the record of completion.
     if (isWhole)

@@ -317,7 +317,10 @@ export class TaskStore implements PieceSource {
       if (task !== undefined) this.#tasks.set(taskId, task);
     } catch (error) {
       this.#leftovers.add(taskId);
-      this.#logger.error({ taskId, err: error }, 'a damaged task could not be moved away; the next start tries again');
+      this.#logger.error(
+        { taskId, err: error },
+        'a stored task could not be checked, or not be moved away; the next start tries again',
+      );
     }
   }
 

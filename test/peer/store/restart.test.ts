@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import promises, { mkdir, open, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { LevelMetadataStore } from '../../../src/peer/store/level-metadata.js';
 import type { TaskStore } from '../../../src/peer/store/task-store.js';
 import { newTask, storePiece } from './fill-store.js';
 import { CONTENT, NEW_TASK, PIECE, TASK_ID, WHAT, useStore } from './use-store.js';
+
+const { open: realOpen } = promises;
 
 async function overwrite(path: string, text: string, offset: number): Promise<void> {
   const file = await open(path, 'r+');
@@ -68,6 +71,29 @@ describe('a task store after a restart', () => {
     assert.ok(found);
     assert.deepEqual([...found.pieces()].map(({ number }) => number).sort(), [0, 4]);
     assert.equal(found.complete, false);
+    await reopened.close();
+  });
+
+  it('keeps a partial task that it could not check for want of descriptors, for the next start', async () => {
+    const store = await openStore();
+    const task = await store.create(NEW_TASK);
+    await task.beginDownload();
+    for (const number of [0, 2]) await storePiece(task, CONTENT, number);
+    await crash(store);
+    const pretend = (replacement: unknown): void => {
+      Object.assign(promises, { open: replacement });
+      syncBuiltinESMExports();
+    };
+    try {
+      pretend(() => Promise.reject(Object.assign(new Error('too many open files'), { code: 'EMFILE' })));
+      const starved = await openStore();
+      assert.equal(await starved.settled(TASK_ID), undefined);
+      await starved.close();
+    } finally {
+      pretend(realOpen);
+    }
+    const reopened = await openStore();
+    assert.equal((await reopened.settled(TASK_ID))?.pieceCount, 2);
     await reopened.close();
   });
 
