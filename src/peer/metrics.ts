@@ -136,7 +136,7 @@ export class DownloadMetrics implements DownloadObserver {
     registerDiskMetrics(registry, options.dataDirectory);
   }
 
-  pieceStored(trafficType: TrafficType, bytes: number, _from: string, costMs: number): void {
+  pieceStored(trafficType: TrafficType, bytes: number, costMs: number): void {
     this.#traffic.inc({ type: TRAFFIC_NAMES[trafficType] }, bytes);
     this.#pieceSeconds.observe({ source: SOURCES[trafficType] }, costMs / 1000);
   }

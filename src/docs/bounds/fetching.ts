@@ -28,7 +28,7 @@ import {
 import { MAX_ORIGINS } from '../../peer/fetch/origin/renewed-agent.js';
 import { HEAD_TIMEOUT_MS } from '../../peer/fetch/origin/stat-origin.js';
 import { MAX_BUFFERED_BYTES } from '../../peer/fetch/origin/response-body.js';
-import { MAX_IDLE_CONNECTIONS, MAX_IDLE_PER_PARENT } from '../../peer/fetch/connection/connection-pool.js';
+import { MAX_IDLE_CONNECTIONS, MAX_IDLE_PER_ENDPOINT } from '../../peer/fetch/connection/connection-pool.js';
 import { MAX_READ_BATCH_BYTES, MAX_READ_BATCH_WAIT_MS } from '../../peer/fetch/connection/read-batching.js';
 import { MAX_BLOCKS_OF_PIECE } from '../../peer/fetch/parent/blocks-body.js';
 import { MAX_REFUSAL_BYTES } from '../../peer/fetch/parent/http-piece-reader.js';
@@ -149,8 +149,18 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
         'they are read',
       ),
       bound({ MAX_READ_BATCH_WAIT_MS }, 'ms', 'How long it keeps them back.', 'what there is, is read'),
-      bound({ MAX_IDLE_PER_PARENT }, 'connections', 'Idle connections kept to one parent.', 'further ones are closed'),
-      bound({ MAX_IDLE_CONNECTIONS }, 'connections', 'Idle connections kept in one thread.', 'further ones are closed'),
+      bound(
+        { MAX_IDLE_PER_ENDPOINT },
+        'connections',
+        'Idle connections kept to one parent or http origin.',
+        'further ones are closed',
+      ),
+      bound(
+        { MAX_IDLE_CONNECTIONS },
+        'connections',
+        'Idle connections kept in one thread to parents, and as many to http origins for local users and for the network.',
+        'further ones are closed',
+      ),
     ],
   },
   {

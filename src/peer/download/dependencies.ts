@@ -62,7 +62,7 @@ export interface DownloadDependencies {
 /** Told of everything that metrics and operators want to know. */
 export interface DownloadObserver {
   /** `costMs` from asking for it to its last byte. */
-  pieceStored(trafficType: TrafficType, bytes: number, from: string, costMs: number): void;
+  pieceStored(trafficType: TrafficType, bytes: number, costMs: number): void;
   pieceFailed(from: string, code: string): void;
   badPiece(parentHostId: string): void;
 }

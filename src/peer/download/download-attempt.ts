@@ -197,7 +197,7 @@ export class DownloadAttempt {
     this.#board.done(piece.number);
     stall.moved();
     this.#story.stored(piece);
-    this.#dependencies.observer.pieceStored(piece.trafficType, piece.length, piece.parentId ?? 'origin', piece.costMs);
+    this.#dependencies.observer.pieceStored(piece.trafficType, piece.length, piece.costMs);
     this.wake();
   }
 

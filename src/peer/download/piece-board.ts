@@ -22,7 +22,7 @@ export class PieceBoard {
   readonly #missing = new Set<number>();
   readonly #inFlight = new Set<number>();
   readonly #offers = new Map<string, Set<number>>();
-  readonly #holders = new Map<number, number>();
+  readonly #holderCounts = new Map<number, number>();
 
   /** `copies`: how many who listen to us have a piece, or have asked for it; parents that pace their offers tell less. */
   constructor(random: () => number, copies: (number: number) => number = () => 0) {
@@ -68,14 +68,14 @@ export class PieceBoard {
     this.#offers.set(parentId, offered);
     if (offered.has(number)) return false;
     offered.add(number);
-    this.#holders.set(number, (this.#holders.get(number) ?? 0) + 1);
+    this.#holderCounts.set(number, (this.#holderCounts.get(number) ?? 0) + 1);
     return true;
   }
 
   /** The parent has it no more. */
   withdraw(parentId: string, number: number): void {
     if (this.#offers.get(parentId)?.delete(number) === true)
-      this.#holders.set(number, (this.#holders.get(number) ?? 1) - 1);
+      this.#holderCounts.set(number, (this.#holderCounts.get(number) ?? 1) - 1);
   }
 
   dropParent(parentId: string): void {
@@ -128,7 +128,7 @@ export class PieceBoard {
   }
 
   #commonness(number: number): number {
-    return (this.#holders.get(number) ?? 0) + this.#copies(number);
+    return (this.#holderCounts.get(number) ?? 0) + this.#copies(number);
   }
 
   #rarestOf(parentId: string): number | undefined {

@@ -86,10 +86,12 @@ export class PacedChild {
     return this.openOffers + countSending(this.uploads);
   }
 
+  /** It neither has the piece nor has asked anybody for it, as far as it says. */
   lacks(number: number): boolean {
     return this.held?.has(number) !== true;
   }
 
+  /** It says so. */
   has(number: number): boolean {
     return this.here?.has(number) === true;
   }

@@ -7,7 +7,7 @@ import {
   ConnectionPool,
   IDLE_CONNECTION_MS,
   MAX_IDLE_CONNECTIONS,
-  MAX_IDLE_PER_PARENT,
+  MAX_IDLE_PER_ENDPOINT,
 } from '../../../src/peer/fetch/connection/connection-pool.js';
 import type { PieceConnection } from '../../../src/peer/fetch/connection/piece-connection.js';
 import type { ParentEndpoint } from '../../../src/peer/fetch/piece-fetcher.js';
@@ -44,10 +44,10 @@ describe('the pool of connections to parents', () => {
   }
 
   it('keeps so many for a parent and closes the others', async () => {
-    const connections = await connectMany(MAX_IDLE_PER_PARENT + 2);
+    const connections = await connectMany(MAX_IDLE_PER_ENDPOINT + 2);
     for (const connection of connections) pool.giveBack(connection);
-    assert.equal(pool.idleCount, MAX_IDLE_PER_PARENT);
-    assert.equal(connections.filter(({ usable }) => usable).length, MAX_IDLE_PER_PARENT);
+    assert.equal(pool.idleCount, MAX_IDLE_PER_ENDPOINT);
+    assert.equal(connections.filter(({ usable }) => usable).length, MAX_IDLE_PER_ENDPOINT);
     pool.close();
     assert.equal(pool.idleCount, 0);
     assert.ok(connections.every(({ usable }) => !usable));

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../../../core/clock.js';
 import type { Transfer } from '../transfer.js';
 import { CONNECT_TIMEOUT_MS, type Endpoint, PieceConnection, RECEIVE_BUFFER_BYTES } from './piece-connection.js';
 
-export const MAX_IDLE_PER_PARENT = 8;
+export const MAX_IDLE_PER_ENDPOINT = 8;
 export const MAX_IDLE_CONNECTIONS = 64;
 /** Below the keep-alive timeout of dfpeer's own piece server, so that it is us who close. */
 export const IDLE_CONNECTION_MS = 4000;
@@ -59,7 +59,7 @@ export class ConnectionPool {
   giveBack(connection: PieceConnection): void {
     const key = keyOf(connection.endpoint, connection.metered);
     const entries = this.#idle.get(key) ?? [];
-    if (!connection.usable || entries.length >= MAX_IDLE_PER_PARENT || this.#idleCount >= MAX_IDLE_CONNECTIONS)
+    if (!connection.usable || entries.length >= MAX_IDLE_PER_ENDPOINT || this.#idleCount >= MAX_IDLE_CONNECTIONS)
       return connection.destroy();
     const entry: IdleConnection = {
       connection,
