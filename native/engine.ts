@@ -27,7 +27,7 @@ import type { LaneOptions } from './worker-lane.js';
 
 /** Workers that may die one after the other, no transfer finishing in between, before the engine rests. */
 export const MAX_WORKER_DEATHS_IN_A_ROW = 5;
-/** How long it then starts none: what they lacked, descriptors or memory, may be there again. */
+/** How long it then starts none, or none beside others when one could not be started: what they lacked may be there again. */
 export const WORKER_REST_MS = 60_000;
 
 /** Counters since the engine was made, except `queued` and `workers`, which are now. */
@@ -58,6 +58,7 @@ export class SendFileEngine implements TransferEngine {
   readonly #stats = { inlineTransfers: 0, workerTransfers: 0, workerDeaths: 0 };
   #deathsInARow = 0;
   #restsUntilMs = 0;
+  #makesDoUntilMs = 0;
   #closing: Promise<void> | undefined;
 
   /**
@@ -204,11 +205,13 @@ export class SendFileEngine implements TransferEngine {
       if (lane.hasRoom && (least === undefined || lane.load < least.load)) least = lane;
     }
     if (least?.load === 0 || this.#lanes.size >= this.#maxWorkers) return least;
+    if (least !== undefined && this.#nowMs() < this.#makesDoUntilMs) return least;
     try {
       return this.#addLane();
     } catch (thrown) {
       if (least === undefined) throw thrown;
-      // Where the system gives no more threads or descriptors, the workers that run do all the work.
+      // Where the system gives no more threads or descriptors, the workers that run do all the work; each attempt costs a millisecond.
+      this.#makesDoUntilMs = this.#nowMs() + WORKER_REST_MS;
       return least;
     }
   }
