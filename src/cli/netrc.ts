@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { decodePercent } from '../core/decode-percent.js';
 import { DfpeerError, errnoOf, UsageError } from '../core/errors.js';
 import { homeDirectory } from '../core/home-directory.js';
+import { hostOfUrl } from '../core/host-port.js';
 import type { NetrcOptions } from './dfget-options.js';
 import { readInput } from './read-input.js';
 
@@ -22,7 +23,7 @@ export function parseNetrc(text: string): NetrcEntry[] {
   const withoutMacros = text.replace(/^[ \t]*macdef[^\n]*\n(?:[^\n]*\S[^\n]*\n?)*/gm, '\n');
   const tokens = tokensOf(withoutMacros);
   for (let index = 0; index < tokens.length; index++) {
-    const token = tokens[index];
+    const token = tokens[index]?.toLowerCase();
     const next = (): string => tokens[++index] ?? '';
     if (token === 'machine') entries.push({ machine: next(), login: '', password: '' });
     else if (token === 'default') entries.push({ machine: undefined, login: '', password: '' });
@@ -49,11 +50,11 @@ function tokensOf(text: string): string[] {
  * @returns the value of an Authorization header
  */
 export function netrcAuthorization(entries: readonly NetrcEntry[], url: string): string | undefined {
-  const { hostname, username } = new URL(url);
-  const user = decodePercent(username);
+  const parsed = new URL(url);
+  const [host, user] = [hostOfUrl(parsed), decodePercent(parsed.username)];
   const entry = entries.find(
     ({ machine, login }) =>
-      (machine === undefined || machine.toLowerCase() === hostname) && (user === '' || login === user || login === ''),
+      (machine === undefined || machine.toLowerCase() === host) && (user === '' || login === user || login === ''),
   );
   if (entry === undefined || (entry.login === '' && entry.password === '')) return undefined;
   const login = entry.login === '' ? user : entry.login;

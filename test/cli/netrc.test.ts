@@ -58,6 +58,12 @@ default login anonymous password mail@`);
     assert.deepEqual(withNetrc({}, 'https://g.org', { entries: entries.slice(0, 3), optional: false }), {});
   });
 
+  it('names an IPv6 address without brackets, and its words in any case, as curl takes them', () => {
+    const own = parseNetrc('MACHINE 2001:db8::1 Login me PASSWORD Secret');
+    const headers = withNetrc({}, 'http://[2001:DB8::1]:8080/', { entries: own, optional: false });
+    assert.equal(headers.Authorization, basic('me:Secret'));
+  });
+
   it("yields to a header of the user's, and an optional one to the URL", () => {
     const own = { authorization: 'Bearer x' };
     assert.equal(withNetrc(own, 'https://e.org/x', { entries, optional: false }), own);
