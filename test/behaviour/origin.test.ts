@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DaemonProcess } from '../support/daemon-process.js';
 import { Origin } from '../support/origin.js';
@@ -66,6 +66,14 @@ describe('origin and clients', function () {
     const result = await daemon.dfget(origin.url(), '-O', path('file'));
     assert.equal(result.code, 0, result.stderr);
     assert.ok((await readFile(path('file'))).equals(origin.content));
+  });
+
+  it('is asked in turn for all files of a list', async () => {
+    await start({ atOnce: 1, bytesPerSecond: 4 * MIB }, 8 * MIB);
+    const urls = [1, 2, 3, 4].map((number) => `${origin.url(`/${number}`)} file-${number}\n`);
+    await writeFile(path('list'), urls.join(''));
+    const result = await daemon.dfget('-i', path('list'), '-O', directory());
+    assert.equal(result.code, 0, result.stderr);
   });
 
   it('gives all of it anew when nothing tells whether it still has what came before', async () => {

@@ -11,7 +11,8 @@ import {
   ORIGIN_WIDENING_MS,
   PARENT_PATIENCE_MS,
 } from '../../peer/download/origin-race.js';
-import { MAX_RETRY_DELAY_MS } from '../../peer/download/origin-source.js';
+import { ROOM_TIMEOUT_MS } from '../../peer/download/origin-rooms.js';
+import { MAX_RETRY_DELAY_MS, MAX_TIMES_TURNED_AWAY } from '../../peer/download/origin-source.js';
 import { MAX_PARENT_FAILURES } from '../../peer/download/parent-link.js';
 import { ENOUGH_PARENTS, MAX_SEARCHES } from '../../peer/download/parent-search.js';
 import { MAX_BUSY_ANSWERS, MAX_EMPTY_OFFERS, MAX_PARENTS, MAX_REST_MS } from '../../peer/download/parent-swarm.js';
@@ -181,6 +182,18 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
       bound({ ORIGIN_CONNECT_TIMEOUT_MS }, 'ms', 'Connecting to an origin.', 'an attempt of `backend.maxRetries`'),
       bound({ MAX_REDIRECTS }, 'times', 'Redirects of one request.', 'DFP_ORIGIN_REDIRECTS'),
       bound({ MAX_RETRY_DELAY_MS }, 'ms', 'Pause before an origin is asked again.', 'it is asked, whatever it wished'),
+      bound(
+        { ROOM_TIMEOUT_MS },
+        'ms',
+        'Wait for others of this node, when an origin has turned one away (429, 503).',
+        'it is asked all the same',
+      ),
+      bound(
+        { MAX_TIMES_TURNED_AWAY },
+        'times',
+        'Attempts that were turned away while others of this node were asking, beside `backend.maxRetries`.',
+        'the download fails',
+      ),
       bound(
         { MAX_RESTARTS },
         'times',

@@ -12,6 +12,7 @@ import type { TaskStore } from '../store/task-store.js';
 import type { DownloadBudgets } from './download-budgets.js';
 import type { DistrustedHosts } from './distrusted-hosts.js';
 import type { DownloadSettings } from './download-request.js';
+import type { OriginRooms } from './origin-rooms.js';
 import type { RememberedHosts } from './remembered-hosts.js';
 
 export interface OwnHost {
@@ -49,6 +50,8 @@ export interface DownloadDependencies {
   silentHosts: RememberedHosts;
   /** Hosts that live and whose pieces nobody here got through to lately; shared likewise. */
   unreachableHosts: RememberedHosts;
+  /** What origins take at once; shared likewise. */
+  originRooms: OriginRooms;
   observer: DownloadObserver;
   /** Within a download: its span, to which the pieces belong. */
   tracer: Tracer;

@@ -9,6 +9,7 @@ import { DistrustedHosts } from './distrusted-hosts.js';
 import { DownloadClient } from './download-client.js';
 import type { DownloadRequest } from './download-request.js';
 import type { DownloadFacts } from './download-story.js';
+import { OriginRooms } from './origin-rooms.js';
 import { RememberedHosts } from './remembered-hosts.js';
 import { TaskDownload } from './task-download.js';
 
@@ -33,6 +34,9 @@ interface Running {
   task: StoredTask | undefined;
 }
 
+/** What the downloads share of what they find out, and who runs them. */
+type MadeHere = 'inBackground' | 'tracer' | 'distrusted' | 'silentHosts' | 'unreachableHosts' | 'originRooms';
+
 /** All downloads of this host: one a task, whoever asks. */
 export class DownloadManager {
   readonly #dependencies: DownloadDependencies;
@@ -43,10 +47,7 @@ export class DownloadManager {
   #closing = false;
 
   constructor(
-    dependencies: Omit<
-      DownloadDependencies,
-      'inBackground' | 'tracer' | 'distrusted' | 'silentHosts' | 'unreachableHosts'
-    >,
+    dependencies: Omit<DownloadDependencies, MadeHere>,
     options?: { maxDownloads?: number; tracer?: Tracer; beginUse?: BeginUse },
   ) {
     this.#dependencies = {
@@ -56,6 +57,7 @@ export class DownloadManager {
       distrusted: new DistrustedHosts(dependencies.clock),
       silentHosts: new RememberedHosts(dependencies.clock),
       unreachableHosts: new RememberedHosts(dependencies.clock),
+      originRooms: new OriginRooms(dependencies.clock),
     };
     this.#maxDownloads = options?.maxDownloads ?? DEFAULT_MAX_DOWNLOADS;
     this.#beginUse = options?.beginUse;

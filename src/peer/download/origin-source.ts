@@ -1,5 +1,5 @@
 import { sleep } from '../../core/deadline.js';
-import { type DfpeerError, toDfpeerError } from '../../core/errors.js';
+import { type DfpeerError, OriginError, toDfpeerError } from '../../core/errors.js';
 import type { PieceSlice } from '../../core/piece.js';
 import { redactUrl } from '../../core/redact.js';
 import { traced } from '../../core/tracing.js';
@@ -9,10 +9,15 @@ import type { FetchCommon, FetchedPiece, OriginContent } from '../fetch/piece-fe
 import type { DownloadDependencies } from './dependencies.js';
 import type { DownloadRequest } from './download-request.js';
 import type { NamedWaits } from './named-waits.js';
+import type { OriginRoom } from './origin-rooms.js';
 
 const FIRST_RETRY_DELAY_MS = 200;
 /** However long an origin asks us to stay away. */
 export const MAX_RETRY_DELAY_MS = 5_000;
+/** While others are asking: by then one of them would have made room. */
+export const MAX_TIMES_TURNED_AWAY = 100;
+/** Their pauses grow no further. */
+const SHORT_PAUSES = 3;
 
 interface OriginSourceContext {
   signal: AbortSignal;
@@ -130,28 +135,53 @@ export class OriginSource {
     };
   }
 
-  /** As often as the settings say; what it gives meanwhile shows that it only has no room for all of us at once, and doesn't count. */
+  /** In turn with other downloads, where the origin does not take all of us at once. */
   async #retrying<T>(doing: string, attempt: () => Promise<T>, signal = this.#signal): Promise<T> {
+    const room = this.#dependencies.originRooms.of(this.#request.url);
+    const waitingFor = `others to be done with ${this.#name}`;
+    await this.#waits.during(waitingFor, () => room.enter(waitingFor, signal));
+    try {
+      return await this.#retryingWithin(room, doing, attempt, signal);
+    } finally {
+      room.leave();
+    }
+  }
+
+  /** As often as the settings say. That it gives other pieces meanwhile, or is asked by others, shows that it only has no room: that doesn't count. */
+  async #retryingWithin<T>(
+    room: OriginRoom,
+    doing: string,
+    attempt: () => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
     const { settings, logger, clock } = this.#dependencies;
-    const waitingFor = `the origin ${redactUrl(this.#request.url)}`;
-    let givenBefore = this.#givenPieces;
+    let [givenBefore, counted] = [this.#givenPieces, 0];
     for (let attempts = 1; ; attempts++) {
       try {
-        return await this.#waits.during(waitingFor, attempt);
+        return await this.#waits.during(this.#name, () => room.ask(attempt));
       } catch (thrown) {
         const error = toDfpeerError(thrown, 'DFP_ORIGIN_UNREACHABLE', doing);
-        if (isRefusal(error) && !signal.aborted) this.#onRefused();
-        if (this.#givenPieces > givenBefore) attempts = 1;
+        if (signal.aborted || !isRetryable(error)) throw error;
+        if (isTurnedAway(error) || error.code === 'DFP_ORIGIN_UNREACHABLE') this.#onRefused();
+        const isBesideOthers = isTurnedAway(error) && room.turnedAway() && attempts < MAX_TIMES_TURNED_AWAY;
+        if (this.#givenPieces > givenBefore) counted = 0;
         givenBefore = this.#givenPieces;
-        if (signal.aborted || attempts >= settings.maxOriginAttempts || !isRetryable(error)) throw error;
-        const delayMs = this.#pauseMs(error, attempts);
+        if (!isBesideOthers && ++counted >= settings.maxOriginAttempts) {
+          room.open();
+          throw error;
+        }
+        const delayMs = this.#pauseMs(error, isBesideOthers ? Math.min(attempts, SHORT_PAUSES) : counted);
         logger.warn(
           { code: error.code, attempt: attempts, delayMs: Math.round(delayMs) },
           `could not ${doing}, trying again: ${error.message}`,
         );
-        await this.#waits.during(`the next attempt at ${waitingFor}`, () => sleep(delayMs, signal, clock));
+        await this.#waits.during(`the next attempt at ${this.#name}`, () => sleep(delayMs, signal, clock));
       }
     }
+  }
+
+  get #name(): string {
+    return `the origin ${redactUrl(this.#request.url)}`;
   }
 
   /** What the origin asks for, but never less than our own growing pause: `Retry-After: 0` is no reason to hammer. */
@@ -162,9 +192,9 @@ export class OriginSource {
   }
 }
 
-/** By a server, or a firewall, that bounds how much its clients ask at once. */
-function isRefusal(error: DfpeerError): boolean {
-  return isRetryable(error) && (error.code === 'DFP_ORIGIN_STATUS' || error.code === 'DFP_ORIGIN_UNREACHABLE');
+/** By a server that bounds how much its clients ask at once. */
+function isTurnedAway(error: DfpeerError): boolean {
+  return error instanceof OriginError && (error.status === 429 || error.status === 503);
 }
 
 /** `own` wins over `general`, in any spelling of the name. */
