@@ -89,7 +89,8 @@ export class OriginRooms {
 
   /** To be made use of at once. */
   of(url: string): OriginRoom {
-    const { origin } = new URL(url);
+    // Whoever asks for it says what is wrong with it.
+    const origin = URL.canParse(url) ? new URL(url).origin : '';
     const room = this.#rooms.get(origin) ?? new OriginRoom(this.#clock, () => this.#rooms.delete(origin));
     this.#rooms.set(origin, room);
     return room;

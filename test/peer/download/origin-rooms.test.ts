@@ -97,6 +97,7 @@ describe('room at an origin', () => {
     await fill(0);
     assert.equal(rooms.of(`${ORIGIN}other`), room);
     assert.notEqual(rooms.of('http://origin.test:81/file'), room);
+    assert.notEqual(rooms.of('no URL'), room);
     room.leave();
     assert.notEqual(rooms.of(ORIGIN), room);
   });
