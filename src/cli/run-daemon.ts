@@ -3,6 +3,7 @@ import { mergeReloaded } from '../config/reload.js';
 import { resolveDaemonConfig } from '../config/resolve.js';
 import { toDfpeerError } from '../core/errors.js';
 import { formatHostPort } from '../core/host-port.js';
+import { inTurn } from '../core/in-turn.js';
 import type { Logger } from '../core/logger.js';
 import { Daemon } from '../peer/daemon.js';
 import { EXIT_CODES } from './exit-codes.js';
@@ -79,7 +80,8 @@ function reloader(
 ): () => void {
   let running = initial;
   let { configFile: file, warnings } = initial;
-  const reload = async (): Promise<void> => {
+  // Two that read at once could end in either order, and the older configuration hold.
+  const reload = inTurn(async () => {
     const read = await resolveDaemonConfig(overrides);
     if (file !== undefined && read.configFile === undefined)
       logger.warn({ file }, 'the configuration file is gone: defaults hold now, of limits too; put it back and reload');
@@ -96,7 +98,7 @@ function reloader(
       { changed, needRestart, ...(undone.length === 0 ? {} : { limitsNoLongerAsSetAtRunTime: undone }) },
       needRestart.length === 0 ? 'configuration reloaded' : 'configuration reloaded; some keys need a restart',
     );
-  };
+  });
   return () => {
     manager.reloading();
     reopen();
