@@ -17,7 +17,11 @@ export async function connectTo(socketPath: string): Promise<Socket | undefined>
     socket.once('error', fail);
     socket.once('connect', () => {
       socket.setTimeout(0);
-      socket.off('error', fail).off('timeout', fail);
+      // Until somebody uses it, its end must end nothing else.
+      socket
+        .off('error', fail)
+        .off('timeout', fail)
+        .on('error', () => undefined);
       resolve(socket);
     });
   });
@@ -70,7 +74,7 @@ export class FoundDaemon {
     const connection = await connectTo(this.#socketPath);
     if (connection === undefined) return;
     try {
-      connection.on('error', () => undefined).resume();
+      connection.resume();
       if (!connection.closed) await once(connection, 'close', { signal });
     } finally {
       connection.destroy();
@@ -78,12 +82,14 @@ export class FoundDaemon {
   }
 
   /**
-   * A connection for one call; the first call's was made already, and a small file takes hardly longer than making another.
+   * A connection for one call; the first call's was made already, and a small file takes hardly longer than making another. One that is gone
+   * meanwhile is made anew.
    * @throws DfpeerError DFP_DAEMON_UNREACHABLE
    */
   async connect(): Promise<Socket> {
-    const socket = this.#first ?? (await connectTo(this.#socketPath));
+    const first = this.#first;
     this.#first = undefined;
+    const socket = first?.destroyed === false ? first : await connectTo(this.#socketPath);
     if (socket !== undefined) return socket;
     throw new DfpeerError(
       'DFP_DAEMON_UNREACHABLE',
