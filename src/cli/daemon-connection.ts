@@ -76,6 +76,9 @@ export class FoundDaemon {
     try {
       connection.resume();
       if (!connection.closed) await once(connection, 'close', { signal });
+    } catch (error) {
+      // What breaks has ended, too.
+      if (signal.aborted) throw error;
     } finally {
       connection.destroy();
     }
