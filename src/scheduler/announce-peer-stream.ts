@@ -106,6 +106,8 @@ export class AnnouncePeerStream {
     const signal = this.#closed.signal;
     switch (request?.kind) {
       case 'register': {
+        // Before there is a second peer, which would be left without a stream.
+        this.#assertNoPeer();
         const peer = core.register(toPeerRegistration(ids, request.download, this.#takesUpdates));
         this.#attach(peer);
         return this.#answer(core.decide(peer, signal));
@@ -130,8 +132,12 @@ export class AnnouncePeerStream {
     return peer;
   }
 
-  #attach(peer: SchedulerPeer): void {
+  #assertNoPeer(): void {
     if (this.#peer !== undefined) throw invalid('one AnnouncePeer stream is for one peer');
+  }
+
+  #attach(peer: SchedulerPeer): void {
+    this.#assertNoPeer();
     this.#peer = peer;
     const { core } = this.#options;
     core.attachStream(peer);

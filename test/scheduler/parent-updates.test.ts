@@ -145,6 +145,23 @@ describe('the embedded scheduler, with peers that join one after the other', () 
   });
 });
 
+describe("the embedded scheduler, with clients of Dragonfly's", () => {
+  it('leaves them with what they asked for when further peers reach the origin', async () => {
+    const clock = new ManualClock();
+    await using scheduler = await TestScheduler.start({ clock });
+    await (await scheduler.host('a')).source();
+    const ours = await startedPeer(await scheduler.host('ours'), new Metadata());
+    const rust = await startedPeer(await scheduler.host('rust'), undefined);
+    await until(() => scheduler.server.status().peers.Running === 2);
+    await (await scheduler.host('b')).source();
+    await until(() => scheduler.server.status().peers.BackToSource === 2);
+    clock.advance(GATHER_JOINS_MS);
+    assert.ok(answerOf(await ours.pushed).includes('b-peer'));
+    assert.deepEqual(answerOf(await rust.peer.reschedule()), ['a-peer', 'b-peer', 'ours-peer']);
+    assert.equal(rust.count(), 2);
+  });
+});
+
 async function startedPeer(host: TestHost, metadata: Metadata | undefined) {
   metadata?.set(PARENTS_KEY, PUSHED_PARENTS);
   const peer = host.peer(undefined, undefined, metadata);
