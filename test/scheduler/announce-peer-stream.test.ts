@@ -19,6 +19,17 @@ describe("a peer's stream at the embedded scheduler", () => {
     assert.deepEqual(scheduler.server.status().peers, { BackToSource: 1 });
   });
 
+  it('waits for no parents any longer once it broke', async () => {
+    await using scheduler = await TestScheduler.start({ clock: new ManualClock() });
+    await (await scheduler.host('first')).register();
+    const host = await scheduler.host('second');
+    const waiting = host.peer();
+    waiting.say({ registerPeerRequest: { download: DOWNLOAD } });
+    await until(() => scheduler.server.status().waiting === 1);
+    waiting.stream.cancel();
+    await until(() => scheduler.server.status().waiting === 0);
+  });
+
   it('is for one peer, and a second one is not there after it was refused', async () => {
     await using scheduler = await TestScheduler.start();
     const { peer } = await (await scheduler.host('a')).register();
