@@ -9,7 +9,10 @@ describe('matchmaking', () => {
   it('sends the first peer of a task to the source, and gives it to the others once it has started', async () => {
     const cluster = new TestCluster();
     const [first, second, third] = joinAll(cluster, 3);
-    assert.equal(summary(await cluster.decide(first)), 'back-to-source');
+    assert.deepEqual(await cluster.decide(first), {
+      kind: 'back-to-source',
+      description: 'no other peer has the content, or is about to have it',
+    });
     const waiting = [cluster.decide(second), cluster.decide(third)];
     assert.equal(cluster.core.matchmaker.waitingCount, 2);
     cluster.core.report(first, STARTED);

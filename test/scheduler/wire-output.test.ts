@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { SizeScope } from '../../src/generated/common/v2/SizeScope.js';
 import { WireOutput } from '../../src/scheduler/wire-output.js';
 import { PIECE_LENGTH, registration, taskId, TestCluster } from './cluster-fixture.js';
 
@@ -69,6 +70,9 @@ describe('what the embedded scheduler tells', () => {
     const told = output.task(cluster.core.task(taskId()));
     assert.ok(!('digest' in told) && !('tag' in told) && !('application' in told));
     assert.deepEqual([told.contentLength, told.pieceCount], ['18446744073709551615', 0]);
+    const empty = new TestCluster();
+    empty.join('host', { content: { contentLength: 0, pieceLength: PIECE_LENGTH, pieceCount: 0 } });
+    assert.equal(output.task(empty.core.task(taskId())).sizeScope, SizeScope.EMPTY);
   });
 
   it('of a candidate is not what concerns its host alone', () => {
