@@ -32,5 +32,5 @@ USER 1000:1000
 VOLUME ["/var/lib/dragonfly"]
 EXPOSE 4000 4002 4003 4005 4007 8002
 HEALTHCHECK --interval=15s --timeout=3s --start-period=20s --retries=3 CMD ["node", "/opt/dfpeer/deploy/healthcheck.js"]
-ENTRYPOINT ["/opt/dfpeer/bin/dfdaemon"]
-CMD ["--console"]
+# Other arguments come after it: the log is the container's, whatever they are.
+ENTRYPOINT ["/opt/dfpeer/bin/dfdaemon", "--console"]

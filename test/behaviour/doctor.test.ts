@@ -100,6 +100,18 @@ describe('dfdaemon doctor', function () {
     assert.equal(findingsOf(found, 'schedulers', 'ok').length, 1);
   });
 
+  it('wants no log directory of a daemon that logs to stdout, without the flag that says so', async () => {
+    const started = await DaemonProcess.start(join(directory(), 'a'));
+    daemon = started;
+    const ask = (): Promise<ProcessResult> => started.dfdaemon('doctor', '--json', '--log-dir', join(DFDAEMON, 'log'));
+    const { code, stdout } = await ask();
+    assert.equal(code, 0, stdout);
+    await started.end();
+    const found = JSON.parse((await ask()).stdout) as Report;
+    const [finding] = findingsOf(found, 'directories', 'fail');
+    assert.match(finding?.message ?? '', /^log directory: .* is no directory$/);
+  });
+
   it('takes a daemon that a flag sent to a scheduler for what it is, without the flag', async () => {
     daemon = await DaemonProcess.start(join(directory(), 'a'));
     const args = ['--scheduler', `127.0.0.1:${daemon.ports.scheduler ?? 0}`];

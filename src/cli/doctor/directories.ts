@@ -19,9 +19,12 @@ export async function checkDirectories({ config, settings, running }: DoctorCont
     await checkOwner(store),
     ...(await checkSpace(store)),
   ];
-  if (!config.log.console)
-    findings.push(await checkWritable('log directory', config.log.dir, 'name another one with --log-dir'));
-  if (running === undefined) findings.push(await checkSocket(settings.socketPath));
+  // One that runs has a log, perhaps by flags that this command was not given, and a socket.
+  if (running === undefined) {
+    if (!config.log.console)
+      findings.push(await checkWritable('log directory', config.log.dir, 'name another one with --log-dir'));
+    findings.push(await checkSocket(settings.socketPath));
+  }
   return findings.filter((finding) => finding !== undefined);
 }
 
