@@ -24,6 +24,14 @@ function visibleOptions(command: Command): readonly Option[] {
   return command.createHelp().visibleOptions(command);
 }
 
+/** A command's own, and those of its program: all of them go with it. */
+function optionsOf(command: Command): readonly Option[] {
+  const own = visibleOptions(command);
+  const names = new Set(own.map(({ long }) => long));
+  const ofProgram = command.parent === null ? [] : visibleOptions(command.parent);
+  return [...own, ...ofProgram.filter(({ long }) => !names.has(long))];
+}
+
 function visibleCommands(command: Command): readonly Command[] {
   return command.createHelp().visibleCommands(command);
 }
@@ -46,37 +54,47 @@ function namesOf({ short, long }: Option): string[] {
 function renderBash(program: Command): string {
   const name = program.name();
   const commands = visibleCommands(program).filter((each) => each.name() !== 'help');
-  const words = (command: Command): string => visibleOptions(command).flatMap(namesOf).join(' ');
+  const names = commands.map((each) => each.name());
+  const words = (command: Command): string => optionsOf(command).flatMap(namesOf).join(' ');
   const all = [program, ...commands];
   const values = new Map(all.flatMap((each) => visibleOptions(each).map((option) => [option.long, option] as const)));
   const cases = [...values.values()].flatMap((option) => {
     const value = valueOf(option);
     if (value.kind === 'none') return [];
     const reply = {
-      path: 'COMPREPLY=($(compgen -f -- "$word"))',
+      path: 'mapfile -t COMPREPLY < <(compgen -f -- "$word")',
       words: `COMPREPLY=($(compgen -W ${quote(value.kind === 'words' ? value.words.join(' ') : '')} -- "$word"))`,
       text: 'COMPREPLY=()',
     }[value.kind];
     return [`    ${namesOf(option).join('|')}) ${reply}; return ;;`];
   });
-  const ofCommand = commands.map((each) => `      ${each.name()}) flags=${quote(words(each))} ;;`);
+  const ofCommand = commands.map((each) => `    ${each.name()}) flags=${quote(words(each))} ;;`);
   return [
     `# bash completions of ${name}; made by: ${name} --completions bash`,
     `_${name}() {`,
     '  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}',
     `  local flags=${quote(words(program))}`,
     '  COMPREPLY=()',
+    '  # --flag=value comes as three words.',
+    '  if [[ $word == = ]]; then word=; elif [[ $before == = ]]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi',
     '  case $before in',
     ...cases,
     '  esac',
-    ...(commands.length === 0 ? [] : ['  case ${COMP_WORDS[1]} in', ...ofCommand, '  esac']),
-    '  if [[ $word == -* ]]; then COMPREPLY=($(compgen -W "$flags" -- "$word"))',
     ...(commands.length === 0
       ? []
       : [
-          '  elif ((COMP_CWORD == 1)); then',
-          `    COMPREPLY=($(compgen -W ${quote(commands.map((each) => each.name()).join(' '))} -- "$word"))`,
+          '  local each command=',
+          '  for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do',
+          `    case $each in ${names.join('|')}) command=$each; break ;; esac`,
+          '  done',
+          '  case $command in',
+          ...ofCommand,
+          '  esac',
         ]),
+    '  if [[ $word == -* ]]; then COMPREPLY=($(compgen -W "$flags" -- "$word"))',
+    ...(commands.length === 0
+      ? []
+      : ['  elif [[ -z $command ]]; then', `    COMPREPLY=($(compgen -W ${quote(names.join(' '))} -- "$word"))`]),
     '  fi',
     '}',
     `complete -o filenames -F _${name} ${name}`,
@@ -108,7 +126,7 @@ function renderZsh(program: Command): string {
 }
 
 function zshArguments(command: Command, further: readonly string[]): string[] {
-  const specs = visibleOptions(command).flatMap((option) => {
+  const specs = optionsOf(command).flatMap((option) => {
     const description = option.description.replace(/[[\]\\:]/g, '\\$&');
     const value = valueOf(option);
     const argument = {

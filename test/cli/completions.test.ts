@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { renderCompletions } from '../../src/cli/completions.js';
@@ -69,6 +69,20 @@ describe('completions', function () {
       const [command] = PROGRAMS[1]?.commands ?? [];
       assert.ok(command);
       assert.match(offers(this, 'dfdaemon', command.name().slice(0, -1)), new RegExp(command.name()));
+    });
+
+    it(`of ${shell} complete the flags of a command, its own and those of dfdaemon, also behind one of dfdaemon's`, function () {
+      assert.match(offers(this, 'dfdaemon', 'tasks', '--re'), /--remove/);
+      assert.match(offers(this, 'dfdaemon', 'tasks', '--dyn'), /--dynconfig/);
+      assert.match(offers(this, 'dfdaemon', '-c', 'file', 'tasks', '--re'), /--remove/);
+    });
+
+    it(`of ${shell} complete a file's name, with blanks too, in a word of its own or behind =`, function () {
+      mkdirSync(join(directory, 'a place', 'within'), { recursive: true });
+      const [start, found] = [join(directory, 'a'), shell === 'bash' ? /\/a place$/m : /\/a\\? place/];
+      assert.match(offers(this, 'dfget', '-O', start), found);
+      const behind = shell === 'bash' ? ['--output', '=', start] : [`--output=${start}`];
+      assert.match(offers(this, 'dfget', ...behind), found);
     });
   }
 
