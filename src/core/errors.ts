@@ -38,6 +38,7 @@ export const ERROR_KINDS = {
   DFP_DEADLINE: 'network',
   DFP_STALLED: 'network',
   DFP_LISTEN: 'network',
+  DFP_PROGRAM_GONE: 'network',
   DFP_STORE_IO: 'disk',
   DFP_STORE_FULL: 'disk',
   DFP_STORE_LOCKED: 'disk',

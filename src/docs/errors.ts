@@ -101,6 +101,10 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     means: "A port or socket can't be listened on.",
     remedy: 'Stop the process that has it, or configure another one.',
   },
+  DFP_PROGRAM_GONE: {
+    means: "The daemon's own program was removed or replaced while it runs, and it can start no more threads.",
+    remedy: 'Restart the daemon; one that dfget has started ends with `kill`, or by itself when idle.',
+  },
   DFP_STORE_IO: {
     means: 'Reading or writing the store failed.',
     remedy: "See the kernel's log; check the disk and rights.",

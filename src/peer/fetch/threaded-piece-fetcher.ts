@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { ByteBudget } from '../../core/byte-budget.js';
 import { type Clock, systemClock } from '../../core/clock.js';
 import { throwIfAborted } from '../../core/deadline.js';
-import { DfpeerError, toDfpeerError, UsageError } from '../../core/errors.js';
+import { codeOf, DfpeerError, toDfpeerError, UsageError } from '../../core/errors.js';
 import { FetchCall } from './fetch-call.js';
 import { FetchPlaces } from './fetch-places.js';
 import type { Job, JobKind, JobKinds, ThreadOptions, ThreadOrder, ThreadReport } from './messages.js';
@@ -181,13 +181,23 @@ export class ThreadedPieceFetcher implements PieceFetcher {
   }
 
   #onDeath(jobs: ReadonlySet<number>, cause: Error): void {
-    const error = new DfpeerError('DFP_INTERNAL', `a fetch thread died: ${cause.message}`, { cause });
+    const error = whyDied(cause);
     for (const id of jobs) this.#calls.get(id)?.onDeath(error);
   }
 }
 
 type CallRequest = Pick<FetchCommon, 'signal' | 'timeoutMs' | 'onProgress' | 'blocks'> &
   Partial<Pick<OriginStreamRequest, 'idleTimeoutMs' | 'onPiece'>> & { budgets?: readonly ByteBudget[] };
+
+/** Threads load their program when they start, which may be long after the daemon did. */
+function whyDied(cause: Error): DfpeerError {
+  const code = codeOf(cause);
+  const isGone = code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND' || cause instanceof SyntaxError;
+  if (!isGone) return new DfpeerError('DFP_INTERNAL', `a fetch thread died: ${cause.message}`, { cause });
+  const [what = ''] = cause.message.split('\n');
+  const text = `the program of this dfdaemon was removed or replaced while it runs (${what}); restart it`;
+  return new DfpeerError('DFP_PROGRAM_GONE', text, { cause });
+}
 
 function checkSlice<T extends CallRequest>(length: number, request: T): T {
   const blockLength = request.blocks?.blockLength ?? length;

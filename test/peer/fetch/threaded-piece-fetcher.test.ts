@@ -50,6 +50,22 @@ describe('a fetcher', () => {
     await fetcher.close();
   });
 
+  it('says what to do where its program was removed or replaced while the daemon runs', async () => {
+    const { url } = await servers.http(origin());
+    for (const entry of [
+      new URL('./nothing-here.js', import.meta.url),
+      new URL('data:text/javascript,import "data:text/javascript,import %22nothing-here%22"'),
+      new URL('data:text/javascript,import { nothing } from "node:fs"'),
+    ]) {
+      const fetcher = new ThreadedPieceFetcher({ threads: 1, entry });
+      await assert.rejects(
+        fetcher.fromOrigin(request(url)),
+        coded('DFP_PROGRAM_GONE', /^[^\n]*replaced.*; restart it$/),
+      );
+      await fetcher.close();
+    }
+  });
+
   it('fails what a dying thread had under way, and goes on with a new one', async () => {
     const { url } = await servers.http(origin());
     const crashing = new URL('./support/crashing-thread.js', import.meta.url);
