@@ -78,7 +78,10 @@ describe('the guard before origins', () => {
     guard.checkUrl('http://[::1]/', 'network');
     assert.throws(() => guard.checkUrl('http://10.3.2.2/', 'network'), coded('DFP_ORIGIN_FORBIDDEN'));
     guard.checkUrl('http://[fd00::1]/', 'network');
-    assert.throws(() => guard.checkUrl('http://10.2.0.1/', 'network'), coded('DFP_ORIGIN_FORBIDDEN', /allow-list/));
+    assert.throws(
+      () => guard.checkUrl('http://10.2.0.1/', 'network'),
+      coded('DFP_ORIGIN_FORBIDDEN', /download\.originAllowList/),
+    );
   });
 
   it('refuses an allow-list that is not made of networks', () => {

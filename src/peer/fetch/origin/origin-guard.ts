@@ -55,7 +55,9 @@ export class OriginGuard {
     const isForbidden = isIP(address) === 0 || containsIp(this.#forbidden, address);
     if (!isForbidden || containsIp(this.#allowed, address)) return;
     const name = host === address ? host : `${host} (${address})`;
-    throw forbidden(`${name} is not a public address; list its network in the allow-list to permit it`);
+    throw forbidden(
+      `${name} is not a public address; schedulers and jobs may have it fetched if download.originAllowList of this host names it`,
+    );
   }
 
   /** For net.connect and tls.connect: resolves once, and fails unless every address may be reached. */
