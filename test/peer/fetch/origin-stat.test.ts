@@ -45,9 +45,23 @@ describe('asking an origin what it has', () => {
       etag: '"v1"',
       lastModified: 'Wed, 21 Oct 2015 07:28:00 GMT',
     });
-    assert.equal(responseHeader['content-range'], `bytes 0-0/${CONTENT.length}`);
+    assert.equal(responseHeader.etag, '"v1"');
     assert.deepEqual(ranges, ['bytes=0-0']);
   });
+
+  for (const [what, length] of [
+    ['a content', CONTENT.length],
+    ['an empty content', 0],
+  ] as const)
+    it(`tells the headers of ${what}, not those of its first byte`, async () => {
+      const { responseHeader } = await statOf((_request, response) => {
+        response.setHeader('Content-Range', length === 0 ? 'bytes */0' : `bytes 0-0/${length}`);
+        response.setHeader('Content-Length', length === 0 ? 2 : 1);
+        response.writeHead(length === 0 ? 416 : 206).end(length === 0 ? 'no' : 'x');
+      });
+      assert.equal(responseHeader['content-length'], String(length));
+      assert.equal(responseHeader['content-range'], undefined);
+    });
 
   it('keeps no cookie that the origin sets: headers are stored, and told to whoever asks for the task', async () => {
     const { responseHeader } = await statOf((request, response) => {

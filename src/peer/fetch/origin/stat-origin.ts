@@ -95,7 +95,16 @@ function describe(order: OriginStatOrder, answer: OriginAnswer, extent: Extent):
     ...extent,
     etag: headers.etag,
     lastModified: headers['last-modified'],
-    responseHeader: headers,
+    responseHeader: headersOfWhole(answer, extent),
     ...(location.url === asked.url ? {} : { location }),
   };
+}
+
+/** As if all had been asked for: they are stored, and told to whoever downloads the task (docs/WIRE.md 3.1). */
+function headersOfWhole({ status, headers }: OriginAnswer, { contentLength }: Extent): OriginAnswer['headers'] {
+  if (status === 200) return headers;
+  const whole = { ...headers };
+  delete whole['content-range'];
+  delete whole['content-length'];
+  return contentLength === undefined ? whole : { ...whole, 'content-length': String(contentLength) };
 }
