@@ -25,27 +25,24 @@ export interface BlockList {
 export const EMPTY_BLOCK_LIST: BlockList = { match: () => undefined };
 
 const strings = z.array(z.string()).nullish();
-const CLIENT_CONFIG = z.object({
-  blockList: z
-    .object({
-      task: z
-        .object({
-          download: z
-            .object({ applications: strings, urls: strings, tags: strings, priorities: z.array(z.number()).nullish() })
-            .nullish(),
-        })
-        .nullish(),
-    })
-    .nullish(),
+const DOWNLOADS = z.object({
+  applications: strings,
+  urls: strings,
+  tags: strings,
+  priorities: z.array(z.number()).nullish(),
 });
+const BLOCK_LIST = z.object({ task: z.object({ download: DOWNLOADS.nullish() }).nullish() }).nullish();
+/** The manager's spelling, and the one that Dragonfly's client takes for the same. */
+const CLIENT_CONFIG = z.object({ block_list: BLOCK_LIST, blockList: BLOCK_LIST });
 
 /**
- * `blockList.task.download` of a manager's client_config (JSON). Anything else in it is ignored. An unusable pattern is skipped with a
+ * `block_list.task.download` of a manager's client_config (JSON). Anything else in it is ignored. An unusable pattern is skipped with a
  * warning. @throws when the text is not JSON, or the block list has another shape
  */
 export function parseBlockList(clientConfig: string, logger: Logger): BlockList {
   if (clientConfig.trim() === '') return EMPTY_BLOCK_LIST;
-  const rules = CLIENT_CONFIG.parse(JSON.parse(clientConfig)).blockList?.task?.download;
+  const config = CLIENT_CONFIG.parse(JSON.parse(clientConfig));
+  const rules = (config.block_list ?? config.blockList)?.task?.download;
   if (rules === null || rules === undefined) return EMPTY_BLOCK_LIST;
   const take = <T>(list: T[] | null | undefined): T[] => (list ?? []).slice(0, MAX_BLOCK_LIST_ENTRIES);
   const [applications, tags] = [new Set(take(rules.applications)), new Set(take(rules.tags))];

@@ -6,7 +6,7 @@ import { recordingLogger, type LogLine } from './support/fixtures.js';
 
 const allowed = { application: 'app', url: 'http://origin.test/file', tag: 'tag', priority: 3 };
 
-const config = (download: object): string => JSON.stringify({ blockList: { task: { download } } });
+const config = (download: object): string => JSON.stringify({ block_list: { task: { download } } });
 
 describe('the block list of a client_config', () => {
   it('matches applications, tags and priorities exactly, and URLs by pattern', () => {
@@ -34,7 +34,20 @@ describe('the block list of a client_config', () => {
     assert.equal(list.match({ ...allowed, url: 'http://a.test/xyyz' }), 'urls');
   });
 
-  for (const text of ['', '{}', '{"loadLimit":50}', '{"blockList":null}', '{"blockList":{"task":{}}}', config({})])
+  it('is what the manager makes of it, with everything that was not given as null', () => {
+    const download = '{"applications":null,"priorities":null,"tags":["blocked"],"urls":null}';
+    const list = `{"persistent_cache_task":null,"persistent_task":null,"task":{"download":${download}}}`;
+    const { match } = parseBlockList(`{"block_list":${list},"load_limit":100}`, silentLogger);
+    assert.equal(match({ ...allowed, tag: 'blocked' }), 'tags');
+    assert.equal(match(allowed), undefined);
+  });
+
+  it("has another name, too, as for Dragonfly's client", () => {
+    const text = JSON.stringify({ blockList: { task: { download: { tags: ['blocked'] } } } });
+    assert.equal(parseBlockList(text, silentLogger).match({ ...allowed, tag: 'blocked' }), 'tags');
+  });
+
+  for (const text of ['', '{}', '{"load_limit":50}', '{"block_list":null}', '{"block_list":{"task":null}}', config({})])
     it(`blocks nothing for ${text === '' ? 'an empty text' : text}`, () => {
       assert.equal(parseBlockList(text, silentLogger).match(allowed), undefined);
     });

@@ -23,7 +23,7 @@ const listed = (ip: string, port: number, clientConfig = '{}'): Scheduler => ({
   schedulerCluster: {
     id: 7,
     clientConfig: Buffer.from(clientConfig),
-    seedClientConfig: Buffer.from('{"blockList":{"task":{"download":{"tags":["seed-only"]}}}}'),
+    seedClientConfig: Buffer.from('{"block_list":{"task":{"download":{"tags":["seed-only"]}}}}'),
   },
   features: Buffer.from('["schedule","preheat"]'),
 });
@@ -98,7 +98,7 @@ describe('a manager as the source of schedulers', () => {
   });
 
   it("gives the cluster's block list, that of seeds to a seed", async () => {
-    answer = { schedulers: [listed('10.0.0.1', 8002, '{"blockList":{"task":{"download":{"tags":["no"]}}}}')] };
+    answer = { schedulers: [listed('10.0.0.1', 8002, '{"block_list":{"task":{"download":{"tags":["no"]}}}}')] };
     const download = { application: '', url: 'http://a.test', tag: 'no', priority: 0 };
     const peer = await create().list(signal);
     assert.equal(peer.blockList?.match(download), 'tags');

@@ -5,6 +5,11 @@ const JOB_TIMEOUT_MS = 90_000;
 
 export type JobType = 'preheat' | 'get_task' | 'delete_task';
 
+export interface BlockedDownloads {
+  tags?: string[];
+  urls?: string[];
+}
+
 /** As the manager tells it; `result` is what its schedulers answered. */
 export interface Job {
   id: number;
@@ -39,6 +44,13 @@ export class ManagerApi {
     return schedulers.some(({ state }) => state === 'active');
   }
 
+  /** What the peers and the seeds of the first cluster may not download. */
+  async blockDownloads(peers: BlockedDownloads, seeds: BlockedDownloads): Promise<void> {
+    const block = (download: BlockedDownloads): unknown => ({ block_list: { task: { download } } });
+    const config = { client_config: block(peers), seed_client_config: block(seeds) };
+    await this.#ask('/scheduler-clusters/1', config, 'PATCH');
+  }
+
   /** Resolves with the job once it has ended, well or not. */
   async runJob(type: JobType, args: Record<string, unknown>): Promise<Job> {
     const { id } = (await this.#ask('/jobs', { type, args })) as Job;
@@ -48,9 +60,9 @@ export class ManagerApi {
     return look();
   }
 
-  async #ask(path: string, body?: unknown): Promise<unknown> {
+  async #ask(path: string, body?: unknown, method = body === undefined ? 'GET' : 'POST'): Promise<unknown> {
     const answer = await fetch(`${this.#base}${path}`, {
-      method: body === undefined ? 'GET' : 'POST',
+      method,
       headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
