@@ -21,7 +21,17 @@ const DYNCONFIG = z.object({
       addr: z.preprocess((value) => (value === '' ? undefined : value), hostPort.optional()),
     })
     .prefault({}),
+  clientConfig: z.unknown().optional(),
+  seedClientConfig: z.unknown().optional(),
 });
+
+export interface Dynconfig {
+  schedulers: HostPort[];
+  /** Rules for peers, as a manager would tell them. */
+  clientConfig: unknown;
+  /** The same for seeds. */
+  seedClientConfig: unknown;
+}
 
 const EXPECTATIONS: Readonly<Record<string, string>> = {
   'scheduler.addrs': 'a list of ip:port (IP addresses only; a name goes into scheduler.addr)',
@@ -29,17 +39,18 @@ const EXPECTATIONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The schedulers that a dynconfig file names (docs/WIRE.md 6.3): `scheduler.addrs`, IP addresses only, and
- * `scheduler.addr`, which may be a name.
+ * What a dynconfig file says (docs/WIRE.md 6.3): the schedulers in `scheduler.addrs`, IP addresses only, and
+ * `scheduler.addr`, which may be a name; and the cluster's rules.
  * @throws ConfigError naming file, line, column and key
  */
-export function parseDynconfig(text: string, file: string): HostPort[] {
+export function parseDynconfig(text: string, file: string): Dynconfig {
   const document = parseYaml(text, file);
   const expects = (path: readonly PropertyKey[]): string =>
     EXPECTATIONS[path.slice(0, 2).join('.')] ?? 'a mapping of keys';
-  const { addrs, addr } = checkDocument(document, DYNCONFIG, expects).scheduler;
-  const targets = [...addrs, ...(addr === undefined ? [] : [addr])];
-  if (targets.length > 0) return targets;
+  const { scheduler, clientConfig, seedClientConfig } = checkDocument(document, DYNCONFIG, expects);
+  const { addrs, addr } = scheduler;
+  const schedulers = [...addrs, ...(addr === undefined ? [] : [addr])];
+  if (schedulers.length > 0) return { schedulers, clientConfig, seedClientConfig };
   const message = 'expected at least one scheduler in scheduler.addrs (ip:port) or scheduler.addr (host:port)';
   throw new ConfigError([{ file, ...document.locate(['scheduler']), key: 'scheduler', message }]);
 }

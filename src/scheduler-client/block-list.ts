@@ -40,8 +40,12 @@ const CLIENT_CONFIG = z.object({ block_list: BLOCK_LIST, blockList: BLOCK_LIST }
  * warning. @throws when the text is not JSON, or the block list has another shape
  */
 export function parseBlockList(clientConfig: string, logger: Logger): BlockList {
-  if (clientConfig.trim() === '') return EMPTY_BLOCK_LIST;
-  const config = CLIENT_CONFIG.parse(JSON.parse(clientConfig));
+  return clientConfig.trim() === '' ? EMPTY_BLOCK_LIST : toBlockList(JSON.parse(clientConfig), logger);
+}
+
+/** The same of what was parsed already. @throws when the block list has another shape */
+export function toBlockList(clientConfig: unknown, logger: Logger): BlockList {
+  const config = CLIENT_CONFIG.parse(clientConfig);
   const rules = (config.block_list ?? config.blockList)?.task?.download;
   if (rules === null || rules === undefined) return EMPTY_BLOCK_LIST;
   const take = <T>(list: T[] | null | undefined): T[] => (list ?? []).slice(0, MAX_BLOCK_LIST_ENTRIES);

@@ -6,11 +6,11 @@ const messageOf = (text: string): string => errorOf(() => parseDynconfig(text, '
 
 describe('dynconfig.yaml', () => {
   it('names schedulers by address, or one by name', () => {
-    assert.deepEqual(parseDynconfig('scheduler:\n  addrs: ["10.0.0.1:8002", "[fd00::1]:8003"]', 'f'), [
+    assert.deepEqual(parseDynconfig('scheduler:\n  addrs: ["10.0.0.1:8002", "[fd00::1]:8003"]', 'f').schedulers, [
       { host: '10.0.0.1', port: 8002 },
       { host: 'fd00::1', port: 8003 },
     ]);
-    assert.deepEqual(parseDynconfig('scheduler: {addr: "s.example.org:8002", addrs: }\nother: 1', 'f'), [
+    assert.deepEqual(parseDynconfig('scheduler: {addr: "s.example.org:8002", addrs: }\nother: 1', 'f').schedulers, [
       { host: 's.example.org', port: 8002 },
     ]);
   });

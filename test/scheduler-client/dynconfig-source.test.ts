@@ -12,10 +12,12 @@ import { silentLogger } from '../../src/core/logger.js';
 import { DynconfigSource } from '../../src/scheduler-client/dynconfig-source.js';
 import { resolveSchedulers } from '../../src/scheduler-client/scheduler-address.js';
 import { StaticSource } from '../../src/scheduler-client/static-source.js';
+import { host, recordingLogger, type LogLine } from './support/fixtures.js';
 
 const options = {
-  clock: systemClock,
+  host,
   logger: silentLogger,
+  clock: systemClock,
   lookup: async (name: string) => {
     if (name !== 'scheduler.test') throw Object.assign(new Error('ENOTFOUND'), { code: 'ENOTFOUND' });
     return ['10.0.0.2', 'fd00::1', '10.0.0.1', '10.0.0.2'].map((address) => ({ address, family: 4 }));
@@ -95,6 +97,38 @@ describe('a dynconfig file', () => {
     await assert.rejects(list('scheduler: {addr: nowhere.test:8002}\n'), { code: 'DFP_SCHEDULER_UNREACHABLE' });
   });
 
+  describe('may have a block list', () => {
+    const RULES = 'Config: {blockList: {task: {download: {tags: [no], urls: [evil]}}}}';
+    const download = { application: '', url: 'http://a.test', tag: 'no', priority: 0 };
+
+    for (const [type, key] of [
+      ['normal', 'client'],
+      ['seed', 'seedClient'],
+    ] as const)
+      it(`which is that of ${key}Config for a ${type} peer`, async () => {
+        await writeFile(file, `scheduler: {addrs: ["10.0.0.1:8002"]}\n${key}${RULES}\n`);
+        const listAs = async (as: typeof type): Promise<string | undefined> => {
+          const source = new DynconfigSource(file, { ...options, host: { ...host, type: as } });
+          return (await source.list(signal)).blockList?.match(download) ?? 'nothing';
+        };
+        assert.equal(await listAs(type), 'tags');
+        assert.equal(await listAs(type === 'seed' ? 'normal' : 'seed'), 'nothing');
+      });
+
+    it('of which one of another shape is left out, with a warning, but not the schedulers', async () => {
+      const lines: LogLine[] = [];
+      await writeFile(file, 'scheduler: {addrs: ["10.0.0.1:8002"]}\nclientConfig: {blockList: [tags]}\n');
+      const source = new DynconfigSource(file, { ...options, logger: recordingLogger(lines) });
+      const { blockList, schedulers } = await source.list(signal);
+      assert.equal(blockList, undefined);
+      assert.equal(schedulers.length, 1);
+      assert.deepEqual(
+        lines.map(({ level }) => level),
+        ['warn'],
+      );
+    });
+  });
+
   for (const [problem, text] of [
     ['is empty', ''],
     ['is not YAML', 'scheduler: [\n'],
@@ -127,7 +161,7 @@ describe('a dynconfig file', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         try {
-          assert.ok(parseDynconfig(text, 'f').length > 0);
+          assert.ok(parseDynconfig(text, 'f').schedulers.length > 0);
         } catch (error) {
           assert.equal((error as DfpeerError).code, 'DFP_CONFIG');
         }
