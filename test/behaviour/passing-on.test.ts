@@ -97,7 +97,7 @@ describe('daemons that pass pieces on while they arrive', function () {
     await until('uploads to wait', async () => (await source.metric('dfpeer_upload_waiting_for_piece')) >= 2);
     origin.behaviour = { status: 503 };
     cut();
-    await until('the origin to be asked in vain for seconds', () => timesAsked() >= 12);
+    await until('the origin to be asked in vain for seconds', () => timesAsked() >= 6);
     const refused = await source.metric('dfpeer_upload_refused_total', { cause: 'not-available' });
     assert.ok(refused <= PIECES, `${refused} requests were refused`);
     origin.behaviour = {};
