@@ -35,6 +35,16 @@ const BLOCK_LIST = z.object({ task: z.object({ download: DOWNLOADS.nullish() }).
 /** The manager's spelling, and the one that Dragonfly's client takes for the same. */
 const CLIENT_CONFIG = z.object({ block_list: BLOCK_LIST, blockList: BLOCK_LIST });
 
+/** What `read` returns; undefined when it throws: then the last good block list stays in force. `source` names it for people. */
+export function readBlockList(source: string, logger: Logger, read: () => BlockList): BlockList | undefined {
+  try {
+    return read();
+  } catch (error) {
+    logger.warn({ err: error }, `${source} can't be read; the last good block list stays in force`);
+    return undefined;
+  }
+}
+
 /**
  * `block_list.task.download` of a manager's client_config (JSON). Anything else in it is ignored. An unusable pattern is skipped with a
  * warning. @throws when the text is not JSON, or the block list has another shape

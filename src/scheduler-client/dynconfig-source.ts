@@ -1,6 +1,6 @@
 import { readConfigText } from '../config/config-file.js';
 import { parseDynconfig, type Dynconfig } from '../config/dynconfig.js';
-import { toBlockList, type BlockList } from './block-list.js';
+import { readBlockList, toBlockList, type BlockList } from './block-list.js';
 import { SchedulerNames } from './scheduler-names.js';
 import type { SchedulerList, SchedulerSource, SourceOptions } from './scheduler-source.js';
 
@@ -30,11 +30,6 @@ export class DynconfigSource implements SchedulerSource {
     const { host, logger } = this.#options;
     const [key, config] =
       host.type === 'seed' ? ['seedClientConfig', seedClientConfig] : ['clientConfig', clientConfig];
-    try {
-      return toBlockList(config ?? {}, logger);
-    } catch (error) {
-      logger.warn({ err: error }, `${key} in ${this.#file} can't be read; the last good block list stays in force`);
-      return undefined;
-    }
+    return readBlockList(`${key} in ${this.#file}`, logger, () => toBlockList(config ?? {}, logger));
   }
 }

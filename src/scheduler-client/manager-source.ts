@@ -7,7 +7,7 @@ import { SourceType } from '../generated/manager/v2/SourceType.js';
 import type { Scheduler__Output } from '../generated/manager/v2/Scheduler.js';
 import { loadChannelCredentials, type TlsFiles } from '../grpc/credentials.js';
 import { Manager } from '../grpc/protos.js';
-import { parseBlockList, type BlockList } from './block-list.js';
+import { parseBlockList, readBlockList, type BlockList } from './block-list.js';
 import { checkHealth } from './health.js';
 import type { SchedulerAddress } from './scheduler-address.js';
 import { channelOptions } from './scheduler-connection.js';
@@ -74,12 +74,9 @@ export class ManagerSource implements SchedulerSource {
     const cluster = answer.schedulers[0]?.schedulerCluster;
     const { host, logger } = this.#options;
     const config = host.type === 'seed' ? cluster?.seedClientConfig : cluster?.clientConfig;
-    try {
-      return parseBlockList(config?.toString('utf8') ?? '', logger);
-    } catch (error) {
-      logger.warn({ err: error }, "the manager's client_config can't be read; the last good block list stays in force");
-      return undefined;
-    }
+    return readBlockList("the manager's client_config", logger, () =>
+      parseBlockList(config?.toString('utf8') ?? '', logger),
+    );
   }
 }
 

@@ -6,7 +6,7 @@ export const ANSWERS_FOR_TRUST = 16;
 /** Who has waited so long for others to be done with an origin asks it all the same. */
 export const ROOM_TIMEOUT_MS = 60_000;
 
-/** How many requests of this host an origin takes at once: any number until it turns one away, then as many as it took. */
+/** How many requests of this host an origin takes at once. Until it turns one away nobody waits, then it has as many as it took. */
 export class OriginRoom {
   readonly #line: WaitingLine;
   readonly #onEmpty: () => void;

@@ -1,10 +1,10 @@
 import { sleep } from '../../core/deadline.js';
-import { type DfpeerError, OriginError, toDfpeerError } from '../../core/errors.js';
+import { OriginError, toDfpeerError } from '../../core/errors.js';
 import type { PieceSlice } from '../../core/piece.js';
 import { redactUrl } from '../../core/redact.js';
 import { traced } from '../../core/tracing.js';
 import type { StoredTask } from '../store/stored-task.js';
-import { isRetryable, retryAfterMsOf } from '../fetch/fetch-errors.js';
+import { isRetryable, isTurnedAway, retryAfterMsOf } from '../fetch/fetch-errors.js';
 import type { FetchCommon, FetchedPiece, OriginContent } from '../fetch/piece-fetcher.js';
 import type { DownloadDependencies } from './dependencies.js';
 import type { DownloadRequest } from './download-request.js';
@@ -34,6 +34,8 @@ export class OriginSource {
   readonly #waits: NamedWaits;
   readonly #onBytes: () => void;
   readonly #onRefused: () => void;
+  /** For people. */
+  readonly #name: string;
   #givenPieces = 0;
 
   /** `onBytes`: some came; `onRefused`: it turned a request away, perhaps because there were too many. */
@@ -48,6 +50,7 @@ export class OriginSource {
     this.#waits = waits;
     this.#onBytes = onBytes;
     this.#onRefused = onRefused;
+    this.#name = `the origin ${redactUrl(request.url)}`;
   }
 
   async stat(): Promise<OriginContent> {
@@ -162,8 +165,9 @@ export class OriginSource {
       } catch (thrown) {
         const error = toDfpeerError(thrown, 'DFP_ORIGIN_UNREACHABLE', doing);
         if (signal.aborted || !isRetryable(error)) throw error;
-        if (isTurnedAway(error) || error.code === 'DFP_ORIGIN_UNREACHABLE') this.#onRefused();
-        const isBesideOthers = isTurnedAway(error) && room.turnedAway() && attempts < MAX_TIMES_TURNED_AWAY;
+        const isTooMuch = error instanceof OriginError && isTurnedAway(error.status);
+        if (isTooMuch || error.code === 'DFP_ORIGIN_UNREACHABLE') this.#onRefused();
+        const isBesideOthers = isTooMuch && room.turnedAway() && attempts < MAX_TIMES_TURNED_AWAY;
         if (this.#givenPieces > givenBefore) counted = 0;
         givenBefore = this.#givenPieces;
         if (!isBesideOthers && ++counted >= settings.maxOriginAttempts) {
@@ -180,21 +184,12 @@ export class OriginSource {
     }
   }
 
-  get #name(): string {
-    return `the origin ${redactUrl(this.#request.url)}`;
-  }
-
   /** What the origin asks for, but never less than our own growing pause: `Retry-After: 0` is no reason to hammer. */
   #pauseMs(error: Error, attempts: number): number {
     const { random, clock } = this.#dependencies;
     const ownMs = FIRST_RETRY_DELAY_MS * 2 ** (attempts - 1) * (0.5 + random() / 2);
     return Math.min(Math.max(retryAfterMsOf(error, clock.now()) ?? 0, ownMs), MAX_RETRY_DELAY_MS);
   }
-}
-
-/** By a server that bounds how much its clients ask at once. */
-function isTurnedAway(error: DfpeerError): boolean {
-  return error instanceof OriginError && (error.status === 429 || error.status === 503);
 }
 
 /** `own` wins over `general`, in any spelling of the name. */

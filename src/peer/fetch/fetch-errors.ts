@@ -39,6 +39,11 @@ export function isRetryable(error: unknown): boolean {
   }
 }
 
+/** What a server says that bounds how much its clients ask at once. */
+export function isTurnedAway(status: number | undefined): boolean {
+  return status === 429 || status === 503;
+}
+
 /** What a refusing parent or origin asked us to wait, if it did. */
 export function retryAfterMsOf(error: unknown, nowMs: number): number | undefined {
   if (error instanceof ParentRefusedError) return error.retryAfterMs;

@@ -6,6 +6,7 @@ import type { ByteRange } from '../../../core/piece.js';
 import { redactUrl } from '../../../core/redact.js';
 import type { OriginContent } from '../piece-fetcher.js';
 import type { OriginAnswer } from './origin-exchange.js';
+import { PROXY_USER_REMEDY } from './proxy-choice.js';
 
 type Code = 'DFP_ORIGIN_STATUS' | 'DFP_ORIGIN_RANGE' | 'DFP_ORIGIN_LENGTH' | 'DFP_ORIGIN_CHANGED';
 /** What the checks look at: an answer without its body. */
@@ -48,7 +49,7 @@ export function wrongStatus(answer: AnswerHead): OriginError {
 export function describeStatus(status: number): string {
   const name = STATUS_CODES[status];
   const told = name === undefined ? String(status) : `${status} ${name}`;
-  return status === 407 ? `${told}; name user and password in the proxy variable, as USER:PASSWORD@HOST:PORT` : told;
+  return status === 407 ? `${told}; ${PROXY_USER_REMEDY}` : told;
 }
 
 function remedyFor(status: number): string {

@@ -5,6 +5,7 @@ import { type ResponseHead, ResponseHeadParser } from '../connection/http-respon
 import type { AnswerReader, PieceAnswer } from '../connection/answer-reader.js';
 import { BlockWriter } from '../block-writer.js';
 import type { BlocksRequest, OriginContent, OriginLocation } from '../piece-fetcher.js';
+import { isTurnedAway } from '../fetch-errors.js';
 import { checkRangeAnswer, wrongStatus } from './answer-checks.js';
 import { plainHeaders } from './plain-headers.js';
 
@@ -17,10 +18,6 @@ export interface PlainPieceRequest {
   slice: PieceSlice;
   path: string;
   blocks: BlocksRequest | undefined;
-}
-
-function isOverloaded(status: number): boolean {
-  return status === 429 || status === 503;
 }
 
 /** Writes the bytes of a plain 206 into the file as they come. */
@@ -77,7 +74,7 @@ export class OriginPieceReader implements AnswerReader {
     const isPlain = status === 206 && head.headers.has('content-length') && !head.headers.has('transfer-encoding');
     const answer = { status, headers: plainHeaders(head.headers), location };
     // Whoever has too many requests must not have the same one twice.
-    if (isOverloaded(status) && origin.location === undefined) throw wrongStatus(answer);
+    if (isTurnedAway(status) && origin.location === undefined) throw wrongStatus(answer);
     if (!isPlain) throw new UnplainAnswerError(`status ${status}`);
     checkRangeAnswer(answer, origin, slice);
     return { head, writer: new BlockWriter(path, slice, blocks) };

@@ -69,9 +69,9 @@ export class OriginProxies {
   }
 
   #agentFor(url: URL, proxy: URL): RenewedAgent {
-    const isTunnel = url.protocol === 'https:' && !isSocks(proxy);
-    const secureContext = isTunnel ? this.#options.authorities.context : undefined;
-    const key = `${isTunnel ? 'tunnel' : 'plain'} ${proxy.href}`;
+    const isConnect = url.protocol === 'https:' && !isSocks(proxy);
+    const secureContext = isConnect ? this.#options.authorities.context : undefined;
+    const key = `${isConnect ? 'CONNECT' : 'plain'} ${proxy.href}`;
     const known = this.#agents.get(key);
     if (known !== undefined && known.secureContext === secureContext) return known.agent;
     // Whom it trusted has changed; what is under way there may end.

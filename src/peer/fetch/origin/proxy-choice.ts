@@ -4,6 +4,9 @@ import { DfpeerError } from '../../../core/errors.js';
 import { hostOfUrl } from '../../../core/host-port.js';
 import { networkList, readNetwork } from '../../../core/network.js';
 
+/** What to do about a proxy that wants to know who asks. */
+export const PROXY_USER_REMEDY = 'name user and password in the proxy variable, as USER:PASSWORD@HOST:PORT';
+
 const SUPPORTED: ReadonlySet<string> = new Set(['http:', 'https:', 'socks5:', 'socks:']);
 
 /**

@@ -4,6 +4,7 @@ import type { buildConnector } from 'undici';
 import { decodePercent } from '../../../core/decode-percent.js';
 import { asError, DfpeerError, messageOf } from '../../../core/errors.js';
 import { hostOfUrl } from '../../../core/host-port.js';
+import { PROXY_USER_REMEDY } from './proxy-choice.js';
 
 const DEFAULT_PORT = 1080;
 /** One byte tells the length of a name, a user or a password (RFC 1928, 1929). */
@@ -58,7 +59,6 @@ async function connectThrough(
   } catch (cause) {
     const why = messageOf(cause);
     if (!REFUSED_USER.test(why)) throw cause;
-    const remedy = 'name user and password in the proxy variable, as USER:PASSWORD@HOST:PORT';
-    throw new Socks5CredentialsError(`${why}; ${remedy}`, { cause });
+    throw new Socks5CredentialsError(`${why}; ${PROXY_USER_REMEDY}`, { cause });
   }
 }
