@@ -103,3 +103,8 @@ export class TestCluster {
 export function summary(decision: ScheduleDecision): string | string[] {
   return decision.kind === 'parents' ? decision.parents.map(({ id }) => id).sort() : decision.kind;
 }
+
+/** A registration for a task of its own. */
+export function ofTask(name: string): Pick<PeerRegistration, 'task'> {
+  return { task: { ...registration(name).task, id: taskId(name) } };
+}
