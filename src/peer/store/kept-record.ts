@@ -3,6 +3,8 @@ import type { MetadataStore, TaskRecord } from './metadata.js';
 
 /** Uses within this time are not noted one by one: days matter to the collector. */
 const NOTE_USE_INTERVAL_MS = 3_600_000;
+/** Whatever is said to be earlier was noted by a clock that nobody had set. */
+const EARLIEST_TIME_MS = Date.UTC(2020, 0);
 
 /** The record of one task, in memory and in the metadata: one write after another, as an older state must not come last. */
 export class KeptRecord {
@@ -17,7 +19,9 @@ export class KeptRecord {
     this.#record = record;
     this.#metadata = metadata;
     this.#now = now;
-    this.#lastUsedMs = record.lastUsedMs ?? record.updatedAtMs;
+    const lastUsedMs = this.#notedUseMs;
+    // Else what was used an hour ago, when the clock said 1970, would seem unused for decades.
+    this.#lastUsedMs = lastUsedMs < EARLIEST_TIME_MS ? now() : lastUsedMs;
   }
 
   get current(): Readonly<TaskRecord> {

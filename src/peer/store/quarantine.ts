@@ -8,7 +8,7 @@ export const MAX_QUARANTINED_FILES = 16;
 
 export interface QuarantinedFile {
   name: string;
-  /** What it takes of the disk. */
+  /** What it takes of the disk, with all that is in it where it is a directory. */
   bytes: number;
   sinceMs: number;
 }
@@ -39,9 +39,8 @@ export class Quarantine {
   async list(): Promise<QuarantinedFile[]> {
     const files: QuarantinedFile[] = [];
     for (const name of await unlessGone(readdir(this.directory), [])) {
-      const stats = await lstat(join(this.directory, name)).catch(() => undefined);
-      if (stats === undefined) continue;
-      files.push({ name, bytes: stats.blocks * 512, sinceMs: Number.parseInt(name, 10) || 0 });
+      const bytes = await bytesOnDisk(join(this.directory, name)).catch(() => undefined);
+      if (bytes !== undefined) files.push({ name, bytes, sinceMs: Number.parseInt(name, 10) || 0 });
     }
     return files.sort((a, b) => a.sinceMs - b.sinceMs);
   }
@@ -49,4 +48,12 @@ export class Quarantine {
   async remove({ name }: QuarantinedFile): Promise<void> {
     await rm(join(this.directory, name), { force: true, recursive: true });
   }
+}
+
+/** @throws NodeJS.ErrnoException */
+async function bytesOnDisk(path: string): Promise<number> {
+  const stats = await lstat(path);
+  let bytes = stats.blocks * 512;
+  if (stats.isDirectory()) for (const name of await readdir(path)) bytes += await bytesOnDisk(join(path, name));
+  return bytes;
 }

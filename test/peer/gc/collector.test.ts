@@ -37,7 +37,7 @@ describe('the collector', () => {
   let freeBytes: number | Promise<number> | Error;
 
   beforeEach(async () => {
-    nowMs = 1_000_000;
+    nowMs = Date.UTC(2026, 0);
     freeBytes = 0;
     told = [];
     reasons = [];
@@ -188,6 +188,21 @@ describe('the collector', () => {
     store = await TaskStore.openDirectory(directory(), { logger: silentLogger, clock });
     await store.allSettled();
     assert.equal(store.get(task.taskId)?.lastUsedMs, nowMs);
+  });
+
+  it('takes none after a restart that was used while nobody had set the clock yet', async () => {
+    nowMs = 0;
+    const [task] = await fill(1, MIB);
+    assert.ok(task);
+    nowMs = Date.UTC(2026, 0);
+    await store.close();
+    store = await TaskStore.openDirectory(directory(), { logger: silentLogger, clock });
+    await store.allSettled();
+    await makeCollector().collect();
+    assert.deepEqual(told, []);
+    nowMs += settings.taskTtlMs + 1;
+    await makeCollector().collect();
+    assert.deepEqual(told, [task.taskId]);
   });
 
   it('goes by the last change of a task whose record is of an earlier version', async () => {
