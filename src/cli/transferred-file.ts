@@ -58,12 +58,15 @@ export class TransferredFile implements ContentSink {
         'DFP_TASK_FAILED',
         `the daemon sent ${this.#writtenBytes} bytes of ${this.#path}, which has ${outputBytes}; see its log`,
       );
-    await this.#close();
-    if (digest !== undefined) {
-      const found = await digestFile(this.#name, digest.algorithm, { offset: 0, length });
-      expectDigest(found, digest, this.#path);
-    }
-    await asOutputError(this.#path, () => publishName(this.#name, this.#path, overwrite));
+    await asOutputError(this.#path, async () => {
+      // Some file systems (NFS) say only now that not all of it could be written.
+      await this.#close();
+      if (digest !== undefined) {
+        const found = await digestFile(this.#name, digest.algorithm, { offset: 0, length });
+        expectDigest(found, digest, this.#path);
+      }
+      await publishName(this.#name, this.#path, overwrite);
+    });
   }
 
   /** Idempotent; what was published stays. */

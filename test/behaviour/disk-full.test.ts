@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { computeTaskId } from '../../src/core/task-id.js';
@@ -19,7 +20,7 @@ async function served(daemon: DaemonProcess, origin: Origin): Promise<Buffer> {
 
 describe('a full disk', function () {
   this.timeout(120_000);
-  const { directory, path: disk } = useSmallDisk(48);
+  const { directory, path: disk, fill } = useSmallDisk(48);
 
   it('has the tasks that were not used for longest make room', async () => {
     const sizes = [8, 8, 8, 24];
@@ -66,6 +67,25 @@ describe('a full disk', function () {
     } finally {
       await daemon.end('SIGKILL');
       await Promise.all([small.close(), large.close()]);
+    }
+  });
+
+  it('gives what is stored, of which it can note nothing more', async () => {
+    const origin = await Origin.start(MIB);
+    const daemon = await DaemonProcess.start(join(directory(), 'daemon'), { storage: { dir: disk() } });
+    const digest = `sha256:${createHash('sha256').update(origin.content).digest('hex')}`;
+    try {
+      for (let time = 0; time < 6; time++) {
+        const path = join(directory(), `out-${time}`);
+        const { code, stderr } = await daemon.dfget(origin.url(), '-O', path, '--digest', digest, '--no-progress');
+        assert.equal(code, 0, `${time}: ${stderr}`);
+        assert.ok((await readFile(path)).equals(origin.content));
+        await fill();
+      }
+      assert.equal(await daemon.end(), 0);
+    } finally {
+      await daemon.end('SIGKILL');
+      await origin.close();
     }
   });
 });

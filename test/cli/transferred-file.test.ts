@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TransferredFile } from '../../src/cli/transferred-file.js';
 import { useTemporaryDirectory } from '../support/temporary-directory.js';
@@ -48,6 +48,19 @@ describe('transferred file', () => {
       await file.discard();
       assert.deepEqual(await readdir(directory()), []);
     });
+
+  it('says what became of it when somebody has removed it meanwhile', async () => {
+    const file = await openWith(['abcdef', 0]);
+    const [name] = await readdir(directory());
+    await rm(join(directory(), name ?? ''));
+    const digest = { algorithm: 'sha256', value: '0'.repeat(64) } as const;
+    await assert.rejects(file.publish({ ...whole, digest }), {
+      code: 'DFP_OUTPUT_IO',
+      message: /could not write .*ENOENT/,
+    });
+    await file.discard();
+    assert.deepEqual(await readdir(directory()), []);
+  });
 
   it('is not published with another digest', async () => {
     const file = await openWith(['abcdef', 0]);

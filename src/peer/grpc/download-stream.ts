@@ -259,7 +259,14 @@ export class DownloadStream {
     await task.assertUntouched();
     if (found.value !== digest.value) await this.#dropIfFromPeers(task);
     expectDigest(found, digest, this.#client.request.url);
-    if (range === undefined && digest.algorithm === 'sha256') await task.setContentDigest(formatTaskDigest(digest));
+    if (range === undefined && digest.algorithm === 'sha256') await this.#noteDigest(task, formatTaskDigest(digest));
+  }
+
+  /** Known from now on, whatever the disk says: a note that it does not take costs nobody his download. */
+  async #noteDigest(task: StoredTask, digest: string): Promise<void> {
+    await task.setContentDigest(digest).catch((error: unknown) => {
+      this.#dependencies.logger.warn({ taskId: task.taskId, err: error }, 'the digest of a task could not be recorded');
+    });
   }
 
   /** CRC-32 finds damage, not malice: what another peer may have forged is not kept, and not offered on. */

@@ -181,13 +181,28 @@ describe('output file', () => {
     assert.deepEqual(await readFile(path), CONTENT);
   });
 
-  it('keeps a file that appears while it is copied', async () => {
-    const { source, path } = await paths();
-    const assertUntouched = (): Promise<void> => writeFile(path, 'precious');
-    const request = { ...defaults, source, path, allowHardLink: false, assertUntouched };
-    await assert.rejects(placeOutput(request), hasCode('DFP_OUTPUT_EXISTS'));
-    assert.equal(await readFile(path, 'utf8'), 'precious');
-    assert.deepEqual(await readdir(join(directory(), 'out')), ['file']);
+  for (const [doing, allowHardLink] of [
+    ['copied', false],
+    ['linked', true],
+  ] as const)
+    it(`keeps a file that appears while it is ${doing}`, async () => {
+      const { source, path } = await paths();
+      const assertUntouched = (): Promise<void> => writeFile(path, 'precious');
+      const request = { ...defaults, source, path, allowHardLink, assertUntouched };
+      await assert.rejects(placeOutput(request), hasCode('DFP_OUTPUT_EXISTS'));
+      assert.equal(await readFile(path, 'utf8'), 'precious');
+      assert.deepEqual(await readdir(join(directory(), 'out')), ['file']);
+    });
+
+  it('may have a name as long as names can be', async () => {
+    const { source } = await paths();
+    const path = join(directory(), 'out', 'x'.repeat(255));
+    for (const allowHardLink of [true, false])
+      for (const overwrite of [false, true]) {
+        await placeOutput({ ...defaults, source, path, allowHardLink, overwrite });
+        assert.deepEqual(await readFile(path), CONTENT);
+        if (overwrite) await rm(path);
+      }
   });
 
   it('does not appear when the stored file was changed', async () => {
@@ -249,12 +264,13 @@ describe('output file', () => {
     await assert.rejects(placeOutput({ ...defaults, source, path: long }), hasCode('DFP_OUTPUT_IO', /shorter/));
   });
 
-  it('refuses a hard link to a range', async () => {
+  it('refuses a hard link to a range, and one that is forbidden as well', async () => {
     const { source, path } = await paths();
-    await assert.rejects(
-      placeOutput({ ...defaults, source, path, forceHardLink: true, range: { offset: 0, length: 1 } }),
-      hasCode('DFP_HARD_LINK'),
-    );
+    for (const over of [{ range: { offset: 0, length: 1 } }, { allowHardLink: false }])
+      await assert.rejects(
+        placeOutput({ ...defaults, source, path, forceHardLink: true, ...over }),
+        hasCode('DFP_HARD_LINK'),
+      );
     assert.deepEqual(await readdir(join(directory(), 'out')), []);
   });
 
