@@ -60,15 +60,18 @@ export class TaskRestorer {
     const isWhole = task.pieceCount === task.layout?.count;
     if (!isWhole && (await files.isShared(record.taskId))) return this.#letGo(record);
     const restored = task.complete && !isWhole ? await this.#reopen(task) : task;
-    if (restored.complete && !untouched) await restored.acceptAsIs();
-    // Killed between the last piece and the record of completion.
+    // Every piece is right, also where the disk is too full to note it: then the next start checks again.
     if (isWhole)
-      await restored
-        .finish()
-        .catch((error: unknown) =>
-          logger.warn({ taskId: record.taskId, err: error }, 'a complete task could not be recorded as complete'),
-        );
+      await this.#recordWhole(restored, untouched).catch((error: unknown) =>
+        logger.warn({ taskId: record.taskId, err: error }, 'a complete task could not be recorded as complete'),
+      );
     return restored;
+  }
+
+  async #recordWhole(task: StoredTask, untouched: boolean): Promise<void> {
+    if (task.complete && !untouched) await task.acceptAsIs();
+    // Killed between the last piece and the record of completion.
+    await task.finish();
   }
 
   async #restoreChecked(task: StoredTask, pieces: LoadedTask['pieces']): Promise<void> {

@@ -3,8 +3,11 @@ import { randomBytes } from 'node:crypto';
 import promises, { mkdir, open, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
+import { DfpeerError } from '../../../src/core/errors.js';
+import { silentLogger } from '../../../src/core/logger.js';
 import { LevelMetadataStore } from '../../../src/peer/store/level-metadata.js';
-import type { TaskStore } from '../../../src/peer/store/task-store.js';
+import { DiskTaskFiles } from '../../../src/peer/store/task-files.js';
+import { TaskStore } from '../../../src/peer/store/task-store.js';
 import { newTask, storePiece } from './fill-store.js';
 import { CONTENT, NEW_TASK, PIECE, TASK_ID, WHAT, useStore } from './use-store.js';
 
@@ -147,6 +150,20 @@ describe('a task store after a restart', () => {
     await utimes(path, 1, 1);
     const reopened = await openStore();
     assert.equal((await reopened.settled(TASK_ID))?.pieceCount, 4);
+    await reopened.close();
+  });
+
+  it('keeps a task that was moved here with its store, though the disk is too full to note that', async () => {
+    const path = await storeDated();
+    await writeFile(path, CONTENT);
+    const metadata = await LevelMetadataStore.open(join(directory(), 'store', 'metadata'));
+    metadata.putTask = () => Promise.reject(new DfpeerError('DFP_STORE_FULL', 'no space left'));
+    const files = await DiskTaskFiles.open(join(directory(), 'store'));
+    const full = await TaskStore.open({ files, metadata, logger: silentLogger });
+    assert.equal((await full.settled(TASK_ID))?.complete, true);
+    await full.close();
+    const reopened = await openStore();
+    assert.equal((await reopened.settled(TASK_ID))?.complete, true);
     await reopened.close();
   });
 
