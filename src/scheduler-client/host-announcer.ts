@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.js';
+import { throwIfAborted } from '../core/deadline.js';
 import { toDfpeerError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { AnnounceHostRequest } from '../generated/scheduler/v2/AnnounceHostRequest.js';
@@ -59,7 +60,10 @@ export class HostAnnouncer {
   /** One announcement, outside the rhythm. Rejects with DFP_SCHEDULER_* or DFP_DEADLINE. */
   async announce(member: SchedulerMember, signal?: AbortSignal): Promise<void> {
     try {
-      await member.connection.announceHost(await this.#options.describe(), signal);
+      const description = await this.#options.describe();
+      if (signal !== undefined) throwIfAborted(signal, `AnnounceHost to scheduler ${member.address}`);
+      member.mayKnowHost = true;
+      await member.connection.announceHost(description, signal);
     } catch (error) {
       member.lastError = toDfpeerError(error).message;
       throw error;
@@ -68,14 +72,15 @@ export class HostAnnouncer {
     member.lastError = undefined;
   }
 
-  /** Sends DeleteHost where this host was announced; never rejects. */
+  /** Sends DeleteHost wherever this host may be known; never rejects. */
   async withdraw(members: readonly SchedulerMember[]): Promise<void> {
     await Promise.all(members.map((member) => this.#withdraw(member)));
   }
 
   async #withdraw(member: SchedulerMember): Promise<void> {
     this.detach(member);
-    if (member.lastAnnouncedAtMs === undefined) return;
+    if (!member.mayKnowHost) return;
+    member.mayKnowHost = false;
     member.lastAnnouncedAtMs = undefined;
     try {
       await member.connection.deleteHost(this.#options.hostId, WITHDRAW_TIMEOUT_MS);

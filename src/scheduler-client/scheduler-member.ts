@@ -14,6 +14,8 @@ export class SchedulerMember {
   /** Since the last health check: it may have been restarted meanwhile. */
   wasDisconnected = false;
   lastAnnouncedAtMs: number | undefined;
+  /** An announcement of ours has set off: whatever came of it, the scheduler may know this host. */
+  mayKnowHost = false;
   lastError: string | undefined;
 
   constructor(connection: SchedulerConnection, clock: Clock) {

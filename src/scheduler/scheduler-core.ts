@@ -193,9 +193,9 @@ export class SchedulerCore {
   }
 
   #finished(peer: SchedulerPeer, from: 'parents' | 'source'): void {
+    this.#move(peer, 'DownloadSucceeded');
     const isComplete = peer.range === undefined && (from === 'source' || peer.metadataOnly);
     if (isComplete) peer.task.state = 'Succeeded';
-    this.#move(peer, 'DownloadSucceeded');
     if (peer.range === undefined) this.#dropEarlierCopies(peer);
   }
 
@@ -207,11 +207,10 @@ export class SchedulerCore {
 
   #failed(peer: SchedulerPeer, from: 'parents' | 'source', description: string): void {
     this.#logger.info({ peerId: peer.id, taskId: peer.task.id, description }, 'peer failed');
-    if (from === 'source') {
-      peer.task.state = 'Failed';
-      peer.task.content = { contentLength: undefined, pieceLength: undefined, pieceCount: undefined };
-    }
     this.#move(peer, 'DownloadFailed');
+    if (from !== 'source') return;
+    peer.task.state = 'Failed';
+    peer.task.content = { contentLength: undefined, pieceLength: undefined, pieceCount: undefined };
   }
 
   #move(peer: SchedulerPeer, event: PeerEvent): void {

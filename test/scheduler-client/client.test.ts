@@ -58,6 +58,17 @@ describe('the scheduler client', () => {
     await assert.rejects(stage.client.openSession(registration()), { code: 'DFP_SHUTTING_DOWN' });
   });
 
+  it('says farewell to a scheduler that has not answered its first announcement yet', async () => {
+    const [scheduler] = await startSchedulers(1);
+    assert.ok(scheduler);
+    scheduler.isMute = true;
+    const starting = startClient();
+    await scheduler.until(() => scheduler.hosts.length > 0);
+    await stage.client.stop();
+    await starting;
+    assert.deepEqual(scheduler.deletedHosts, [host.id]);
+  });
+
   it('waits for no time to pass when it stops', async () => {
     await startSchedulers(1);
     await startClient({ clock: new ManualClock() });

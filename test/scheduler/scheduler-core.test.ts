@@ -94,6 +94,20 @@ describe('the scheduler core', () => {
     assert.equal(complete.state, 'Succeeded', 'unless it has all of it');
   });
 
+  it('believes nothing of a task that it refuses to take from a peer', async () => {
+    const cluster = new TestCluster();
+    const lost = await cluster.source('lost');
+    cluster.core.detachStream(lost);
+    cluster.clock.advance(2000);
+    const content = { ...cluster.core.task(taskId()).content };
+    for (const kind of ['finished', 'failed'] as const) {
+      const report: PeerReport = { kind, from: 'source', description: '404' };
+      assert.throws(() => cluster.core.report(lost, report), { code: 'DFP_PEER_STATE' });
+      assert.equal(cluster.core.task(taskId()).state, 'Running');
+      assert.deepEqual(cluster.core.task(taskId()).content, content);
+    }
+  });
+
   it('counts the pieces that children could not get from a host, until it announces itself again', () => {
     const cluster = new TestCluster();
     const { host } = cluster.complete('parent');

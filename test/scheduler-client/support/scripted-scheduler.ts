@@ -69,6 +69,8 @@ export class ScriptedScheduler {
   readonly peers = new Set<string>();
   health = new HealthImplementation({ '': 'SERVING' });
   knowsHosts = true;
+  /** It takes announcements of hosts, and answers none. */
+  isMute = false;
   script: Script;
   port = 0;
   #server: Server | undefined;
@@ -125,7 +127,7 @@ export class ScriptedScheduler {
       AnnounceHost: (call, callback) => {
         this.hosts.push(call.request);
         this.knowsHosts = true;
-        callback(null, {});
+        if (!this.isMute) callback(null, {});
         this.#called();
       },
       DeleteHost: (call, callback) => {
