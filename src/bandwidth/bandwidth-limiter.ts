@@ -188,14 +188,12 @@ export class BandwidthLimiter implements ByteBudget {
     });
   }
 
-  /** As many as the next large share still needs, if nobody waits for a small one: each wakes the thread. */
+  /** As many as the next share still needs, if it is a large one and all for one: each lease wakes the thread. */
   #leasesToFetch(leaseBytes: number): number {
     const [next] = this.#waiters;
-    if (leaseBytes < MIN_LARGE_SHARE_BYTES) return 1;
-    for (const { size } of this.#waiters) if (size === 'soon') return 1;
-    if (next === undefined) return 1;
+    if (next?.size !== 'large') return 1;
     const neededBytes = Math.min(next.wanted, this.#leastShare('large', this.#waiters.size)) - this.#balance;
-    return Math.min(Math.max(1, Math.ceil(neededBytes / leaseBytes)), LARGE_LEASES);
+    return Math.ceil(neededBytes / leaseBytes);
   }
 
   /** What nobody waits for is kept up to one lease, and so is what a former limit granted: more would be a burst. */

@@ -11,10 +11,6 @@ export class KeyedLimiters {
     this.#options = options;
   }
 
-  get limitBytesPerSecond(): number | undefined {
-    return this.#limit;
-  }
-
   get size(): number {
     return this.#entries.size;
   }

@@ -88,7 +88,6 @@ export class Admission {
   /** The oldest waiter whose IP has a slot left: one greedy IP doesn't hold up the others. */
   #admitNext(): void {
     for (const waiter of this.#queue) {
-      if (this.#running >= this.#maxConcurrent) return;
       if (!this.#hasSlot(waiter.who)) continue;
       this.#occupy(waiter.who);
       waiter.admit();

@@ -49,10 +49,6 @@ export class Serving {
     return this.#waiting;
   }
 
-  get draining(): boolean {
-    return this.#draining;
-  }
-
   /** From now on every new request is refused with DFP_SHUTTING_DOWN, and so is each that waits for anything now. */
   drain(): void {
     this.#draining = true;

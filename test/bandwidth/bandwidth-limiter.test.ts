@@ -115,9 +115,11 @@ describe('a bandwidth limiter', () => {
 
   it('asks for one lease while anybody wants one soon', () => {
     const { limiter, sources } = manualLimiter(MIB);
-    void limiter.take(MIB, never, 'soon');
-    void limiter.take(MIB, never, 'large');
+    void limiter.take(8 * MIB, never, 'soon');
     assert.equal(sources[0]?.askedLeases, 1);
+    void limiter.take(8 * MIB, never, 'large');
+    limiter.setLimit(2 * MIB);
+    assert.equal(sources[1]?.askedLeases, 1);
   });
 
   it('hands what is given back to the next who waits, and keeps one lease at most for later', async () => {
@@ -145,7 +147,7 @@ describe('a bandwidth limiter', () => {
 
   it('moves waiting requests to a new limit, and to none', async () => {
     const { limiter, sources } = manualLimiter(10);
-    const waiting = [limiter.take(500, never), limiter.take(500, never)];
+    const waiting = [limiter.take(500, never), limiter.take(500, never), limiter.take(500, never)];
     limiter.setLimit(400);
     assert.equal(sources[0]?.closed, true);
     await sources[0]?.grant();
@@ -153,8 +155,19 @@ describe('a bandwidth limiter', () => {
     await sources[1]?.grant();
     assert.equal(await waiting[0], 400);
     limiter.setLimit(undefined);
-    assert.equal(await waiting[1], 500);
-    assert.equal(limiter.spentBytes, 900);
+    assert.deepEqual(await Promise.all(waiting.slice(1)), [500, 500]);
+    assert.equal(limiter.spentBytes, 1400);
+  });
+
+  it('takes a limit away that it had from the start, and has it again', async () => {
+    const { limiter } = manualLimiter(10);
+    limiter.setLimit(undefined);
+    assert.equal(await limiter.take(500, never), 500);
+    limiter.setLimit(1);
+    const waiting = limiter.take(500, never);
+    assert.equal(limiter.waiting, 1);
+    limiter.setLimit(undefined);
+    assert.equal(await waiting, 500);
   });
 
   it('fails nobody who waits for a new limit when the source of the former one fails', async () => {
@@ -230,6 +243,14 @@ describe('a bandwidth limiter', () => {
   it('refuses a limit that is no positive number', () => {
     for (const limit of [0, -1, Number.NaN, Number.POSITIVE_INFINITY])
       assert.throws(() => new BandwidthLimiter(limit), { code: 'DFP_INVALID_ARGUMENT' });
+  });
+
+  it('keeps the limit that it has when it is given one that is no positive number', async () => {
+    const { limiter, sources } = manualLimiter(10);
+    assert.throws(() => limiter.setLimit(0), { code: 'DFP_INVALID_ARGUMENT' });
+    const waiting = limiter.take(10, never);
+    await sources[0]?.grant();
+    assert.equal(await waiting, 10);
   });
 
   it('grants exactly what the leases hold, whatever is taken, given back, aborted and changed', () =>
