@@ -52,6 +52,20 @@ describe('how a transfer ends', () => {
     assert.equal(result.error.syscall, 'sendfile');
   });
 
+  for (const [syscall, head] of [
+    ['send', new Uint8Array(10)],
+    ['sendfile', new Uint8Array(0)],
+  ] as const)
+    it(`says closed, and by which call it was told, of a peer that had gone before (${syscall})`, async () => {
+      const { server, client } = await native.pair();
+      client.resetAndDestroy();
+      await once(client, 'close');
+      const result = await native.engine().sendFile(server, native.file(10), { offset: 0, length: 10, head });
+      assert.deepEqual([result.outcome, result.bytesSent, result.headBytesSent], ['closed', 0, 0]);
+      assert.ok(result.error instanceof SyscallError);
+      assert.equal(result.error.syscall, syscall);
+    });
+
   it('says closed when the socket is destroyed while waiting', async () => {
     const file = native.sparseFile(16 * MIB);
     const { server, client } = await native.pair();

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
+import { MAX_HEAD_BYTES } from '../index.js';
 import { receive, receiveAll, requireNative, sha256, useNative, whenStalled } from './support.js';
 
 const MIB = 1024 * 1024;
@@ -154,6 +156,28 @@ describe('sending a file', () => {
     await engine.sendFile(server, file, { offset: 0, length });
     assert.deepEqual(afterEnd, []);
   });
+
+  for (const inlineBytes of [0, MIB])
+    it(`has the next head wait for a client that is still taking the last answer (inline up to ${inlineBytes})`, async () => {
+      const [file, next] = [native.file(16 * MIB), native.file(1000)];
+      const engine = native.engine({ inlineBytes });
+      const { server, client } = await native.pair();
+      const length = 4 * MIB;
+      let [unread, taken] = [0, length];
+      // Until the socket takes nothing more.
+      while (taken > 0) {
+        const filling = engine.start(server, file, { offset: unread, length, inlineBytes: length });
+        filling.stop();
+        taken = (await filling.done).bytesSent;
+        unread += taken;
+      }
+      const head = randomBytes(MAX_HEAD_BYTES);
+      const transfer = engine.start(server, next, { offset: 0, length: 1000, head });
+      const received = receive(client, unread + head.length + 1000);
+      assert.deepEqual(await transfer.done, { outcome: 'complete', bytesSent: 1000, headBytesSent: head.length });
+      const expected = Buffer.concat([file.bytes.subarray(0, unread), head, next.bytes]);
+      assert.equal(sha256(await received), sha256(expected));
+    });
 
   it('takes over more transfers than it has slots, one after the other', async () => {
     const file = native.file(300_000);

@@ -2,12 +2,17 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type Socket, connect } from 'node:net';
-import { DEFAULT_HEADERS_TIMEOUT_MS } from '../../src/upload/http/server.js';
+import {
+  DEFAULT_ANSWER_TIMEOUT_MS,
+  DEFAULT_HEADERS_TIMEOUT_MS,
+  MAX_PIPELINED_REQUESTS,
+} from '../../src/upload/http/server.js';
 import type { UploadBounds } from '../../src/upload/index.js';
 import { httpRequest, parseHttp, readToEnd } from './support/clients.js';
 import type { HttpAnswer } from './support/clients.js';
 import type { FileTask } from './support/file-piece-source.js';
 import { type RunningService, firstLive, startService } from './support/service.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { until } from '../support/until.js';
 
 const MIB = 1024 * 1024;
@@ -166,6 +171,28 @@ describe('the HTTP piece server', () => {
     assert.equal((await get(partial, { Range: 'bytes=0-49' })).status, 206);
   });
 
+  it('tells HEAD at once of bytes that are still to come', async () => {
+    const partial = running.source.add({ content: randomBytes(100), pieceLength: 50, stored: [0], downloading: true });
+    const [all, stored] = [await get(partial, {}, 'HEAD'), await get(partial, { Range: 'bytes=0-49' }, 'HEAD')];
+    assert.deepEqual([all.status, all.headers.get('retry-after'), all.body.length], [503, '1', 0]);
+    assert.deepEqual([stored.status, stored.headers.get('content-length')], [206, '50']);
+  });
+
+  it('matches no tag of a content that has none before its first piece is here', async () => {
+    const young = running.source.add({ content: randomBytes(100), pieceLength: 50, stored: [1], withDigest: false });
+    const second = { Range: 'bytes=50-99' };
+    for (const [headers, status] of [
+      [{}, 206],
+      [{ 'If-Match': '*' }, 206],
+      [{ 'If-Match': '"x"' }, 412],
+      [{ 'If-None-Match': '"x"' }, 206],
+      [{ 'If-Range': '"x"' }, 503],
+    ] as const) {
+      const answer = await get(young, { ...second, ...headers });
+      assert.deepEqual([answer.status, answer.headers.has('etag')], [status, false], JSON.stringify(headers));
+    }
+  });
+
   it('serves closed ranges of a content whose length is not known yet', async () => {
     const streaming = running.source.add({
       content: randomBytes(100),
@@ -219,6 +246,24 @@ describe('the HTTP piece server', () => {
       bytes = answer.rest;
     }
     assert.equal(bytes.length, 0);
+  });
+
+  it('closes a connection whose client takes none of the answers that it has, after a while', async () => {
+    const clock = new ManualClock();
+    const patient = await startService({ clock });
+    const socket = open(patient).pause();
+    const batch = 'GET /else HTTP/1.1\r\nHost: p\r\n\r\n'.repeat(MAX_PIPELINED_REQUESTS / 2);
+    for (let asked = MAX_PIPELINED_REQUESTS / 2; clock.pendingTimers === 0; asked += MAX_PIPELINED_REQUESTS / 2) {
+      socket.write(batch);
+      await until('the answers', async () => (await patient.metric('dfpeer_upload_refused_total')) === asked);
+    }
+    clock.advance(DEFAULT_ANSWER_TIMEOUT_MS - 1);
+    assert.equal(await patient.metric('dfpeer_upload_connections'), 1);
+    clock.advance(1);
+    await until('the connection to be closed', async () => (await patient.metric('dfpeer_upload_connections')) === 0);
+    assert.equal(clock.pendingTimers, 0);
+    socket.destroy();
+    await patient.stop();
   });
 
   it('closes a connection that pipelines without end', async () => {

@@ -132,6 +132,7 @@ describe('running uploads', () => {
       ['bandwidth', 'client'],
     );
     assert.deepEqual([uploads.size, uploads.waitingForBandwidth], [2, 1]);
+    assert.equal(new Set(uploads.list().map(({ id }) => id)).size, 2, 'they can be told apart');
   });
 
   it('wait for a block longer than for a client, and not for ever', async () => {
