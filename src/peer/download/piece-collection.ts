@@ -337,10 +337,10 @@ export class PieceCollection {
   /** No parent is at work and pieces are missing: finds out why, and who else could give them. True when something changed. */
   #unblock(): boolean {
     const { board, task, stall, dependencies, scheduling } = this.#context;
-    if (this.#source === 'origin')
-      return board.inFlightCount === 0 && board.missingCount > 0 && this.#fetches.size === 0;
+    if (this.#source === 'origin') return false;
     if (this.#isAsking) return this.#leaveSilentScheduler();
-    if (this.#parentFetches.parentCount > 0) return false;
+    // What is with the disk, or on its way from the origin, needs no other parents.
+    if (board.missingCount === 0 || this.#parentFetches.parentCount > 0) return false;
     this.#swarm.pruneExhausted();
     const idleMs = stall.stillMs;
     const { collectedPieceTimeoutMs } = dependencies.settings;
