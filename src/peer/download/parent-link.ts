@@ -58,6 +58,11 @@ export class ParentLink {
     return this.#openStreams > 0;
   }
 
+  /** It is there, and may have more to say. */
+  get speaking(): boolean {
+    return this.#hasSpoken && this.streaming;
+  }
+
   /** It has not said a word in the time that one may take. */
   wasSilentFor(patienceMs: number): boolean {
     return !this.#hasSpoken && this.#clock.monotonicMs() - this.#openedAtMs >= patienceMs;

@@ -83,6 +83,11 @@ export class ParentSwarm {
     return this.#links.size > 0;
   }
 
+  /** Somebody's first word has come already; a parent that has nothing yet may say no other for long. */
+  get speaking(): boolean {
+    return this.links.some((link) => link.speaking);
+  }
+
   /** How long a first word may take, in milliseconds; none is waited for where the last ones did not come. */
   get lifePatienceMs(): number {
     const { silentHosts } = this.#dependencies;

@@ -238,7 +238,8 @@ export class PieceCollection {
     scheduling.session?.started();
     this.#swarm.add(schedule.parents);
     this.#search.start();
-    if (this.#swarm.alive) this.#originRace.expectLife(this.#swarm.lifePatienceMs);
+    if (this.#swarm.speaking) this.#originRace.heard(this.#swarm.piecesPatienceMs);
+    else if (this.#swarm.alive) this.#originRace.expectLife(this.#swarm.lifePatienceMs);
   }
 
   #searchParents(): void {
