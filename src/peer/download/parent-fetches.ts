@@ -61,12 +61,12 @@ export class ParentFetches {
     return this.#isSilent && this.#mayAskOrigin(Math.min(originRace.width, originSlots()));
   }
 
-  /** Undefined when it could not be had. @throws DfpeerError DFP_STORE_* */
-  async fetch(number: number, source: PieceGiver): Promise<CollectedPiece | undefined> {
+  /** `keep` records the piece; it is not called when that could not be had. @throws DfpeerError DFP_STORE_*, or what `keep` throws */
+  async fetch(number: number, source: PieceGiver, keep: (piece: CollectedPiece) => Promise<void>): Promise<void> {
     // Those who are asked only now can't have been silent.
     const { originRace, swarm } = this.#context;
     if (source !== ORIGIN && this.#races.parentCount === 0) originRace.asked(swarm.piecesPatienceMs);
-    const running = this.#races.run(number, source);
+    const running = this.#races.run(number, source).then((piece) => (piece === undefined ? undefined : keep(piece)));
     const settled = running.then(() => undefined, () => undefined).finally(() => this.#running.delete(settled)); // prettier-ignore
     this.#running.add(settled);
     return running;
@@ -90,7 +90,7 @@ export class ParentFetches {
     }
   }
 
-  /** Ends all of them; resolves once nothing writes any more. */
+  /** Ends all of them; resolves once nothing writes any more, and what had come by then is recorded. */
   async stop(): Promise<void> {
     this.#over.abort();
     await Promise.all(this.#running);

@@ -6,6 +6,7 @@ import { LIFE_PATIENCE_MS, type LifeSign } from '../../scheduler-client/liveness
 import type { CandidateParent, SchedulerClient } from '../../scheduler-client/scheduler-client.js';
 import type { StoredTask } from '../store/stored-task.js';
 import { backToSourceDisabled } from './back-to-source.js';
+import type { CollectedPiece } from './carriage.js';
 import type { DownloadDependencies } from './dependencies.js';
 import type { DownloadRequest } from './download-request.js';
 import type { DownloadStory } from './download-story.js';
@@ -288,7 +289,8 @@ export class PieceCollection {
     const { board, fail } = this.#context;
     board.start(number);
     this.#swarm.missingChanged();
-    const work = source === undefined ? this.#fetchFromOrigin(number) : this.#fetchRaced(number, source);
+    const keep = (piece: CollectedPiece): Promise<void> => this.#keep(piece);
+    const work = source === undefined ? this.#fetchFromOrigin(number) : this.#parentFetches.fetch(number, source, keep);
     const settled = work
       .catch((thrown: unknown) => fail(toDfpeerError(thrown)))
       .finally(() => {
@@ -299,11 +301,8 @@ export class PieceCollection {
     this.#fetches.add(settled);
   }
 
-  /** From a parent, or from the origin in the place of one. */
-  async #fetchRaced(number: number, source: PieceGiver): Promise<void> {
-    const collected = await this.#parentFetches.fetch(number, source);
-    if (collected === undefined) return;
-    const { carriage, ...piece } = collected;
+  /** Of a parent, or of the origin in the place of one. */
+  async #keep({ carriage, ...piece }: CollectedPiece): Promise<void> {
     const isFromOrigin = piece.parentId === undefined;
     const window = isFromOrigin ? this.#originWindow : this.#parentWindow;
     this.#finished(window, piece);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { silentLogger } from '../../../src/core/logger.js';
 import { TrafficType, type StoredPiece } from '../../../src/core/piece.js';
+import type { CollectedPiece } from '../../../src/peer/download/carriage.js';
 import { NamedWaits } from '../../../src/peer/download/named-waits.js';
 import { OriginRace, ORIGIN_WIDENING_MS, PARENT_PATIENCE_MS } from '../../../src/peer/download/origin-race.js';
 import { ParentFetches, type ParentFetchesContext } from '../../../src/peer/download/parent-fetches.js';
@@ -10,6 +11,11 @@ import { ManualClock } from '../../support/manual-clock.js';
 
 const IDLE_TIMEOUT_MS = 30_000;
 const SLOW_MS = IDLE_TIMEOUT_MS / 2;
+
+const PIECE: StoredPiece = {
+  ...{ number: 1, offset: 0, length: 10, digest: 'crc32:1', parentId: 'second', costMs: 5, createdAtMs: 1 },
+  trafficType: TrafficType.REMOTE_PEER,
+};
 
 function createLink(peerId: string): ParentLink {
   const context: unknown = { clock: new ManualClock() };
@@ -30,6 +36,7 @@ describe('the pieces that are taken from parents', () => {
   let logged: string[];
   let race: OriginRace;
   let fetches: ParentFetches;
+  let kept: CollectedPiece[];
   let board: { missingCount: number; inFlightCount: number };
   let world: {
     other: ParentLink | undefined;
@@ -42,7 +49,7 @@ describe('the pieces that are taken from parents', () => {
 
   beforeEach(() => {
     clock = new ManualClock();
-    [lanes, reasons, logged] = [[], [], []];
+    [lanes, reasons, logged, kept] = [[], [], [], []];
     board = { missingCount: 0, inFlightCount: 1 };
     const usual = { other: undefined, mayUseOrigin: true, originMayRace: true, originSlots: 8 };
     world = { ...usual, limits: [], onDisk: 'crc32:1' };
@@ -84,10 +91,11 @@ describe('the pieces that are taken from parents', () => {
   });
   afterEach(() => race.stop());
 
+  const keep = async (piece: CollectedPiece): Promise<void> => void kept.push(piece);
   const asked = (): string[] => lanes.map((lane) => lane.asked);
 
   function start(...numbers: number[]): void {
-    for (const number of numbers) void fetches.fetch(number, first);
+    for (const number of numbers) void fetches.fetch(number, first, keep);
     board.inFlightCount = numbers.length;
   }
 
@@ -180,7 +188,7 @@ describe('the pieces that are taken from parents', () => {
     assert.equal(fetches.mayRaceOrigin, false);
     clock.advance(500);
     assert.equal(fetches.mayRaceOrigin, true);
-    void fetches.fetch(1, ORIGIN);
+    void fetches.fetch(1, ORIGIN, keep);
     assert.equal(fetches.mayRaceOrigin, false, 'one at first');
     clock.advance(ORIGIN_WIDENING_MS);
     assert.equal(fetches.mayRaceOrigin, true, 'what is asked of the origin is no sign of others');
@@ -203,25 +211,21 @@ describe('the pieces that are taken from parents', () => {
   });
 
   it('are not taken from two whose bytes have spoilt each other', async () => {
-    const number = 1;
-    const piece: StoredPiece = {
-      ...{ number, offset: 0, length: 10, digest: 'crc32:1', parentId: 'second', costMs: 5, createdAtMs: 1 },
-      trafficType: TrafficType.REMOTE_PEER,
-    };
-    const finish = async (onDisk: string): Promise<StoredPiece | undefined> => {
+    const finish = async (onDisk: string): Promise<CollectedPiece[]> => {
       world.other = second;
       world.onDisk = onDisk;
-      lanes = [];
-      const running = fetches.fetch(number, first);
+      [lanes, kept] = [[], []];
+      const running = fetches.fetch(PIECE.number, first, keep);
       passBusily(SLOW_MS);
-      lanes[1]?.resolve(piece);
+      lanes[1]?.resolve(PIECE);
       await new Promise(setImmediate);
       assert.equal(lanes[0]?.signal.aborted, true);
       lanes[0]?.resolve(undefined);
-      return running;
+      await running;
+      return kept;
     };
-    assert.equal(await finish('crc32:1'), piece);
-    assert.equal(await finish('crc32:2'), undefined);
+    assert.deepEqual(await finish('crc32:1'), [PIECE]);
+    assert.deepEqual(await finish('crc32:2'), []);
   });
 
   it('are ended together, and ended only when nobody writes any more', async () => {
@@ -234,6 +238,19 @@ describe('the pieces that are taken from parents', () => {
     assert.equal(isOver, false);
     lanes[1]?.resolve(undefined);
     await over;
+  });
+
+  it('are ended only when what has come is recorded: the file is written anew after that', async () => {
+    let record: () => void = () => undefined;
+    const fetching = fetches.fetch(PIECE.number, first, () => new Promise((resolve) => (record = resolve)));
+    lanes[0]?.resolve(PIECE);
+    await new Promise(setImmediate);
+    let isOver = false;
+    const over = fetches.stop().then(() => (isOver = true));
+    await new Promise(setImmediate);
+    assert.equal(isOver, false);
+    record();
+    await Promise.all([over, fetching]);
   });
 
   it('are told of, with whom they are awaited from and for how long', () => {
