@@ -3,7 +3,8 @@ import { ignored, section } from '../key-spec.js';
 
 export const host = section({
   hostname: hostname({
-    meaning: 'Name of this node in the cluster; a part of its host id.',
+    meaning:
+      'Name of this node in the cluster; with its address it is the host id. Two daemons at one address need a name each.',
     otherwise: "the machine's host name",
   }),
   ip: ipAddress({
