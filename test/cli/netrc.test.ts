@@ -59,15 +59,17 @@ default login anonymous password mail@`);
   });
 
   it('names an IPv6 address without brackets, and its words in any case, as curl takes them', () => {
-    const own = parseNetrc('MACHINE 2001:db8::1 Login me PASSWORD Secret');
+    const own = parseNetrc('MACHINE 2001:DB8::1 Login me PASSWORD Secret');
     const headers = withNetrc({}, 'http://[2001:DB8::1]:8080/', { entries: own, optional: false });
     assert.equal(headers.Authorization, basic('me:Secret'));
   });
 
   it("yields to a header of the user's, and an optional one to the URL", () => {
-    const own = { authorization: 'Bearer x' };
-    assert.equal(withNetrc(own, 'https://e.org/x', { entries, optional: false }), own);
+    for (const own of [{ authorization: 'Bearer x' }, { Authorization: 'Bearer x' }])
+      assert.equal(withNetrc(own, 'https://e.org/x', { entries, optional: false }), own);
     assert.deepEqual(withNetrc({}, 'https://other:pw@e.org/x', { entries, optional: true }), {});
+    const named = withNetrc({}, 'https://other@e.org/x', { entries, optional: true });
+    assert.equal(named.Authorization, basic('other:second'));
     assert.deepEqual(withNetrc({}, 'https://e.org/x', undefined), {});
   });
 
@@ -78,6 +80,7 @@ default login anonymous password mail@`);
       message: /^--netrc: .*ENOENT/,
     });
     assert.deepEqual(await readNetrc({ path, optional: true }, {}, signal), []);
+    await assert.rejects(readNetrc({ path: directory(), optional: true }, {}, signal), { code: 'DFP_USAGE' });
     await writeFile(path, 'machine a login b password c');
     const found = [{ machine: 'a', login: 'b', password: 'c' }];
     assert.deepEqual(await readNetrc({ path, optional: false }, {}, signal), found);

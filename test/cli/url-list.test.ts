@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { parseUrlList, readTargets } from '../../src/cli/url-list.js';
+import { MAX_LIST_BYTES, MAX_LISTED_URLS, parseUrlList, readTargets } from '../../src/cli/url-list.js';
 import { useTemporaryDirectory } from '../support/temporary-directory.js';
 
 describe('a list of URLs', () => {
@@ -26,12 +26,27 @@ describe('a list of URLs', () => {
       ['', /^the list has no URL$/],
       ['# nothing\n', /^the list has no URL$/],
       ['https://e.org/a\nftp://e.org/b', /^line 2: ftp:\/\/ is not supported/],
+      ['https://e.org/a\nftp://e.org/b named', /^line 2: ftp:\/\/ is not supported/],
       ['https://e.org/', /^line 1: .*suggests no file name/],
       ['https://e.org/a\nhttps://f.org/a', /^line 2 would be written to \/d\/a, as line 1; give it a name$/],
       ['https://e.org/a b/', /^line 1: "b\/" is no file name$/],
     ];
     for (const [list, message] of refused)
       assert.throws(() => parseUrlList(list, '/d'), { code: 'DFP_USAGE', message }, list);
+  });
+
+  it('has a bound for its URLs, and one for its bytes', async () => {
+    const list = Array.from({ length: MAX_LISTED_URLS }, (_, index) => `http://e.org/${index}`).join('\n');
+    assert.equal(parseUrlList(list, '/d').length, MAX_LISTED_URLS);
+    assert.throws(
+      () => parseUrlList(`${list}\nhttp://e.org/one-more`, '/d'),
+      /^UsageError: the list has more than 100000 URLs$/,
+    );
+    const endless = { kind: 'list', directory: directory(), jobs: 1, path: '/dev/zero' } as const;
+    await assert.rejects(readTargets(endless, Readable.from([]), signal), {
+      code: 'DFP_USAGE',
+      message: `the list is longer than ${MAX_LIST_BYTES} bytes`,
+    });
   });
 
   it('comes from a file or from stdin', async () => {
