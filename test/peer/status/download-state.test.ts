@@ -34,13 +34,17 @@ describe('how far a download is', () => {
 
   it('counts a piece once that two are asked for', () => {
     const raced = [fetchOf({ offset: 100, bytes: 10 }), fetchOf({ route: 'origin', offset: 100, bytes: 60 })];
-    const { arrivingFromPeers, arrivingFromOrigin } = viewDownload(taskWith([]), raced);
-    assert.deepEqual([arrivingFromPeers, arrivingFromOrigin], [0, 60]);
+    for (const fetches of [raced, raced.toReversed()]) {
+      const { arrivingFromPeers, arrivingFromOrigin } = viewDownload(taskWith([]), fetches);
+      assert.deepEqual([arrivingFromPeers, arrivingFromOrigin], [0, 60]);
+    }
   });
 
   it('counts of a stream only what is not stored yet', () => {
     const stream = fetchOf({ route: 'origin', length: undefined, bytes: 350 });
     const state = viewDownload(taskWith([0, 1, 2], { hasLength: false }), [stream]);
     assert.deepEqual(state, { storedBytes: 300, arrivingFromPeers: 0, arrivingFromOrigin: 50 });
+    const resumed = fetchOf({ route: 'origin', offset: 200, length: undefined, bytes: 150 });
+    assert.equal(viewDownload(taskWith([0, 1, 2]), [resumed]).arrivingFromOrigin, 50);
   });
 });
