@@ -15,20 +15,24 @@ describe('the ledger of hosts', () => {
     assert.deepEqual([host?.badPieces, host?.uploads.bytes, host?.uploads.running], [1, 7, 1]);
   });
 
-  it('takes for speed what came while something was under way, however much at once', () => {
-    const clock = new ManualClock();
-    const ledger = new HostLedger(clock);
-    const [first, second] = [ledger.begin('a', 'downloads'), ledger.begin('a', 'downloads')];
-    clock.advance(1000);
-    first.moved(3000);
-    first.end('complete');
-    clock.advance(1000);
-    second.moved(1000);
-    assert.equal(speedOf(ledger.list()[0]?.downloads ?? assert.fail()), 2000);
-    second.end('complete');
-    clock.advance(60_000);
-    assert.equal(speedOf(ledger.list()[0]?.downloads ?? assert.fail()), 2000);
-  });
+  for (const direction of ['downloads', 'uploads'] as const)
+    it(`takes for the speed of ${direction} what went while one was under way, however many at once`, () => {
+      const clock = new ManualClock();
+      const ledger = new HostLedger(clock);
+      const speed = (): number => speedOf(ledger.list()[0]?.[direction] ?? assert.fail());
+      const [first, second] = [ledger.begin('a', direction), ledger.begin('a', direction)];
+      clock.advance(1000);
+      first.moved(3000);
+      first.end('complete');
+      clock.advance(1000);
+      second.moved(1000);
+      assert.equal(speed(), 2000);
+      second.end('complete');
+      const endedMs = clock.now();
+      clock.advance(60_000);
+      assert.equal(speed(), 2000);
+      assert.equal(ledger.list()[0]?.lastSeenMs, endedMs);
+    });
 
   it('forgets whoever was seen least recently', () => {
     const ledger = new HostLedger(new ManualClock(), 2);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { silentLogger } from '../../../src/core/logger.js';
-import { MAX_THROUGHPUT_SAMPLES, Throughput } from '../../../src/peer/status/throughput.js';
+import { MAX_THROUGHPUT_SAMPLES, SAMPLE_INTERVAL_MS, Throughput } from '../../../src/peer/status/throughput.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
 describe('throughput', () => {
@@ -32,5 +32,25 @@ describe('throughput', () => {
       await throughput.sample();
     }
     assert.equal(throughput.history.length, MAX_THROUGHPUT_SAMPLES);
+  });
+
+  it('is sampled once a second, also after a sample that failed, until it is stopped', async () => {
+    const clock = new ManualClock();
+    let asked = 0;
+    const read = (): Promise<never> => {
+      asked++;
+      return Promise.reject(new Error('no counters'));
+    };
+    const throughput = new Throughput({ read, clock, logger: silentLogger });
+    throughput.start();
+    for (let second = 1; second <= 3; second++) {
+      clock.advance(SAMPLE_INTERVAL_MS - 1);
+      assert.equal(asked, second - 1);
+      clock.advance(1);
+      assert.equal(asked, second);
+      if (second === 3) throughput.stop();
+      await new Promise(setImmediate);
+    }
+    assert.equal(clock.pendingTimers, 0);
   });
 });
