@@ -248,23 +248,31 @@ describe('the HTTP piece server', () => {
     assert.equal(bytes.length, 0);
   });
 
-  it('closes a connection whose client takes none of the answers that it has, after a while', async () => {
-    const clock = new ManualClock();
-    const patient = await startService({ clock });
-    const socket = open(patient).pause();
-    const batch = 'GET /else HTTP/1.1\r\nHost: p\r\n\r\n'.repeat(MAX_PIPELINED_REQUESTS / 2);
-    for (let asked = MAX_PIPELINED_REQUESTS / 2; clock.pendingTimers === 0; asked += MAX_PIPELINED_REQUESTS / 2) {
-      socket.write(batch);
-      await until('the answers', async () => (await patient.metric('dfpeer_upload_refused_total')) === asked);
-    }
-    clock.advance(DEFAULT_ANSWER_TIMEOUT_MS - 1);
-    assert.equal(await patient.metric('dfpeer_upload_connections'), 1);
-    clock.advance(1);
-    await until('the connection to be closed', async () => (await patient.metric('dfpeer_upload_connections')) === 0);
-    assert.equal(clock.pendingTimers, 0);
-    socket.destroy();
-    await patient.stop();
-  });
+  for (const [what, takesThem] of [
+    ['closes a connection whose client takes no answer for a while', false],
+    ['keeps a connection whose client takes its answers late', true],
+  ] as const)
+    it(what, async () => {
+      const clock = new ManualClock();
+      const patient = await startService({ clock });
+      const socket = open(patient).pause();
+      const batch = 'GET /else HTTP/1.1\r\nHost: p\r\n\r\n'.repeat(MAX_PIPELINED_REQUESTS / 2);
+      for (let asked = MAX_PIPELINED_REQUESTS / 2; clock.pendingTimers === 0; asked += MAX_PIPELINED_REQUESTS / 2) {
+        socket.write(batch);
+        await until('the answers', async () => (await patient.metric('dfpeer_upload_refused_total')) === asked);
+      }
+      clock.advance(DEFAULT_ANSWER_TIMEOUT_MS - 1);
+      assert.equal(await patient.metric('dfpeer_upload_connections'), 1);
+      if (takesThem) {
+        socket.resume();
+        await until('the answers to be taken', () => clock.pendingTimers === 0);
+      }
+      clock.advance(1);
+      if (!takesThem) await once(socket.resume(), 'close');
+      assert.equal(await patient.metric('dfpeer_upload_connections'), takesThem ? 1 : 0);
+      socket.destroy();
+      await patient.stop();
+    });
 
   it('closes a connection that pipelines without end', async () => {
     const socket = open();
