@@ -4,6 +4,7 @@ import { type Socket, connect } from 'node:net';
 import { encodeRequest } from '../../src/vortex/codec.js';
 import { parseVortex, readToEnd } from './support/clients.js';
 import { type RunningService, startService } from './support/service.js';
+import { until } from '../support/until.js';
 
 const MIB = 1024 * 1024;
 
@@ -43,6 +44,20 @@ describe('the vortex piece server', () => {
       ...{ trafficType: 1, costSeconds: 2, createdAtSeconds: 1_700_000_000 },
     });
     record.release();
+  });
+
+  it('waits for the last piece of a content whose length nobody knows yet', async () => {
+    const task = running.source.add({
+      ...{ content: randomBytes(1000), pieceLength: 600, stored: [0] },
+      ...{ downloading: true, lengthKnown: false },
+    });
+    const socket = open();
+    socket.write(encodeRequest(task.taskId, 1));
+    await until('the request to wait', async () => (await running.metric('dfpeer_upload_waiting_for_piece')) === 1);
+    task.lengthKnown = true;
+    task.store(1);
+    const { rest } = parseVortex(await readToEnd(socket));
+    assert.deepEqual(rest, task.content.subarray(600));
   });
 
   it('answers one request a connection and drops what follows', async () => {

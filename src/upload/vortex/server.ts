@@ -124,7 +124,10 @@ export class VortexServer {
     const { serving } = this.#options;
     const slice = task.slice(request.pieceNumber);
     if (slice === undefined) throw pieceNotFound(request);
-    await serving.available(task, slice, socket);
+    await serving.available(task, slice, socket).catch((thrown: unknown) => {
+      // The last piece of a content whose length nobody knew is shorter than what was waited for.
+      if (task.piece(request.pieceNumber) === undefined) throw thrown;
+    });
     const piece = task.piece(request.pieceNumber);
     if (piece === undefined) throw pieceNotFound(request);
     const childIp = remoteIp(socket);

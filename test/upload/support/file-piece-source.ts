@@ -184,8 +184,7 @@ export class FileTask {
       contentDigest: this.#contentDigest,
       piece: (number: number) => (this.#stored.has(number) ? this.#record(number) : undefined),
       blocks: (number: number) => this.arrivals.blocks(number),
-      slice: (number: number): PieceSlice | undefined =>
-        this.layout.has(number) ? this.layout.slice(number) : undefined,
+      slice: (number: number) => this.#slice(number),
       has,
       whenAvailable: (range: ByteRange, signal: AbortSignal) => this.#whenAvailable(() => has(range), signal),
       release: () => {
@@ -201,6 +200,14 @@ export class FileTask {
     });
   }
 
+  /** As in a store, a piece is taken for a full one while nobody knows the length. */
+  #slice(number: number): PieceSlice | undefined {
+    const { pieceLength } = this.layout;
+    if (!this.lengthKnown && !this.#stored.has(number))
+      return { number, offset: number * pieceLength, length: pieceLength };
+    return this.layout.has(number) ? this.layout.slice(number) : undefined;
+  }
+
   #record(number: number): StoredPiece {
     const slice = this.layout.slice(number);
     const digest = this.#digests.get(number) ?? formatPieceDigest(crc32(this.bytesOf(slice)));
@@ -211,6 +218,7 @@ export class FileTask {
   async #whenAvailable(ready: () => boolean, signal: AbortSignal): Promise<void> {
     while (!ready()) {
       if (this.#failure !== undefined) throw this.#failure;
+      if (this.#stored.size === this.layout.count) throw new DfpeerError('DFP_PIECE_NOT_FOUND', 'no such bytes');
       await new Promise<void>((resolve, reject) => {
         this.#waiters.add(resolve);
         signal.addEventListener('abort', () => reject(abortReason(signal, 'waiting for a piece')), { once: true });
