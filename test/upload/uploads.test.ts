@@ -166,6 +166,7 @@ describe('running uploads', () => {
       come?.(7);
       await new Promise(setImmediate);
       assert.equal(clock.pendingTimers, 1, 'what looks at the client');
+      assert.equal(uploads.list()[0]?.waitingFor, 'client');
       const transfer = engine.transfers[count - 1];
       assert.ok(transfer);
       transfer.bytesSent = 500;
