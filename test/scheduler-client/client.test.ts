@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { status } from '@grpc/grpc-js';
 import { silentLogger } from '../../src/core/logger.js';
 import type { TaskId } from '../../src/core/task-id.js';
@@ -99,7 +99,7 @@ describe('the scheduler client', () => {
     const clock = new ManualClock();
     const addrs = [`127.0.0.1:${(silent.address() as AddressInfo).port}`];
     const starting = startClient({ source: { kind: 'static', addrs }, clock });
-    await once(silent, 'connection');
+    const [connection] = (await once(silent, 'connection')) as [Socket];
     const atOnce = stage.client.openSession(registration());
     clock.advance(FIRST_LOOK_TIMEOUT_MS - 1);
     const last = stage.client.openSession(registration());
@@ -109,6 +109,7 @@ describe('the scheduler client', () => {
     await assert.rejects(stage.client.openSession(registration()), { code: 'DFP_SCHEDULER_UNREACHABLE' });
     await stage.client.stop();
     await starting;
+    connection.destroy();
     silent.close();
   });
 

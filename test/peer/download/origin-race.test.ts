@@ -82,6 +82,23 @@ describe('the race with the origin', () => {
     }
     await pass(PARENT_PATIENCE_MS);
     assert.equal(race.width, 1);
+    assert.ok(!race.isLifeless);
+  });
+
+  it('has no more patience with a scheduler far away than with one that thinks', async () => {
+    race.expectLife(10 * ORIGIN_PATIENCE_MS);
+    await pass(ORIGIN_PATIENCE_MS + 1);
+    assert.equal(race.width, 1);
+  });
+
+  it('says each time that there may be more to ask for, the first time at once', async () => {
+    let ticks = 0;
+    const told = new OriginRace(clock, () => ticks++);
+    told.expectLife(0);
+    assert.equal(ticks, 1);
+    await pass(2 * LIFELESS_WIDENING_MS + 1);
+    assert.equal(ticks, 3);
+    told.stop();
   });
 
   it('has no patience with parents that gave nothing lately, until one that did gives word, or bytes come', async () => {

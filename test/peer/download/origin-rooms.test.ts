@@ -85,20 +85,42 @@ describe('room at an origin', () => {
   it('is not waited for by those who go, nor for ever', async () => {
     await fill(0);
     const gone = new AbortController();
-    await enter(1, gone.signal);
+    const left = await enter(1, gone.signal);
     gone.abort(new Error('gone'));
     const entered = await enter(1);
     clock.advance(ROOM_TIMEOUT_MS);
+    await setImmediate();
+    assert.deepEqual([left(), entered()], [0, 1]);
+    const next = await enter(1);
+    room.leave();
+    await setImmediate();
+    assert.equal(next(), 0, 'who did not wait any longer takes room as well');
+    room.leave();
+    await setImmediate();
+    assert.equal(next(), 1);
+  });
+
+  it('becomes less where fewer than it took are turned away', async () => {
+    const ends = await fill(3);
+    for (const end of ends.slice(0, 2)) await end();
+    room.turnedAway();
+    const entered = await enter(1);
+    room.leave();
+    await setImmediate();
+    assert.equal(entered(), 0);
+    await ends[2]?.();
     await setImmediate();
     assert.equal(entered(), 1);
   });
 
   it('is forgotten when nobody is there, and of one origin only', async () => {
-    await fill(0);
+    const [end] = await fill(1);
     assert.equal(rooms.of(`${ORIGIN}other`), room);
     assert.notEqual(rooms.of('http://origin.test:81/file'), room);
     assert.notEqual(rooms.of('no URL'), room);
     room.leave();
+    assert.equal(rooms.of(ORIGIN), room);
+    await end?.();
     assert.notEqual(rooms.of(ORIGIN), room);
   });
 });

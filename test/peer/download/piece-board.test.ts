@@ -51,6 +51,21 @@ describe('piece board', () => {
     assert.equal(board.choose([standing('a')])?.number, 1);
   });
 
+  it('gives an origin the pieces in their order, and is finished when none is missing or under way', () => {
+    const board = new PieceBoard(() => 0);
+    const order = [];
+    for (const number of [3, 1, 2]) board.want(number);
+    for (let next = board.chooseInOrder(); next !== undefined; next = board.chooseInOrder()) {
+      assert.equal(board.finished, false);
+      order.push(next);
+      board.start(next);
+    }
+    assert.deepEqual(order, [1, 2, 3]);
+    assert.equal(board.finished, false);
+    for (const number of order) board.done(number);
+    assert.equal(board.finished, true);
+  });
+
   it('wants no piece again that is under way', () => {
     const board = new PieceBoard(() => 0);
     board.want(1);
@@ -77,31 +92,35 @@ describe('piece board', () => {
 
   it('hands out each wanted piece until it is done, and never twice at once', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 40 }), fc.array(fc.boolean(), { maxLength: 200 }), (count, failures) => {
-        const board = new PieceBoard(Math.random);
-        const done = new Set<number>();
-        const underWay = new Set<number>();
-        for (let number = 0; number < count; number++) {
-          board.want(number);
-          board.offer(number % 2 === 0 ? 'even' : 'odd', number);
-        }
-        const outcomes = [...failures, ...Array.from({ length: count }, () => false)];
-        for (const fails of outcomes) {
-          const choice = board.choose([standing('even'), standing('odd')]);
-          if (choice === undefined) break;
-          assert.ok(!underWay.has(choice.number) && !done.has(choice.number));
-          board.start(choice.number);
-          underWay.add(choice.number);
-          if (!fails) {
-            board.done(choice.number);
-            done.add(choice.number);
+      fc.property(
+        fc.integer({ min: 1, max: 40 }),
+        fc.array(fc.boolean(), { maxLength: 200, size: 'max' }),
+        (count, failures) => {
+          const board = new PieceBoard(Math.random);
+          const done = new Set<number>();
+          const underWay = new Set<number>();
+          for (let number = 0; number < count; number++) {
+            board.want(number);
+            board.offer(number % 2 === 0 ? 'even' : 'odd', number);
           }
-          board.putBack(choice.number);
-          underWay.delete(choice.number);
-        }
-        assert.equal(done.size, count);
-        assert.equal(board.finished, true);
-      }),
+          const outcomes = [...failures, ...Array.from({ length: count }, () => false)];
+          for (const fails of outcomes) {
+            const choice = board.choose([standing('even'), standing('odd')]);
+            if (choice === undefined) break;
+            assert.ok(!underWay.has(choice.number) && !done.has(choice.number));
+            board.start(choice.number);
+            underWay.add(choice.number);
+            if (!fails) {
+              board.done(choice.number);
+              done.add(choice.number);
+            }
+            board.putBack(choice.number);
+            underWay.delete(choice.number);
+          }
+          assert.equal(done.size, count);
+          assert.equal(board.finished, true);
+        },
+      ),
     );
   });
 });

@@ -152,6 +152,15 @@ describe('piece races', () => {
     assert.equal(races.oldest(0)?.number, 5);
   });
 
+  it('take what parents need for usual, not what the origin needs', async () => {
+    const fromOrigin = races.run(1, ORIGIN);
+    lane(0).resolve({ ...PIECE, number: 1, parentId: undefined, costMs: 60_000 });
+    await fromOrigin;
+    void races.run(7, slow);
+    nowMs = 2000;
+    assert.equal(races.slowest(2000)?.number, 7);
+  });
+
   it('name the slowest piece only after several times the usual cost, and only once', async () => {
     const usual = races.run(1, fast);
     lane(0).resolve({ ...PIECE, number: 1, costMs: 1000 });

@@ -20,6 +20,10 @@ const SEVEN: Untold = {
   choose: (isWanted) => (isWanted(7) ? 7 : undefined),
   isNews: () => false,
 };
+function onceOf(number: number): Untold['choose'] {
+  const left = [number];
+  return () => left.pop();
+}
 /** Its turn never comes. */
 const NOT_YET: Untold = { some: () => true, choose: () => undefined, isNews: () => false };
 
@@ -145,6 +149,27 @@ describe('offer pacing', () => {
     assert.equal(swarm.pacing.copies(TASK, 7), 0);
     swarm.says(0, () => true);
     assert.equal(swarm.pacing.copies(TASK, 7), 1);
+  });
+
+  it('tells children behind one address apart: by the host that speaks, and by what each was told of', async () => {
+    const { signal } = new AbortController();
+    const ip = ipOf(0);
+    const [one, other] = ['host-0', 'host-1'].map((hostId) => swarm.pacing.join({ taskId: TASK, hostId, ip }));
+    assert.ok(one !== undefined && other !== undefined);
+    swarm.says(0, (number) => number === 50);
+    assert.equal(swarm.pacing.copies(TASK, 50), 1);
+    for (const [child, number] of [
+      [one, 1],
+      [other, 2],
+    ] as const) {
+      const told = child.next({ some: () => true, choose: onceOf(number), isNews: () => false }, signal);
+      await swarm.settled();
+      assert.deepEqual(await told, [number]);
+    }
+    for (const number of [2, 1]) swarm.upload(number, ip);
+    swarm.upload(1, ipOf(9));
+    assert.deepEqual([[...one.taken], [...other.taken]], [[1], [2]]);
+    for (const child of [one, other]) child.leave();
   });
 
   it('tells a child of what it has asked for no more, though nothing else happens', async () => {
@@ -353,7 +378,9 @@ describe('offer pacing', () => {
     const all = swarm.listeners(3);
     await swarm.settled();
     for (const end of all.flatMap((each) => swarm.takeAll(each))) end(100);
+    assert.ok(swarm.pacing.hasChildren(TASK));
     for (const each of all) each.leave();
+    assert.ok(!swarm.pacing.hasChildren(TASK));
     await swarm.passes(SPARE_PATIENCE_MS);
     assert.equal(swarm.clock.pendingTimers, 0);
   });

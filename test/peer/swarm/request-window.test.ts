@@ -52,6 +52,17 @@ describe('request window', () => {
     );
   });
 
+  it('takes one step with each transfer, up and down', () => {
+    const window = new RequestWindow({ min: 2, max: 32 });
+    const alone = (): number => 100;
+    assert.deepEqual([settle(window, alone, 1), settle(window, alone, 1)], [3, 4]);
+    settle(window, alone, 4);
+    assert.equal(
+      settle(window, () => 1000, 1),
+      7,
+    );
+  });
+
   it('does not take a slow peer for a crowded line', () => {
     const window = new RequestWindow({ min: 4, max: 8 });
     for (let count = 0; count < 20; count++) {
@@ -87,7 +98,7 @@ describe('request window', () => {
       fc.property(
         fc.integer({ min: 1, max: 8 }),
         fc.integer({ min: 1, max: 64 }),
-        fc.array(finished),
+        fc.array(finished, { maxLength: 100, size: 'max' }),
         (min, max, all) => {
           const window = new RequestWindow({ min, max });
           for (const transfer of all) {

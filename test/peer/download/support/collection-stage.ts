@@ -197,6 +197,14 @@ export class CollectionStage {
     await this.pass();
   }
 
+  /** Whatever it is asked for, until nobody asks any more. */
+  async originGivesAll(): Promise<void> {
+    for (const { answer } of this.originFetches.asked) {
+      answer();
+      await this.pass();
+    }
+  }
+
   #dialer(): ParentDialer {
     const parentOf = (name: string): StagedParent => this.parent(name);
     const names = this.#names;
