@@ -261,7 +261,7 @@ describe('a bandwidth limiter', () => {
             action: fc.constantFrom('take', 'take large', 'grant', 'give back', 'abort', 'limit'),
             n: fc.nat(999),
           }),
-          { maxLength: 60 },
+          { maxLength: 60, size: 'max' },
         ),
         async (steps) => {
           const { limiter, sources } = manualLimiter(100);

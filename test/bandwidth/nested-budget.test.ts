@@ -66,7 +66,7 @@ describe('nested budgets', () => {
             ),
             n: fc.nat(999),
           }),
-          { maxLength: 60 },
+          { maxLength: 60, size: 'max' },
         ),
         async (steps) => {
           const { limiter: total, sources: totalSources } = manualLimiter(100);

@@ -61,7 +61,7 @@ describe('connections of which the newest stay', () => {
       pick: fc.nat(100),
     });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
         const connections = new NewestConnections({ max: 5, maxPerIp: 3 });
         const all: (FakeSocket & Socket)[] = [];
         for (const { ip, act, pick } of steps) {

@@ -251,7 +251,7 @@ describe('the scheduler core', () => {
     ];
     const step = fc.record({ host: fc.nat(5), action: fc.nat(reports.length + 3) });
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), async (steps) => {
         const cluster = new TestCluster();
         const peers = Array.from({ length: 6 }, (_, index) => cluster.join(`host${index}`));
         for (const { host, action } of steps) {

@@ -30,8 +30,8 @@ const metadata = fc.record(
     number: uint32,
     offset: fc.maxSafeNat(),
     length: fc.maxSafeNat(),
-    digest: fc.string({ unit: 'binary', maxLength: 200 }),
-    parentId: fc.string({ unit: 'binary', maxLength: 300 }),
+    digest: fc.string({ unit: 'binary', maxLength: 200, size: 'max' }),
+    parentId: fc.string({ unit: 'binary', maxLength: 300, size: 'max' }),
     trafficType: byte,
     costSeconds: fc.maxSafeNat(),
     createdAtSeconds: fc.maxSafeInteger(),
@@ -90,7 +90,7 @@ describe('the vortex codec', () => {
         .tuple(metadata, byte, fc.constantFrom(1, 3, 5))
         .map((args) => ({ bytes: encodeContent(...(args as Parameters<typeof encodeContent>)), metadata: args[0] })),
       fc
-        .tuple(byte, fc.string({ unit: 'binary', maxLength: 300 }), byte)
+        .tuple(byte, fc.string({ unit: 'binary', maxLength: 300, size: 'max' }), byte)
         .map((args) => ({ bytes: encodeError(...args), message: args[1] })),
     );
     fc.assert(
@@ -138,8 +138,8 @@ describe('the vortex codec', () => {
         return bytes;
       });
     const noise = fc.oneof(
-      fc.uint8Array({ maxLength: 300 }),
-      fc.tuple(header, fc.uint8Array({ maxLength: 200 })).map((parts) => Buffer.concat(parts)),
+      fc.uint8Array({ maxLength: 300, size: 'max' }),
+      fc.tuple(header, fc.uint8Array({ maxLength: 200, size: 'max' })).map((parts) => Buffer.concat(parts)),
     );
     fc.assert(
       fc.property(noise, (bytes) => {

@@ -38,6 +38,7 @@ describe('garbage collection', () => {
   it('takes no more than it must, for any tasks', () => {
     const tasks = fc.array(fc.record({ bytes: fc.nat(500), lastUsedMs: fc.nat(2000), pinned: fc.boolean() }), {
       maxLength: 20,
+      size: 'max',
     });
     fc.assert(
       fc.property(tasks, (records) => {
