@@ -199,11 +199,7 @@ export class PieceCollection {
       settings: dependencies.settings,
     });
     const onMoreParents = (parents: CandidateParent[]): void => this.#addParents(parents);
-    this.#ask(async (context) => {
-      const schedule = await scheduling.register(scheduler, registration, { ...context, onMoreParents });
-      scheduling.session?.failed.addEventListener('abort', () => this.wake(), { once: true });
-      return schedule;
-    });
+    this.#ask((context) => scheduling.register(scheduler, registration, { ...context, onMoreParents }));
   }
 
   /** Does what the scheduler says once it does; until then others may give. */
@@ -250,7 +246,6 @@ export class PieceCollection {
   }
 
   #addParents(parents: readonly CandidateParent[]): void {
-    if (this.#over.signal.aborted || this.#context.signal.aborted) return;
     const added = this.#swarm.add(parents);
     if (added.length > 0) this.#context.story.moreParents(added);
     this.#wakeup.notify();

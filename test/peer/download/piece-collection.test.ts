@@ -20,11 +20,28 @@ describe('the pieces of a download', () => {
     await stage.pass();
     assert.deepEqual(stage.questions.names, ['register', 'instead of lost']);
     await stage.answer({ kind: 'parents', parents: [candidate('left')] });
-    for (let ms = 0; ms < 2 * LIFE_PATIENCE_MS; ms += LIFELESS_WIDENING_MS) await stage.pass(LIFELESS_WIDENING_MS);
+    await stage.pass(2 * PARENT_PATIENCE_MS);
     assert.deepEqual(stage.originFetches.names, []);
     stage.controller.abort(new Error('enough'));
     stage.collection.wake();
     await assert.rejects(running);
+  });
+
+  it('come from the origin soon where parents show no life', async () => {
+    const stage = new CollectionStage({ pieces: 4 });
+    stage.parent('mute').isMute = true;
+    const running = stage.collection.run();
+    await stage.pass();
+    await stage.answer({ kind: 'parents', parents: [candidate('mute')] });
+    await stage.pass(LIFE_PATIENCE_MS - LIFELESS_WIDENING_MS);
+    assert.deepEqual(stage.originFetches.names, []);
+    await stage.pass(LIFELESS_WIDENING_MS);
+    assert.deepEqual(stage.originFetches.names, ['0 meanwhile']);
+    await stage.originGivesAll();
+    await stage.pass(LIFELESS_WIDENING_MS);
+    await stage.originGivesAll();
+    await running;
+    assert.ok(stage.told.includes('piece 3 of the origin'));
   });
 
   it('are all on their way: then nobody is asked for other parents, however long the disk takes', async () => {

@@ -46,6 +46,8 @@ class StagedParent {
   readonly #more = new Wakeup();
   #failure: Error | undefined;
   #isOver = false;
+  /** It takes connections, and answers nothing. */
+  isMute = false;
 
   offer(...numbers: number[]): void {
     this.#offers.push(...numbers);
@@ -210,7 +212,7 @@ export class CollectionStage {
     const names = this.#names;
     return {
       async *syncPieces({ peerId }, _request, signal, onAnswer): AsyncGenerator<PieceOffer> {
-        onAnswer?.();
+        if (!parentOf(peerId).isMute) onAnswer?.();
         if (!names.includes(peerId)) names.push(peerId);
         yield* parentOf(peerId).offers(names.indexOf(peerId), signal);
       },
