@@ -152,6 +152,25 @@ describe('a piece straight from an http origin', () => {
     await assert.rejects(fetchFrom(listener), coded('DFP_ORIGIN_LENGTH', /1000 of/));
   });
 
+  it('is whole where the server sends more after it, on a connection that is not asked again', async () => {
+    const { url, server } = await servers.http(
+      origin((request, response) => {
+        const { offset, length } = SLICE;
+        const range = `bytes ${offset}-${offset + length - 1}/${LAYOUT.contentLength}`;
+        const head = `HTTP/1.1 206 OK\r\nContent-Length: ${length}\r\nContent-Range: ${range}\r\n\r\n`;
+        request.socket.write(Buffer.concat([Buffer.from(head), bytesOf(SLICE), Buffer.from('\r\n')]));
+        return response.socket === request.socket;
+      }),
+    );
+    let connections = 0;
+    server.on('connection', () => connections++);
+    for (const expected of [1, 2]) {
+      assert.equal((await fetchPiece(foundAt(url)))?.digest, digestOf(SLICE));
+      assert.deepEqual(file.read(SLICE), bytesOf(SLICE));
+      assert.equal(connections, expected);
+    }
+  });
+
   it('is not fetched from where a request from the network must not go', async () => {
     const { url } = await servers.http(() => assert.fail('asked'));
     await assert.rejects(fetchPiece(foundAt(url, { trust: 'network' })), coded('DFP_ORIGIN_FORBIDDEN'));

@@ -52,12 +52,13 @@ export class OriginPieceReader implements AnswerReader {
       rest = chunk.subarray(consumed);
     }
     const { head, writer } = this.#body;
-    if (rest.length > writer.remaining) throw this.#error(`sends more than the ${this.pieceLength} bytes asked`);
-    if (rest.length > 0) writer.write(rest);
+    // What comes beyond the length that it told is not of the answer: some servers send an empty line more.
+    const isSurplus = rest.length > writer.remaining;
+    if (rest.length > 0) writer.write(rest.subarray(0, writer.remaining));
     if (writer.remaining > 0) return undefined;
     writer.close();
     const { digest } = writer;
-    return { digest, toldRoute: undefined, reusable: head.keepAlive };
+    return { digest, toldRoute: undefined, reusable: head.keepAlive && !isSurplus };
   }
 
   end(): never {
