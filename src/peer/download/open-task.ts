@@ -49,8 +49,8 @@ export async function openTask(
     return { task: stored, content: undefined, replaced: false };
   let content: OriginContent;
   try {
-    content = await origin.stat();
-    if (inOneAnswer) content = { ...content, etag: undefined, lastModified: undefined, supportsRange: false };
+    content = await origin.stat({ inOneAnswer });
+    if (inOneAnswer) content = { ...content, etag: undefined, lastModified: undefined };
   } catch (thrown) {
     if (stored?.layout === undefined || stored.removed || signal.aborted) throw thrown;
     if (!isComplete && isRefusal(thrown)) throw thrown;

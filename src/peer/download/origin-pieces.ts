@@ -2,6 +2,7 @@ import { DfpeerError, OriginError, toDfpeerError } from '../../core/errors.js';
 import { TrafficType, type PieceSlice, type StoredPiece } from '../../core/piece.js';
 import type { FetchedPiece, OriginContent } from '../fetch/piece-fetcher.js';
 import type { StoredTask } from '../store/stored-task.js';
+import { mayRefuseRange } from '../fetch/origin/answer-checks.js';
 import { isSameContent } from './open-task.js';
 import type { NamedWaits } from './named-waits.js';
 import type { OriginSource } from './origin-source.js';
@@ -81,7 +82,7 @@ export class OriginPieces {
     try {
       await this.#fetchRange(content, slice);
     } catch (error) {
-      if (!(error instanceof OriginError) || error.code !== 'DFP_ORIGIN_RANGE') throw error;
+      if (!(error instanceof OriginError) || !isAboutRange(error)) throw error;
       this.#ignoresRange = true;
       await this.#streamInstead(content);
     }
@@ -151,4 +152,10 @@ export class OriginPieces {
       await waits.disk(`size task ${task.taskId}`, () => task.setContentLength(slice.offset + slice.length));
     await onPiece({ ...slice, digest, trafficType: TrafficType.BACK_TO_SOURCE, costMs, createdAtMs: now() });
   }
+}
+
+function isAboutRange({ code, status }: OriginError): boolean {
+  return (
+    code === 'DFP_ORIGIN_RANGE' || (code === 'DFP_ORIGIN_STATUS' && status !== undefined && mayRefuseRange(status))
+  );
 }

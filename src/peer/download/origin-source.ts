@@ -53,12 +53,20 @@ export class OriginSource {
     this.#name = `the origin ${redactUrl(request.url)}`;
   }
 
-  async stat(): Promise<OriginContent> {
+  /** `inOneAnswer`: all of it is to come in one, which alone is asked for. */
+  async stat({ inOneAnswer = false } = {}): Promise<OriginContent> {
     const { fetcher, settings } = this.#dependencies;
     const { url, trust } = this.#request;
     const requestHeader = mergeHeaders(settings.originRequestHeader, this.#request.requestHeader);
     return this.#retrying('ask the origin', () =>
-      fetcher.statOrigin({ url, requestHeader, signal: this.#signal, timeoutMs: settings.originTimeoutMs, trust }),
+      fetcher.statOrigin({
+        url,
+        requestHeader,
+        signal: this.#signal,
+        timeoutMs: settings.originTimeoutMs,
+        trust,
+        inOneAnswer,
+      }),
     );
   }
 

@@ -116,6 +116,8 @@ export interface PieceFetcher {
     signal: AbortSignal;
     timeoutMs: number;
     trust: OriginTrust;
+    /** All of it is to come in one answer, which alone is asked for. */
+    inOneAnswer?: boolean | undefined;
   }): Promise<OriginContent>;
   close(): Promise<void>;
 }

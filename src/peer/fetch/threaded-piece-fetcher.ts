@@ -105,8 +105,8 @@ export class ThreadedPieceFetcher implements PieceFetcher {
   }
 
   async statOrigin(request: Parameters<PieceFetcher['statOrigin']>[0]): Promise<OriginContent> {
-    const { url, requestHeader, trust } = request;
-    return this.#run('origin-stat', { url, requestHeader, trust }, request);
+    const { url, requestHeader, trust, inOneAnswer } = request;
+    return this.#run('origin-stat', { url, requestHeader, trust, inOneAnswer }, request);
   }
 
   /** Aborts what is under way (DFP_SHUTTING_DOWN), waits for it, ends the threads. Idempotent. */

@@ -155,6 +155,44 @@ describe('asking an origin what it has', () => {
     assert.equal(found.supportsRange, false);
   });
 
+  for (const status of [400, 403, 405, 406, 412, 501])
+    it(`asks without Range where a request with one is refused with ${status}`, async () => {
+      const found = await statOf((request, response) => {
+        if (request.headers.range !== undefined) return response.writeHead(status).end('no');
+        return response.writeHead(200, { 'Content-Length': CONTENT.length }).end(CONTENT);
+      });
+      assert.deepEqual([found.contentLength, found.supportsRange], [CONTENT.length, false]);
+    });
+
+  it('asks once where a refusal can not be for its Range', async () => {
+    for (const status of [401, 404, 410, 429, 503]) {
+      let requests = 0;
+      const refusal: RequestListener = (_, response) => (requests++, response.writeHead(status).end());
+      await assert.rejects(statOf(refusal), coded('DFP_ORIGIN_STATUS'));
+      assert.equal(requests, 1);
+    }
+  });
+
+  it('takes every success that brings content, but not one that tells of work under way', async () => {
+    const answering =
+      (status: number): RequestListener =>
+      (_, response) =>
+        response.writeHead(status, { 'Content-Length': CONTENT.length }).end(CONTENT);
+    for (const status of [201, 203, 299]) {
+      const found = await statOf(answering(status));
+      assert.deepEqual([found.contentLength, found.supportsRange], [CONTENT.length, false]);
+    }
+    await assert.rejects(statOf(answering(202)), coded('DFP_ORIGIN_STATUS', /not ready yet/));
+  });
+
+  it('says what it accepts, as some servers want to know, unless the user does', async () => {
+    const seen: unknown[] = [];
+    const { url } = await servers.http(origin(({ headers }) => (seen.push(headers.accept), false)));
+    await stat(url);
+    await stat(url, { Accept: 'a/b' });
+    assert.deepEqual(seen, ['*/*', 'a/b']);
+  });
+
   it('does not trust ranges when one byte was asked and more came', async () => {
     const found = await statOf((_, response) =>
       response.writeHead(206, { 'Content-Range': 'bytes 0-9/10', 'Content-Length': 10 }).end('0123456789'),
@@ -240,7 +278,7 @@ describe('asking an origin what it has', () => {
     );
   });
 
-  it('keeps credentials within an origin and drops them on the way to another, even when it leads back', async () => {
+  it('keeps credentials within an origin, drops them on the way to another, and has them again when that leads back', async () => {
     const seen: [string, string | undefined, string | undefined, unknown][] = [];
     const record =
       (name: string): RequestListener =>
@@ -263,8 +301,8 @@ describe('asking an origin what it has', () => {
       ['first/file', 'Bearer t', 'c=1', '1'],
       ['first/same', 'Bearer t', 'c=1', '1'],
       ['second/other', undefined, undefined, '1'],
-      ['first/back', undefined, undefined, '1'],
+      ['first/back', 'Bearer t', 'c=1', '1'],
     ]);
-    assert.deepEqual(found.location?.requestHeader, { 'x-mine': '1' });
+    assert.deepEqual(found.location?.requestHeader, { authorization: 'Bearer t', cookie: 'c=1', 'x-mine': '1' });
   });
 });

@@ -120,14 +120,29 @@ describe('the whole content in one stream', () => {
     assert.equal(pieces.length, 1);
   });
 
-  it('fails when there are fewer or more bytes than the known length', async () => {
+  it('fails when there are fewer or more bytes than the known length, with a last piece that counts in neither case', async () => {
     const other =
-      (length: number): RequestListener =>
-      (_, response) =>
-        response.writeHead(200).end(Buffer.alloc(length, 1));
-    await assert.rejects(streamFrom(other(CONTENT.length - 1)), coded('DFP_ORIGIN_LENGTH', /instead of/));
-    await assert.rejects(streamFrom(other(CONTENT.length + 1)), coded('DFP_ORIGIN_LENGTH', /more than/));
-    assert.equal(file().readAll().length, CONTENT.length, 'nothing is written beyond the content');
+      (length: number, isChunked = true): RequestListener =>
+      (_, response) => {
+        response.useChunkedEncodingByDefault = isChunked;
+        response.writeHead(200, { Connection: 'close' }).end(Buffer.alloc(length, 1));
+      };
+    const length = CONTENT.length;
+    await assert.rejects(streamFrom(other(length - 1)), coded('DFP_ORIGIN_CHANGED', /sends 917503 bytes/));
+    await assert.rejects(streamFrom(other(length - 1, false)), coded('DFP_ORIGIN_LENGTH', /instead of/));
+    await assert.rejects(streamFrom(other(length + 1)), coded('DFP_ORIGIN_CHANGED', /more than/));
+    assert.equal(file().readAll().length, length, 'nothing is written beyond the content');
+    const last = LAYOUT.all().at(-1)?.number;
+    assert.deepEqual(
+      pieces.filter(({ slice }) => slice.number === last),
+      [],
+    );
+  });
+
+  it('is taken from a server that always sends parts, where the part is all there is', async () => {
+    const range = `bytes 0-${CONTENT.length - 1}/${CONTENT.length}`;
+    await streamFrom((_, response) => response.writeHead(206, { 'Content-Range': range }).end(CONTENT));
+    assertAllPieces();
   });
 
   it('fails when the content has another length or ETag by now', async () => {

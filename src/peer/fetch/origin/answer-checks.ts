@@ -9,14 +9,19 @@ import type { OriginAnswer } from './origin-exchange.js';
 import { PROXY_USER_REMEDY } from './proxy-choice.js';
 
 type Code = 'DFP_ORIGIN_STATUS' | 'DFP_ORIGIN_RANGE' | 'DFP_ORIGIN_LENGTH' | 'DFP_ORIGIN_CHANGED';
+/** They tell of work under way, or have no content. */
+const OTHER_SUCCESSES: ReadonlySet<number> = new Set([202, 204, 205]);
+const RANGE_REFUSALS: ReadonlySet<number> = new Set([400, 403, 405, 406, 412, 416, 501]);
 /** What the checks look at: an answer without its body. */
 export type AnswerHead = Pick<OriginAnswer, 'status' | 'headers' | 'location'>;
 
 /** The answer to a request for `range`. @throws OriginError DFP_ORIGIN_CHANGED, DFP_ORIGIN_RANGE, DFP_ORIGIN_STATUS */
 export function checkRangeAnswer(answer: AnswerHead, origin: OriginContent, range: ByteRange): void {
   if (answer.status === 416) throw rangeRefused(answer, origin);
-  if (answer.status === 200) throw wrong(answer, 'DFP_ORIGIN_RANGE', 'ignores Range and sends the whole content');
-  if (answer.status !== 206) throw wrongStatus(answer);
+  if (answer.status !== 206) {
+    if (isWhole(answer)) throw wrong(answer, 'DFP_ORIGIN_RANGE', 'ignores Range and sends the whole content');
+    throw wrongStatus(answer);
+  }
   const got = parseContentRange(answer.headers['content-range']);
   if (got === undefined) throw wrong(answer, 'DFP_ORIGIN_RANGE', 'sends 206 without a usable Content-Range');
   checkValidators(answer, origin, got.contentLength);
@@ -31,8 +36,20 @@ export function checkRangeAnswer(answer: AnswerHead, origin: OriginContent, rang
 
 /** The answer to a request for everything. @throws OriginError DFP_ORIGIN_CHANGED, DFP_ORIGIN_STATUS */
 export function checkWholeAnswer(answer: AnswerHead, origin: OriginContent): void {
-  if (answer.status !== 200) throw wrongStatus(answer);
+  if (!isWhole(answer)) throw wrongStatus(answer);
   checkValidators(answer, origin, contentLengthOf(answer));
+}
+
+/** Content as good as that of a 200 (RFC 9110, 15.3), or the part that a server always tells and that is all there is. */
+export function isWhole({ status, headers }: AnswerHead): boolean {
+  if (status !== 206) return status >= 200 && status < 300 && !OTHER_SUCCESSES.has(status);
+  const range = parseContentRange(headers['content-range']);
+  return range?.offset === 0 && range.length === range.contentLength;
+}
+
+/** Whether the same request without Range may well be answered: not all servers that take none ignore it. */
+export function mayRefuseRange(status: number): boolean {
+  return RANGE_REFUSALS.has(status);
 }
 
 /** `identity` unless the origin says otherwise. Encoded bytes are stored as they come: some objects exist in no other form. */
@@ -55,6 +72,7 @@ export function describeStatus(status: number): string {
 function remedyFor(status: number): string {
   if (status === 401 || status === 403) return '; it may want a user and a password (--netrc), or a token (--header)';
   if (status === 404 || status === 410) return '; check the URL';
+  if (status === 202) return '; the file is not ready yet, try again later';
   return status === 429 || status >= 500 ? '; try again later' : '';
 }
 

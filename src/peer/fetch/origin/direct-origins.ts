@@ -115,7 +115,6 @@ export class DirectOrigins {
 function formatRequest(url: URL, location: OriginLocation, slice: OriginPieceOrder['slice']): Buffer {
   const headers = {
     host: url.host,
-    'user-agent': 'dfpeer',
     ...headersOnWire(location),
     'accept-encoding': 'identity',
     range: formatRangeHeader(slice),

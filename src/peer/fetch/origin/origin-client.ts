@@ -74,7 +74,7 @@ export class OriginClient {
         const text = `${redactUrl(location.url)} redirects to something that is no URL`;
         throw new OriginError('DFP_ORIGIN_REDIRECTS', text, answer);
       }
-      location = redirectedRequest(location, new URL(target, location.url));
+      location = redirectedRequest(request.location, location, new URL(target, location.url));
     }
     const text = `${redactUrl(request.location.url)} redirects more than ${MAX_REDIRECTS} times`;
     throw new OriginError('DFP_ORIGIN_REDIRECTS', text);
@@ -88,7 +88,7 @@ export class OriginClient {
     const url = this.#guard.checkUrl(location.url, trust);
     const { dispatcher, path, headers: ofRoute, isTunnel, proxy } = this.#routeFor(url, trust);
     const exchange = new OriginExchange(location, signal, proxy);
-    const headers: Record<string, string> = { 'user-agent': 'dfpeer', ...ofRoute, ...headersOnWire(location) };
+    const headers: Record<string, string> = { ...ofRoute, ...headersOnWire(location) };
     headers['accept-encoding'] = 'identity';
     if (range !== undefined) headers.range = range;
     if (isTunnel) delete headers['proxy-authorization'];

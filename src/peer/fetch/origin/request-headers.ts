@@ -15,16 +15,21 @@ export function firstRequest(url: string, requestHeader: Readonly<Record<string,
   return { url, requestHeader: headers };
 }
 
+/** What every client tells: there are servers that refuse a request without. */
+const USUAL: Readonly<Record<string, string>> = { 'user-agent': 'dfpeer', accept: '*/*' };
+
 /** The headers as they are written to a connection. */
 export function headersOnWire({ requestHeader }: OriginLocation): Record<string, string> {
-  return Object.fromEntries(Object.entries(requestHeader).map(([name, value]) => [name, headerBytes(value)]));
+  const given = Object.fromEntries(Object.entries(requestHeader).map(([name, value]) => [name, headerBytes(value)]));
+  return { ...USUAL, ...given };
 }
 
-/** The request that follows a redirect: to another origin (scheme, host, port) nothing goes that was meant for the first. */
-export function redirectedRequest(from: OriginLocation, to: URL): OriginLocation {
+/** The request that follows a redirect: nothing that was meant for the first origin (scheme, host, port) goes to another, and all of it back to it. */
+export function redirectedRequest(first: OriginLocation, from: OriginLocation, to: URL): OriginLocation {
   const target = new URL(to);
   target.hash = '';
-  if (target.origin === new URL(from.url).origin) return { url: target.href, requestHeader: from.requestHeader };
+  for (const { url, requestHeader } of [from, first])
+    if (target.origin === new URL(url).origin) return { url: target.href, requestHeader };
   const kept = Object.entries(from.requestHeader).filter(([name]) => !BOUND_TO_ORIGIN.has(name));
   return firstRequest(target.href, Object.fromEntries(kept));
 }

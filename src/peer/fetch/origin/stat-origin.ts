@@ -2,7 +2,14 @@ import { parseContentRange } from '../../../core/byte-range.js';
 import { throwIfAborted, withDeadline } from '../../../core/deadline.js';
 import { redactUrl } from '../../../core/redact.js';
 import type { OriginContent, OriginTrust } from '../piece-fetcher.js';
-import { contentLengthOf, encodingOf, unsatisfiedLengthOf, wrongStatus } from './answer-checks.js';
+import {
+  contentLengthOf,
+  encodingOf,
+  isWhole,
+  mayRefuseRange,
+  unsatisfiedLengthOf,
+  wrongStatus,
+} from './answer-checks.js';
 import type { OriginClient } from './origin-client.js';
 import type { OriginAnswer } from './origin-exchange.js';
 import { firstRequest } from './request-headers.js';
@@ -16,6 +23,8 @@ export interface OriginStatOrder {
   url: string;
   requestHeader: Readonly<Record<string, string>>;
   trust: OriginTrust;
+  /** All of it is to come in one answer: what others tell does not count, neither one for a part nor that to HEAD. */
+  inOneAnswer?: boolean | undefined;
 }
 
 type Extent = Pick<OriginContent, 'contentLength' | 'supportsRange'>;
@@ -30,12 +39,16 @@ export async function statOrigin(
   signal: AbortSignal,
 ): Promise<OriginContent> {
   const request = { location: firstRequest(order.url, order.requestHeader), trust: order.trust, signal };
-  let answer = await client.open({ ...request, method: 'GET', range: 'bytes=0-0' });
-  await drop(answer);
+  if (order.inOneAnswer === true) {
+    const answer = await openAndDrop(client, { ...request, method: 'GET' });
+    if (!isWhole(answer)) throw wrongStatus(answer);
+    return describe(order, answer, { contentLength: contentLengthOf(answer), supportsRange: false });
+  }
+  let answer = await openAndDrop(client, { ...request, method: 'GET', range: 'bytes=0-0' });
   let extent = extentOfFirstByte(answer);
   if (extent === undefined) {
-    answer = answer.status === 416 ? await openAndDrop(client, { ...request, method: 'GET' }) : answer;
-    if (answer.status !== 200) throw wrongStatus(answer);
+    if (mayRefuseRange(answer.status)) answer = await openAndDrop(client, { ...request, method: 'GET' });
+    if (!isWhole(answer)) throw wrongStatus(answer);
     const contentLength =
       contentLengthOf(answer) ??
       (await lengthByHead(client, { ...request, location: answer.location }, encodingOf(answer.headers)));
@@ -66,7 +79,7 @@ async function lengthByHead(
       openAndDrop(client, { ...request, method: 'HEAD', signal }),
     );
     // Of something encoded on the fly HEAD tells the length that it has not encoded; of something made on the fly many a server tells 0.
-    const isOfContent = answer.status === 200 && encodingOf(answer.headers) === encoding;
+    const isOfContent = isWhole(answer) && encodingOf(answer.headers) === encoding;
     const length = isOfContent ? contentLengthOf(answer) : undefined;
     return length === 0 ? undefined : length;
   } catch {
@@ -87,11 +100,13 @@ async function drop({ body, ...head }: OriginAnswer): Promise<void> {
   while ((await body.read()) !== undefined);
 }
 
-function describe(order: OriginStatOrder, answer: OriginAnswer, extent: Extent): OriginContent {
+function describe({ url, requestHeader, trust }: OriginStatOrder, answer: OriginAnswer, extent: Extent): OriginContent {
   const { headers, location } = answer;
-  const asked = firstRequest(order.url, order.requestHeader);
+  const asked = firstRequest(url, requestHeader);
   return {
-    ...order,
+    url,
+    requestHeader,
+    trust,
     ...extent,
     etag: headers.etag,
     lastModified: headers['last-modified'],
@@ -102,7 +117,7 @@ function describe(order: OriginStatOrder, answer: OriginAnswer, extent: Extent):
 
 /** As if all had been asked for: they are stored, and told to whoever downloads the task (docs/WIRE.md 3.1). */
 function headersOfWhole({ status, headers }: OriginAnswer, { contentLength }: Extent): OriginAnswer['headers'] {
-  if (status === 200) return headers;
+  if (status !== 206 && status !== 416) return headers;
   const whole = { ...headers };
   delete whole['content-range'];
   delete whole['content-length'];

@@ -40,8 +40,14 @@ export async function streamOrigin(
 }
 
 function checkLength(answer: OriginAnswer, expected: number | undefined, bytes: number): void {
-  if (expected !== undefined && bytes !== expected)
-    throw lengthError(answer, `sent ${bytes} bytes instead of ${expected}`);
+  if (expected === undefined || bytes === expected) return;
+  // Where the last chunk says that this was all, no other try brings more.
+  if (answer.headers['transfer-encoding'] !== undefined) throw anotherLength(answer.location.url, `${bytes}`, expected);
+  throw lengthError(answer, `sent ${bytes} bytes instead of ${expected}`);
+}
+
+function anotherLength(url: string, bytes: string, expected: number): OriginError {
+  return new OriginError('DFP_ORIGIN_CHANGED', `origin ${redactUrl(url)} sends ${bytes} bytes, and told ${expected}`);
 }
 
 interface OpenPiece {
@@ -72,12 +78,14 @@ class PieceCutter {
     let rest = chunk;
     while (rest.length > 0) {
       const { writer } = (this.#piece ??= this.#begin());
+      if (writer.remaining === 0) throw this.#tooMuch();
       const part = rest.subarray(0, writer.remaining);
       writer.write(part);
       this.#bytes += part.length;
       rest = rest.subarray(part.length);
       if (!this.#transfer.received(part.length)) await this.#transfer.permitted(this.#order.pieceLength);
-      if (writer.remaining === 0) await this.#deliver();
+      // The last piece counts when the answer has ended with it.
+      if (writer.remaining === 0 && this.#bytes !== this.#order.origin.contentLength) await this.#deliver();
     }
   }
 
@@ -95,11 +103,14 @@ class PieceCutter {
     const { pieceLength, path, origin } = this.#order;
     const offset = this.#bytes;
     const left = (origin.contentLength ?? Number.MAX_SAFE_INTEGER) - offset;
-    if (left <= 0)
-      throw new OriginError('DFP_ORIGIN_LENGTH', `origin ${redactUrl(origin.url)} sends more than its ${offset} bytes`);
+    if (left <= 0) throw this.#tooMuch();
     const [number, length] = [offset / pieceLength, Math.min(pieceLength, left)];
     const writer = this.#stored.has(number) ? new PieceSum(length) : new PieceWriter(path, { offset, length });
     return { number, writer, startedAtMs: this.#transfer.elapsedMs };
+  }
+
+  #tooMuch(): OriginError {
+    return anotherLength(this.#order.origin.url, `more than ${this.#bytes}`, this.#bytes);
   }
 
   async #deliver(): Promise<void> {
