@@ -1,5 +1,4 @@
-import { AbortedError, DfpeerError, hasCode, toDfpeerError } from '../../core/errors.js';
-import { TrafficType } from '../../core/piece.js';
+import { DfpeerError, hasCode, toDfpeerError } from '../../core/errors.js';
 import { LIFE_PATIENCE_MS } from '../../scheduler-client/liveness.js';
 import type { CandidateParent, PeerSession } from '../../scheduler-client/scheduler-client.js';
 import { retryAfterMsOf } from '../fetch/fetch-errors.js';
@@ -11,6 +10,7 @@ import { PARENT_PATIENCE_MS } from './origin-race.js';
 import { MAX_PARENT_FAILURES, ParentLink } from './parent-link.js';
 import { PieceSet } from '../../core/piece-set.js';
 import { HeldPieces } from './held-pieces.js';
+import { fetchFromParent } from './piece-from-parent.js';
 import type { ParentStanding, PieceBoard } from './piece-board.js';
 
 /** Parents of one download at a time; a scheduler offers a handful. */
@@ -196,58 +196,29 @@ export class ParentSwarm {
     session: PeerSession | undefined,
     signal: AbortSignal,
   ): Promise<CollectedPiece | undefined> {
-    const { fetcher, settings, clock, tracer } = this.#dependencies;
     const offer = link.offerOf(number);
     const slice = this.#task.slice(number);
     if (offer === undefined || slice === undefined) return undefined;
     // Nothing is wanted any more of a parent that lied.
     const stop = AbortSignal.any([signal, link.abandoned]);
     link.inFlight++;
-    const arrival = this.#task.arrivals.begin(slice, { isFromOrigin: false });
-    const span = tracer.begin('piece from parent', {
-      'peer.id': this.#peerId,
-      'parent.peer.id': link.id,
-      'parent.host.id': link.parent.hostId,
-      'network.protocol.name': offer.endpoint.protocol,
-      'piece.number': number,
-      'piece.size': slice.length,
-    });
     try {
-      const fetched = await fetcher.fromParent({
-        endpoint: offer.endpoint,
-        taskId: this.#task.taskId,
-        childPeerId: this.#peerId,
+      const order = {
+        link,
+        offer,
+        task: this.#task,
         slice,
-        contentVersion: this.#task.contentVersion,
-        path: this.#task.path,
+        peerId: this.#peerId,
         signal: stop,
-        onProgress: this.#onBytes,
-        blocks: arrival,
-        // A whole piece costs less where nobody waits for it to be passed on.
-        blocksWish: this.#dependencies.hasChildren(this.#task.taskId) ? 'always' : 'arriving',
-        budgets: this.#dependencies.budgets.forParentPiece(),
-        idleTimeoutMs: settings.idleTimeoutMs,
-        timeoutMs: settings.pieceTimeoutMs,
-        traceParent: span.traceParent,
-      });
+        onBytes: this.#onBytes,
+      };
+      const piece = await fetchFromParent(this.#dependencies, order);
       link.consecutiveFailures = 0;
       link.emptyOffers = 0;
       this.#dependencies.unreachableHosts.remove(link.parent.hostId);
-      const { toldRoute } = fetched;
-      span.set({ 'parent.route': toldRoute?.route, 'parent.route.reason': toldRoute?.reason });
-      span.end();
-      return {
-        ...slice,
-        digest: fetched.digest,
-        parentId: link.id,
-        trafficType: TrafficType.REMOTE_PEER,
-        costMs: fetched.costMs,
-        createdAtMs: clock.now(),
-        carriage: { protocol: offer.endpoint.protocol, toldRoute },
-      };
+      return piece;
     } catch (thrown) {
-      const error = toDfpeerError(thrown, 'DFP_PARENT_UNREACHABLE');
-      span.end(stop.aborted ? new AbortedError(`piece ${number}`) : error);
+      const error = toDfpeerError(thrown);
       if (stop.aborted) return undefined;
       if (error.kind === 'disk') throw error;
       if (hasCode(error, 'DFP_PIECE_NOT_FOUND')) this.#withdraw(link, offer, error);
@@ -255,7 +226,6 @@ export class ParentSwarm {
       return undefined;
     } finally {
       link.inFlight--;
-      this.#task.arrivals.end(arrival);
     }
   }
 
