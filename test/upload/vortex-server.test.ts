@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { type Socket, connect } from 'node:net';
 import { encodeRequest } from '../../src/vortex/codec.js';
+import { MAX_BYTES_AFTER_REQUEST } from '../../src/upload/vortex/request-reader.js';
 import { parseVortex, readToEnd } from './support/clients.js';
-import { type RunningService, startService } from './support/service.js';
+import { type RunningService, firstLive, startService } from './support/service.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { until } from '../support/until.js';
 
 const MIB = 1024 * 1024;
@@ -98,6 +100,35 @@ describe('the vortex piece server', () => {
       assert.equal((await readToEnd(socket)).length, 0);
     }
     assert.equal(await running.metric('dfpeer_upload_refused_total', { protocol: 'vortex', cause: 'bad-request' }), 4);
+  });
+
+  for (const [what, leave] of [
+    ['closes its half', (socket: Socket) => socket.end()],
+    ['resets the connection', (socket: Socket) => socket.resetAndDestroy()],
+  ] as const)
+    it(`forgets at once, and refuses nothing to, a client that ${what} before its request`, async () => {
+      const clock = new ManualClock();
+      const patient = await startService({ clock });
+      const socket = open(patient);
+      socket.on('error', () => undefined);
+      const connections = (): Promise<number> => patient.metric('dfpeer_upload_connections');
+      await until('the connection', async () => (await connections()) === 1);
+      leave(socket);
+      await until('the connection to be forgotten', async () => (await connections()) === 0);
+      assert.deepEqual([clock.pendingTimers, await patient.metric('dfpeer_upload_refused_total')], [0, 0]);
+      await patient.stop();
+    });
+
+  it('cuts off a client that goes on sending after its request', async () => {
+    const task = running.source.add({ content: randomBytes(48 * MIB), pieceLength: 48 * MIB });
+    const socket = open().pause();
+    socket.on('error', () => undefined);
+    socket.write(encodeRequest(task.taskId, 0));
+    await firstLive(running);
+    socket.write(Buffer.alloc(MAX_BYTES_AFTER_REQUEST + 1));
+    await running.settled();
+    assert.equal(await running.metric('dfpeer_upload_transfers_total', { result: 'client-closed' }), 1);
+    socket.destroy();
   });
 
   it('closes connections that send no whole request in time', async () => {
