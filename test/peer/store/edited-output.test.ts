@@ -51,6 +51,9 @@ describe('an output that is a hard link to the stored file', () => {
 
   it('is served as long as nobody touches it', async () => {
     assert.ok(serves());
+    await restart();
+    assert.ok(await store.settled(TASK_ID));
+    assert.ok(serves());
     await rm(output);
     assert.ok(serves());
     await restart();

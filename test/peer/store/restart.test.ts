@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import promises, { mkdir, open, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import promises, { mkdir, open, readdir, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { DfpeerError } from '../../../src/core/errors.js';
@@ -167,10 +167,13 @@ describe('a task store after a restart', () => {
     await reopened.close();
   });
 
-  it('checks what looks untouched after a repair of its records: their marks prove nothing', async () => {
+  it('does not read again what looks untouched, but after a repair of its records: then marks prove nothing', async () => {
     const path = await storeDated();
     await overwrite(path, 'edited', 0);
     await utimes(path, 1, 1);
+    const trusting = await openStore();
+    assert.equal((await trusting.settled(TASK_ID))?.pieceCount, 5);
+    await trusting.close();
     await rm(join(directory(), 'store', 'metadata', 'CURRENT'));
     const reopened = await openStore();
     assert.equal((await reopened.settled(TASK_ID))?.pieceCount, 4);
@@ -216,6 +219,7 @@ describe('a task store after a restart', () => {
     const reopened = await openStore();
     assert.equal(await reopened.settled(TASK_ID), undefined);
     await assert.rejects(stat(path));
+    assert.equal((await readdir(join(directory(), 'store', 'quarantine'))).length, 1);
     await reopened.close();
     assert.deepEqual(await recordedTasks(), []);
   });
