@@ -55,6 +55,20 @@ describe('task store', () => {
     await store.close();
   });
 
+  it('lets those who wait for bytes go, however many come after each other', async () => {
+    const store = await openStore();
+    const task = await store.create(NEW_TASK);
+    await task.beginDownload();
+    for (let client = 0; client <= MAX_LISTENERS; client++) {
+      const leaving = new AbortController();
+      const waiting = task.whenAvailable({ offset: 0, length: 1 }, leaving.signal);
+      leaving.abort();
+      await assert.rejects(waiting, { code: 'DFP_ABORTED' });
+    }
+    task.endDownload();
+    await store.close();
+  });
+
   it('lets a reader finish while the task is removed', async () => {
     const store = await openStore();
     const task = await store.create(NEW_TASK);
@@ -63,6 +77,7 @@ describe('task store', () => {
     assert.ok(served);
     assert.equal(task.pinned, true);
     await store.remove(TASK_ID);
+    await assert.rejects(stat(task.path), { code: 'ENOENT' });
     assert.deepEqual(
       await readFile(`/proc/self/fd/${served.file.fd}`).then((bytes) => bytes.subarray(0, PIECE)),
       CONTENT.subarray(0, PIECE),
