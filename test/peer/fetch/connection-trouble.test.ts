@@ -13,6 +13,16 @@ describe('the trouble of a connection', () => {
     );
   });
 
+  for (const [code, remedy] of [
+    ['CERT_HAS_EXPIRED', /must renew it, or the clock/],
+    ['CERT_NOT_YET_VALID', /check the clock of the daemon's host/],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', /ask for it by one that/],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', /update-ca-certificates.*backend\.caCert/],
+  ] as const)
+    it(`of a certificate says what to do (${code})`, () => {
+      assert.match(describeConnectionTrouble(errorOf('said OpenSSL', code)), remedy);
+    });
+
   it('takes one line, whatever OpenSSL says', () => {
     const text =
       'C0964B69DC7F0000:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../deps/ssl3_record.c:350:\n';

@@ -8,9 +8,12 @@ const MEANINGS: readonly [codes: readonly string[], meaning: string][] = [
   [['EHOSTUNREACH', 'ENETUNREACH'], "there is no route to it; check the network of the daemon's host"],
   [['ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT'], 'it does not answer; check host, port and firewalls'],
   [['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'], 'it does not speak TLS; is it http://?'],
-  [['CERT_HAS_EXPIRED'], 'its certificate has expired'],
-  [['CERT_NOT_YET_VALID'], 'its certificate is not valid yet; check the clock'],
-  [['ERR_TLS_CERT_ALTNAME_INVALID'], 'its certificate is for another name'],
+  [
+    ['CERT_HAS_EXPIRED'],
+    "its certificate has expired; whoever runs it must renew it, or the clock of the daemon's host is wrong",
+  ],
+  [['CERT_NOT_YET_VALID'], "its certificate is not valid yet; check the clock of the daemon's host"],
+  [['ERR_TLS_CERT_ALTNAME_INVALID'], 'its certificate is for another name; ask for it by one that the certificate has'],
   [
     [
       ...['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
