@@ -66,7 +66,6 @@ export class DownloadAttempt {
       signal,
       waits: context.waits,
       onBytes,
-      onRefused: () => this.#collection?.originRefused(),
     });
     this.#scheduling = new Scheduling(this.#dependencies);
   }

@@ -23,7 +23,6 @@ interface OriginSourceContext {
   signal: AbortSignal;
   waits: NamedWaits;
   onBytes: () => void;
-  onRefused: () => void;
 }
 
 /** The origin of one task: asks, retries what is worth retrying, and says what is not. */
@@ -33,23 +32,21 @@ export class OriginSource {
   readonly #signal: AbortSignal;
   readonly #waits: NamedWaits;
   readonly #onBytes: () => void;
-  readonly #onRefused: () => void;
   /** For people. */
   readonly #name: string;
   #givenPieces = 0;
 
-  /** `onBytes`: some came; `onRefused`: it turned a request away, perhaps because there were too many. */
+  /** `onBytes`: some came. */
   constructor(
     dependencies: DownloadDependencies,
     request: DownloadRequest,
-    { signal, waits, onBytes, onRefused }: OriginSourceContext,
+    { signal, waits, onBytes }: OriginSourceContext,
   ) {
     this.#dependencies = dependencies;
     this.#request = request;
     this.#signal = signal;
     this.#waits = waits;
     this.#onBytes = onBytes;
-    this.#onRefused = onRefused;
     this.#name = `the origin ${redactUrl(request.url)}`;
   }
 
@@ -174,8 +171,9 @@ export class OriginSource {
         const error = toDfpeerError(thrown, 'DFP_ORIGIN_UNREACHABLE', doing);
         if (signal.aborted || !isRetryable(error)) throw error;
         const isTooMuch = error instanceof OriginError && isTurnedAway(error.status);
-        if (isTooMuch || error.code === 'DFP_ORIGIN_UNREACHABLE') this.#onRefused();
-        const isBesideOthers = isTooMuch && room.turnedAway() && attempts < MAX_TIMES_TURNED_AWAY;
+        // A firewall that bounds its clients' connections resets those beyond; but so does who is gone.
+        const areOthersAsking = (isTooMuch || error.code === 'DFP_ORIGIN_UNREACHABLE') && room.turnedAway();
+        const isBesideOthers = isTooMuch && areOthersAsking && attempts < MAX_TIMES_TURNED_AWAY;
         if (this.#givenPieces > givenBefore) counted = 0;
         givenBefore = this.#givenPieces;
         if (!isBesideOthers && ++counted >= settings.maxOriginAttempts) {

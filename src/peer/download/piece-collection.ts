@@ -126,11 +126,6 @@ export class PieceCollection {
     this.#wakeup.notify();
   }
 
-  /** The origin has turned a request away. */
-  originRefused(): void {
-    this.#originWindow.refused(this.#context.board.inFlightCount);
-  }
-
   /** Whom pieces are awaited from, for people. */
   waitingFor(): string[] {
     const names = this.#parentFetches.describe();

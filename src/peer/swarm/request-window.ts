@@ -9,9 +9,6 @@ const MAX_PEERS = 256;
 /** By so much the quickest transfer is taken for slower with each one after it: a line may have become slower for good. */
 const FORGETTING = 1.001;
 
-/** After a refusal, so many transfers must end well before one more at once is tried than was not refused. */
-export const TRANSFERS_FOR_TRUST = 16;
-
 /** A transfer that is complete. */
 export interface FinishedTransfer {
   peer: string;
@@ -32,14 +29,10 @@ export class RequestWindow {
   readonly #max: number;
   readonly #quickestMsPerByte = new LRUCache<string, number>({ max: MAX_PEERS });
   #size: number;
-  /** The maximum, or less since a refusal. */
-  #ceiling: number;
-  #endedWell = 0;
 
   constructor({ min, max }: { min: number; max: number }) {
     this.#min = Math.min(min, max);
     this.#max = max;
-    this.#ceiling = max;
     this.#size = this.#min;
   }
 
@@ -52,16 +45,8 @@ export class RequestWindow {
     const quickest = Math.min(msPerByte, (this.#quickestMsPerByte.get(peer) ?? msPerByte) * FORGETTING);
     this.#quickestMsPerByte.set(peer, quickest);
     const queued = atOnce * (1 - quickest / msPerByte);
-    if (++this.#endedWell % TRANSFERS_FOR_TRUST === 0) this.#ceiling = Math.min(this.#ceiling + 1, this.#max);
-    if (queued > MANY_QUEUED) this.#size = Math.max(this.#size - 1, Math.min(this.#min, this.#ceiling));
+    if (queued > MANY_QUEUED) this.#size = Math.max(this.#size - 1, this.#min);
     // What was not made use of tells nothing of more.
-    else if (queued < FEW_QUEUED && atOnce >= this.#size) this.#size = Math.min(this.#size + 1, this.#ceiling);
-  }
-
-  /** One of `atOnce` was turned away: whoever bounds its clients has fewer at once, down to a single one. */
-  refused(atOnce: number): void {
-    this.#ceiling = Math.max(1, Math.min(this.#size, atOnce) - 1);
-    this.#size = this.#ceiling;
-    this.#endedWell = 0;
+    else if (queued < FEW_QUEUED && atOnce >= this.#size) this.#size = Math.min(this.#size + 1, this.#max);
   }
 }

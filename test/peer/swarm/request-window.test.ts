@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { RequestWindow, TRANSFERS_FOR_TRUST } from '../../../src/peer/swarm/request-window.js';
+import { RequestWindow } from '../../../src/peer/swarm/request-window.js';
 
 const PIECE_BYTES = 4 * 1024 * 1024;
 const LINE_BYTES_PER_MS = 25_000;
@@ -25,22 +25,6 @@ describe('request window', () => {
     const window = new RequestWindow({ min: 2, max: 32 });
     const shared = (atOnce: number): number => (atOnce * PIECE_BYTES) / LINE_BYTES_PER_MS;
     assert.ok(settle(window, shared) <= 6, `${window.size} at once`);
-  });
-
-  it('stays below what was refused, and comes back to it after a while', () => {
-    const window = new RequestWindow({ min: 2, max: 32 });
-    const alone = (): number => 800;
-    settle(window, alone);
-    for (let refusals = 0; refusals < 4; refusals++) window.refused(8);
-    assert.equal(window.size, 4);
-    assert.equal(settle(window, alone, TRANSFERS_FOR_TRUST - 1), 4);
-    assert.equal(settle(window, alone, 1), 5);
-    for (let refusals = 0; refusals < 8; refusals++) window.refused(window.size);
-    assert.equal(window.size, 1, 'below the minimum');
-    assert.equal(
-      settle(window, (atOnce) => atOnce * 800, TRANSFERS_FOR_TRUST - 1),
-      1,
-    );
   });
 
   it('gives way when the line becomes crowded', () => {
