@@ -1,6 +1,6 @@
 import { MAX_BUSY_ANSWERS, MAX_REST_MS } from '../../src/peer/download/parent-swarm.js';
 import { DISK_TIMEOUT_MS } from '../../src/peer/download/named-waits.js';
-import { MAX_RETRY_DELAY_MS } from '../../src/peer/download/origin-source.js';
+import { MAX_RETRY_DELAY_MS, TOO_MANY_PATIENCE_MS } from '../../src/peer/download/origin-source.js';
 import { MAX_PARENT_FAILURES } from '../../src/peer/download/parent-link.js';
 import { MAX_RESTARTS } from '../../src/peer/download/task-download.js';
 import type { Plan } from './plan.js';
@@ -13,9 +13,11 @@ const DISK_MS = 60_000;
 /** How long all downloads of a plan may take at the very most, by the bounds of each wait: the sum of what may follow one upon the other. */
 export function boundMsOf({ disk, settings, parents, contentLengths, pieceLength, clients }: Plan): number {
   const pieces = Math.ceil(Math.max(...contentLengths) / pieceLength);
-  const stat = settings.maxOriginAttempts * (settings.originTimeoutMs + MAX_RETRY_DELAY_MS);
+  const stat = settings.maxOriginAttempts * (settings.originTimeoutMs + MAX_RETRY_DELAY_MS) + TOO_MANY_PATIENCE_MS;
   // Piece by piece, and then all of it once more in one stream.
-  const origin = 2 * settings.maxOriginAttempts * (settings.pieceTimeoutMs + MAX_RETRY_DELAY_MS) * pieces;
+  const perOriginPiece =
+    settings.maxOriginAttempts * (settings.pieceTimeoutMs + MAX_RETRY_DELAY_MS) + TOO_MANY_PATIENCE_MS;
+  const origin = 2 * perOriginPiece * pieces;
   const perParent = MAX_BUSY_ANSWERS * MAX_REST_MS + MAX_PARENT_FAILURES * settings.pieceTimeoutMs;
   const perSchedule = DECISION_MS + settings.collectedPieceTimeoutMs + parents.length * perParent;
   const goodPieces = pieces * MAX_PARENT_FAILURES * settings.pieceTimeoutMs;

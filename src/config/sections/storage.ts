@@ -33,7 +33,7 @@ export const backend = section({
   maxRetries: count(
     {
       meaning:
-        'Attempts after the first one for a piece from an origin, with pauses of about 0.2, 0.4, 0.8, … 5 s. Refusals such as 404 are not tried again; those while it gives other pieces, or others of this node are asking (429, 503), do not count, but bring down how much is asked at once. Dragonfly tries once more; three outlast an origin that restarts or sheds load for a second.',
+        'Attempts after the first one for a piece from an origin, with pauses of about 0.2, 0.4, 0.8, … 5 s. Refusals such as 404 are not tried again; those while it gives other pieces, or others of this node are asking (429, 503), do not count, but bring down how much is asked at once; 429, or a time to come back, is good for 30 s of attempts. Dragonfly tries once more; three outlast an origin that restarts or sheds load for a second.',
       default: 3,
       whenReached: 'the download fails',
     },

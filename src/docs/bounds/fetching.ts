@@ -12,7 +12,7 @@ import {
   PARENT_PATIENCE_MS,
 } from '../../peer/download/origin-race.js';
 import { ROOM_TIMEOUT_MS } from '../../peer/download/origin-rooms.js';
-import { MAX_RETRY_DELAY_MS, MAX_TIMES_TURNED_AWAY } from '../../peer/download/origin-source.js';
+import { MAX_RETRY_DELAY_MS, MAX_TIMES_TURNED_AWAY, TOO_MANY_PATIENCE_MS } from '../../peer/download/origin-source.js';
 import { MAX_PARENT_FAILURES } from '../../peer/download/parent-link.js';
 import { ENOUGH_PARENTS, MAX_SEARCHES } from '../../peer/download/parent-search.js';
 import { MAX_BUSY_ANSWERS, MAX_EMPTY_OFFERS, MAX_PARENTS, MAX_REST_MS } from '../../peer/download/parent-swarm.js';
@@ -192,6 +192,12 @@ export const FETCHING_BOUNDS: readonly BoundGroup[] = [
         { MAX_TIMES_TURNED_AWAY },
         'times',
         'Attempts that were turned away while others of this node were asking, beside `backend.maxRetries`.',
+        'the download fails',
+      ),
+      bound(
+        { TOO_MANY_PATIENCE_MS },
+        'ms',
+        'Further attempts at an origin that answers 429, or says when to come back, unless `backend.maxRetries` is 0.',
         'the download fails',
       ),
       bound(

@@ -49,7 +49,8 @@ export async function openTask(
     return { task: stored, content: undefined, replaced: false };
   let content: OriginContent;
   try {
-    content = await origin.stat({ inOneAnswer });
+    const canDoWithout = stored?.layout !== undefined && !stored.removed;
+    content = await origin.stat({ inOneAnswer, canDoWithout });
     if (inOneAnswer) content = { ...content, etag: undefined, lastModified: undefined };
   } catch (thrown) {
     if (stored?.layout === undefined || stored.removed || signal.aborted) throw thrown;

@@ -18,6 +18,8 @@ export const MAX_RETRY_DELAY_MS = 5_000;
 export const MAX_TIMES_TURNED_AWAY = 100;
 /** Their pauses grow no further. */
 const SHORT_PAUSES = 3;
+/** So long one is asked again that says "too many requests", or when to come back: many nodes may be asking it at the same moment. */
+export const TOO_MANY_PATIENCE_MS = 30_000;
 
 interface OriginSourceContext {
   signal: AbortSignal;
@@ -50,12 +52,12 @@ export class OriginSource {
     this.#name = `the origin ${redactUrl(request.url)}`;
   }
 
-  /** `inOneAnswer`: all of it is to come in one, which alone is asked for. */
-  async stat({ inOneAnswer = false } = {}): Promise<OriginContent> {
+  /** `inOneAnswer`: all of it is to come in one, which alone is asked for. `canDoWithout`: what it tells is known well enough. */
+  async stat({ inOneAnswer = false, canDoWithout = false } = {}): Promise<OriginContent> {
     const { fetcher, settings } = this.#dependencies;
     const { url, trust } = this.#request;
     const requestHeader = mergeHeaders(settings.originRequestHeader, this.#request.requestHeader);
-    return this.#retrying('ask the origin', () =>
+    const ask = (): Promise<OriginContent> =>
       fetcher.statOrigin({
         url,
         requestHeader,
@@ -63,8 +65,8 @@ export class OriginSource {
         timeoutMs: settings.originTimeoutMs,
         trust,
         inOneAnswer,
-      }),
-    );
+      });
+    return this.#retrying('ask the origin', ask, { patienceMs: canDoWithout ? 0 : TOO_MANY_PATIENCE_MS });
   }
 
   /** Into the task's file, whose children may have its blocks as they come. */
@@ -79,7 +81,7 @@ export class OriginSource {
       this.#retrying(
         `fetch piece ${slice.number} from the origin`,
         () => this.#fetchOnce(origin, task, slice, signal),
-        signal,
+        { signal },
       ),
     );
   }
@@ -144,12 +146,16 @@ export class OriginSource {
   }
 
   /** In turn with other downloads, where the origin does not take all of us at once. */
-  async #retrying<T>(doing: string, attempt: () => Promise<T>, signal = this.#signal): Promise<T> {
+  async #retrying<T>(
+    doing: string,
+    attempt: () => Promise<T>,
+    { signal = this.#signal, patienceMs = TOO_MANY_PATIENCE_MS } = {},
+  ): Promise<T> {
     const room = this.#dependencies.originRooms.of(this.#request.url);
     const waitingFor = `others to be done with ${this.#name}`;
     await this.#waits.during(waitingFor, () => room.enter(waitingFor, signal));
     try {
-      return await this.#retryingWithin(room, doing, attempt, signal);
+      return await this.#retryingWithin(room, doing, attempt, { signal, patienceMs });
     } finally {
       room.leave();
     }
@@ -160,10 +166,10 @@ export class OriginSource {
     room: OriginRoom,
     doing: string,
     attempt: () => Promise<T>,
-    signal: AbortSignal,
+    { signal, patienceMs }: { signal: AbortSignal; patienceMs: number },
   ): Promise<T> {
     const { settings, logger, clock } = this.#dependencies;
-    let [givenBefore, counted] = [this.#givenPieces, 0];
+    let [givenBefore, counted, sinceMs] = [this.#givenPieces, 0, clock.monotonicMs()];
     for (let attempts = 1; ; attempts++) {
       try {
         return await this.#waits.during(this.#name, () => room.ask(attempt));
@@ -174,9 +180,11 @@ export class OriginSource {
         // A firewall that bounds its clients' connections resets those beyond; but so does who is gone.
         const areOthersAsking = (isTooMuch || error.code === 'DFP_ORIGIN_UNREACHABLE') && room.turnedAway();
         const isBesideOthers = isTooMuch && areOthersAsking && attempts < MAX_TIMES_TURNED_AWAY;
-        if (this.#givenPieces > givenBefore) counted = 0;
+        const nowMs = clock.monotonicMs();
+        if (this.#givenPieces > givenBefore) [counted, sinceMs] = [0, nowMs];
         givenBefore = this.#givenPieces;
-        if (!isBesideOthers && ++counted >= settings.maxOriginAttempts) {
+        const isPatient = this.#asksForPatience(error) && nowMs - sinceMs < patienceMs;
+        if (!isBesideOthers && ++counted >= settings.maxOriginAttempts && !isPatient) {
           room.open();
           throw error;
         }
@@ -188,6 +196,13 @@ export class OriginSource {
         await this.#waits.during(`the next attempt at ${this.#name}`, () => sleep(delayMs, signal, clock));
       }
     }
+  }
+
+  /** Unless nobody wants it to be asked again at all. */
+  #asksForPatience(error: Error): boolean {
+    const { settings, clock } = this.#dependencies;
+    const isTooMany = error instanceof OriginError && error.status === 429;
+    return settings.maxOriginAttempts > 1 && (isTooMany || retryAfterMsOf(error, clock.now()) !== undefined);
   }
 
   /** What the origin asks for, but never less than our own growing pause: `Retry-After: 0` is no reason to hammer. */
