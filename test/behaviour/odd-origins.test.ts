@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { RequestListener } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseRangeHeader } from '../../src/core/byte-range.js';
+import { Servers } from '../peer/fetch/support/fixtures.js';
 import { DaemonProcess } from '../support/daemon-process.js';
 import { useSharedDirectory, useTemporaryDirectory } from '../support/temporary-directory.js';
 
@@ -50,22 +49,17 @@ describe('an odd origin', function () {
   const shared = useSharedDirectory();
   const directory = useTemporaryDirectory();
   let daemon: DaemonProcess;
-  let server: Server;
+  const servers = new Servers();
 
   before(async () => (daemon = await DaemonProcess.start(join(shared(), 'daemon'))));
   after(() => daemon.end());
-  afterEach(() => {
-    server.close();
-    server.closeAllConnections();
-  });
+  afterEach(() => servers.close());
 
   for (const [what, listener] of Object.entries(ORIGINS))
     it(`${what} gives the file, and all of it`, async () => {
-      server = createServer(listener).listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      const { port } = server.address() as AddressInfo;
+      const { url } = await servers.http(listener);
       const output = join(directory(), 'file');
-      const result = await daemon.dfget(`http://127.0.0.1:${port}/file`, '-O', output);
+      const result = await daemon.dfget(url, '-O', output);
       assert.equal(result.code, 0, result.stderr);
       assert.ok((await readFile(output)).equals(CONTENT));
     });

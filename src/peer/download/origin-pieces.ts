@@ -155,7 +155,5 @@ export class OriginPieces {
 }
 
 function isAboutRange({ code, status }: OriginError): boolean {
-  return (
-    code === 'DFP_ORIGIN_RANGE' || (code === 'DFP_ORIGIN_STATUS' && status !== undefined && mayRefuseRange(status))
-  );
+  return code === 'DFP_ORIGIN_RANGE' || (code === 'DFP_ORIGIN_STATUS' && mayRefuseRange(status));
 }

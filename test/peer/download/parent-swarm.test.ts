@@ -16,6 +16,7 @@ import { PARENT_PATIENCE_MS } from '../../../src/peer/download/origin-race.js';
 import { MAX_PARENT_FAILURES, type ParentLink } from '../../../src/peer/download/parent-link.js';
 import { NO_BUDGETS } from '../../support/no-budgets.js';
 import { until } from '../../support/until.js';
+import { candidate as parent } from './support/candidate-parent.js';
 
 const PIECE_LENGTH = 4;
 
@@ -57,13 +58,6 @@ class PatientDialer implements ParentDialer {
 
 async function aborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-}
-
-function parent(peerId: string): CandidateParent {
-  return {
-    ...{ peerId, hostId: peerId, hostname: peerId, ip: '192.0.2.1', port: 1, isSeed: false, state: 'Running' },
-    ...{ maxTxBitsPerSecond: 0, txBitsPerSecond: 0, wire: undefined },
-  };
 }
 
 describe('a swarm of parents', () => {

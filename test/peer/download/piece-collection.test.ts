@@ -6,7 +6,8 @@ import {
   PARENT_PATIENCE_MS,
 } from '../../../src/peer/download/origin-race.js';
 import { ENOUGH_PARENTS, FIRST_SEARCH_MS } from '../../../src/peer/download/parent-search.js';
-import { candidate, CollectionStage, PIECE_LENGTH, SMALL_TASK_BYTES } from './support/collection-stage.js';
+import { candidate } from './support/candidate-parent.js';
+import { CollectionStage, PIECE_LENGTH, SMALL_TASK_BYTES } from './support/collection-stage.js';
 
 describe('the pieces of a download', () => {
   it('do not come from the origin where parents that have spoken have nothing to give after one was lost', async () => {

@@ -5,6 +5,7 @@ import { DfpeerError } from '../../../src/core/errors.js';
 import { TrafficType, type StoredPiece } from '../../../src/core/piece.js';
 import { ParentLink } from '../../../src/peer/download/parent-link.js';
 import { ORIGIN, PieceRaces } from '../../../src/peer/download/piece-races.js';
+import { candidate } from './support/candidate-parent.js';
 
 interface Lane {
   parent: string;
@@ -19,17 +20,13 @@ const PIECE: StoredPiece = {
 };
 
 function createLink(peerId: string): ParentLink {
-  const parent = {
-    ...{ peerId, hostId: peerId, hostname: peerId, ip: '192.0.2.1', port: 1, isSeed: false, state: 'Running' },
-    ...{ maxTxBitsPerSecond: 0, txBitsPerSecond: 0, wire: undefined },
-  };
   const dialer = {
     syncPieces: () => assert.fail('not dialled'),
     syncHost: () => assert.fail('not dialled'),
     close: () => undefined,
   };
   const events = { onWord: () => undefined, onOffer: () => undefined, onEnd: () => undefined };
-  return new ParentLink(parent, { clock: systemClock, dialer, events });
+  return new ParentLink(candidate(peerId), { clock: systemClock, dialer, events });
 }
 
 describe('piece races', () => {

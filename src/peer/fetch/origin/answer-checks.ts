@@ -48,8 +48,8 @@ export function isWhole({ status, headers }: AnswerHead): boolean {
 }
 
 /** Whether the same request without Range may well be answered: not all servers that take none ignore it. */
-export function mayRefuseRange(status: number): boolean {
-  return RANGE_REFUSALS.has(status);
+export function mayRefuseRange(status: number | undefined): boolean {
+  return status !== undefined && RANGE_REFUSALS.has(status);
 }
 
 /** `identity` unless the origin says otherwise. Encoded bytes are stored as they come: some objects exist in no other form. */

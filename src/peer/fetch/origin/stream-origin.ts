@@ -77,15 +77,15 @@ class PieceCutter {
   async write(chunk: Uint8Array): Promise<void> {
     let rest = chunk;
     while (rest.length > 0) {
+      if (this.#isAllThere) throw anotherLength(this.#order.origin.url, `more than ${this.#bytes}`, this.#bytes);
       const { writer } = (this.#piece ??= this.#begin());
-      if (writer.remaining === 0) throw this.#tooMuch();
       const part = rest.subarray(0, writer.remaining);
       writer.write(part);
       this.#bytes += part.length;
       rest = rest.subarray(part.length);
       if (!this.#transfer.received(part.length)) await this.#transfer.permitted(this.#order.pieceLength);
       // The last piece counts when the answer has ended with it.
-      if (writer.remaining === 0 && this.#bytes !== this.#order.origin.contentLength) await this.#deliver();
+      if (writer.remaining === 0 && !this.#isAllThere) await this.#deliver();
     }
   }
 
@@ -99,18 +99,18 @@ class PieceCutter {
     this.#piece?.writer.close();
   }
 
+  /** As much as the origin told. */
+  get #isAllThere(): boolean {
+    return this.#bytes === this.#order.origin.contentLength;
+  }
+
   #begin(): OpenPiece {
     const { pieceLength, path, origin } = this.#order;
     const offset = this.#bytes;
     const left = (origin.contentLength ?? Number.MAX_SAFE_INTEGER) - offset;
-    if (left <= 0) throw this.#tooMuch();
     const [number, length] = [offset / pieceLength, Math.min(pieceLength, left)];
     const writer = this.#stored.has(number) ? new PieceSum(length) : new PieceWriter(path, { offset, length });
     return { number, writer, startedAtMs: this.#transfer.elapsedMs };
-  }
-
-  #tooMuch(): OriginError {
-    return anotherLength(this.#order.origin.url, `more than ${this.#bytes}`, this.#bytes);
   }
 
   async #deliver(): Promise<void> {

@@ -16,6 +16,7 @@ import type { ParentDialer, PieceOffer } from '../../../../src/peer/parents/pare
 import type { CandidateParent, ScheduleDecision } from '../../../../src/scheduler-client/scheduler-client.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 import { NO_BUDGETS } from '../../../support/no-budgets.js';
+import { candidate } from './candidate-parent.js';
 
 export const PIECE_LENGTH = 4;
 export const SMALL_TASK_BYTES = 8;
@@ -75,13 +76,6 @@ class StagedParent {
       if (this.#isOver) return;
     }
   }
-}
-
-export function candidate(peerId: string): CandidateParent {
-  return {
-    ...{ peerId, hostId: peerId, hostname: peerId, ip: '192.0.2.1', port: 1, isSeed: false, state: 'Running' },
-    ...{ maxTxBitsPerSecond: 0, txBitsPerSecond: 0, wire: undefined },
-  };
 }
 
 /** A collection of pieces, and a world around it in which nothing happens but what a test says. */
